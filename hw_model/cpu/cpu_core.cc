@@ -1,0 +1,41 @@
+#include "hw_model/cpu/cpu_core.h"
+
+namespace cesasim::hw {
+
+CpuCore::CpuCore(sc_core::sc_module_name name, unsigned id, const CpuParams& params)
+    : sc_module(name), bus("bus"), id_(id), params_(params), event_("event") {
+  extension_.master = mbus_master_cpu(id);
+  payload_.set_extension(&extension_);
+}
+
+void CpuCore::set_irq(bool level) {
+  irq_level_ = level;
+  if (level) event_.notify(sc_core::SC_ZERO_TIME);
+}
+
+void CpuCore::access(tlm::tlm_command command, PhysAddr addr, std::uint32_t* data,
+                     sc_core::sc_time& delay) {
+  payload_.set_command(command);
+  payload_.set_address(addr);
+  payload_.set_data_ptr(reinterpret_cast<unsigned char*>(data));
+  payload_.set_data_length(4);
+  payload_.set_streaming_width(4);
+  payload_.set_byte_enable_ptr(nullptr);
+  payload_.set_dmi_allowed(false);
+  payload_.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
+  extension_.own_ps = 0;
+  bus->b_transport(payload_, delay);
+  if (payload_.is_response_error()) ++bus_errors_;
+}
+
+std::uint32_t CpuCore::read32(PhysAddr addr, sc_core::sc_time& delay) {
+  std::uint32_t value = 0xffffffff;
+  access(tlm::TLM_READ_COMMAND, addr, &value, delay);
+  return value;
+}
+
+void CpuCore::write32(PhysAddr addr, std::uint32_t value, sc_core::sc_time& delay) {
+  access(tlm::TLM_WRITE_COMMAND, addr, &value, delay);
+}
+
+}  // namespace cesasim::hw

@@ -1,0 +1,73 @@
+// One processor core as silicon: a clock, a cycle account, an interrupt input and a bus port.
+// What runs on it (threads, interrupt handlers) belongs to the kernel model one floor up.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <systemc>
+#include <tlm>
+#include <tlm_utils/simple_initiator_socket.h>
+
+#include "hw_model/base/params.h"
+#include "hw_model/base/units.h"
+#include "hw_model/cpu/activity.h"
+#include "hw_model/memory/mbus_extension.h"
+
+namespace cesasim::hw {
+
+struct CpuParams {
+  double clock_hz = 0;
+  void describe(ParamVisitor& v) {
+    v.number("clock_hz", clock_hz, "Hz", 1e6, 1e11, "core clock");
+  }
+};
+
+/// A core: charges are accounted by activity; simulated time is advanced by whoever runs on
+/// the core (kernel_model), not here.
+class CpuCore : public sc_core::sc_module {
+ public:
+  tlm_utils::simple_initiator_socket<CpuCore> bus;
+
+  CpuCore(sc_core::sc_module_name name, unsigned id, const CpuParams& params);
+
+  unsigned id() const { return id_; }
+  double clock_hz() const { return params_.clock_hz; }
+
+  /// Books `ps` on `activity` (does not advance time).
+  void account(Activity activity, Ps ps) {
+    account_[static_cast<std::size_t>(activity)] += ps;
+  }
+  Ps accounted(Activity activity) const {
+    return account_[static_cast<std::size_t>(activity)];
+  }
+  Ps cycles(double cycles) const { return cycles_to_ps(cycles, params_.clock_hz); }
+
+  /// Level of the interrupt input (driven by the interrupt controller).
+  void set_irq(bool level);
+  bool irq_level() const { return irq_level_; }
+  /// Notified when the interrupt input rises and by kick(); waiters re-read the state.
+  sc_core::sc_event& event() { return event_; }
+  /// Wakes whatever waits on event(): an inter-processor interrupt, a timer.
+  void kick() { event_.notify(sc_core::SC_ZERO_TIME); }
+
+  /// Uncached 32-bit device access over the bus; `delay` returns the time the target and the
+  /// path took. A bus error reads as all ones (counted in bus_errors()).
+  std::uint32_t read32(PhysAddr addr, sc_core::sc_time& delay);
+  void write32(PhysAddr addr, std::uint32_t value, sc_core::sc_time& delay);
+  std::uint64_t bus_errors() const { return bus_errors_; }
+
+ private:
+  void access(tlm::tlm_command command, PhysAddr addr, std::uint32_t* data,
+              sc_core::sc_time& delay);
+
+  unsigned id_;
+  CpuParams params_;
+  std::array<Ps, kActivities> account_{};
+  bool irq_level_ = false;
+  std::uint64_t bus_errors_ = 0;
+  sc_core::sc_event event_;
+  tlm::tlm_generic_payload payload_;
+  MbusExtension extension_;
+};
+
+}  // namespace cesasim::hw

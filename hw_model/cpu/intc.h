@@ -1,0 +1,45 @@
+// Interrupt controller: level inputs, per-input enable and routing to one core.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include <systemc>
+
+#include "hw_model/cpu/cpu_core.h"
+
+namespace cesasim::hw {
+
+/// Level-sensitive controller. A device calls set_line(); an input that is high and enabled
+/// asserts the interrupt of the core it is routed to until it falls or is disabled. (A plain
+/// call instead of an sc_signal: one delta less per interrupt, same level semantics; the
+/// device's own `irq` port stays an sc_out and is connected by a method of the SoC.)
+class Intc : public sc_core::sc_module {
+ public:
+  static constexpr unsigned kLines = 96;
+
+  Intc(sc_core::sc_module_name name, std::vector<CpuCore*> cores);
+
+  void set_line(unsigned irq, bool level);
+  bool line(unsigned irq) const { return level_.at(irq); }
+  void enable(unsigned irq, bool on);
+  /// Routes `irq` to core `core`. Throws std::out_of_range for a bad number.
+  void route(unsigned irq, unsigned core);
+  unsigned routed_to(unsigned irq) const { return route_.at(irq); }
+  /// Lowest-numbered pending interrupt of `core`, or -1.
+  int pending(unsigned core) const;
+  /// Rising edges seen on an input since the start.
+  std::uint64_t raised(unsigned irq) const { return raised_.at(irq); }
+
+ private:
+  void update(unsigned core);
+
+  std::vector<CpuCore*> cores_;
+  std::array<bool, kLines> level_{};
+  std::array<bool, kLines> enabled_{};
+  std::array<unsigned, kLines> route_{};
+  std::array<std::uint64_t, kLines> raised_{};
+};
+
+}  // namespace cesasim::hw

@@ -1,0 +1,79 @@
+#include "hw_model/memory/dram.h"
+
+#include <sys/mman.h>
+
+#include <cstring>
+#include <new>
+
+namespace cesasim::hw {
+
+DramStorage::DramStorage(std::size_t size) : size_(size) {
+  void* p = mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (p == MAP_FAILED) throw std::bad_alloc();
+  data_ = static_cast<std::uint8_t*>(p);
+}
+
+DramStorage::~DramStorage() { munmap(data_, size_); }
+
+Dram::Dram(sc_core::sc_module_name name, const DramParams& params)
+    : sc_module(name),
+      socket("socket"),
+      storage_(static_cast<std::size_t>(params.size_mib) << 20),
+      bandwidth_(params.bandwidth_bytes_per_s),
+      read_latency_(static_cast<Ps>(params.read_latency_ns * kPsPerNs)) {
+  socket.register_b_transport(this, &Dram::b_transport);
+  socket.register_transport_dbg(this, &Dram::transport_dbg);
+  socket.register_get_direct_mem_ptr(this, &Dram::get_direct_mem_ptr);
+}
+
+bool Dram::move(tlm::tlm_generic_payload& trans) {
+  const std::uint64_t addr = trans.get_address();
+  const std::uint64_t len = trans.get_data_length();
+  if (trans.get_byte_enable_ptr() != nullptr) {
+    trans.set_response_status(tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE);
+    return false;
+  }
+  if (trans.get_streaming_width() < len) {
+    trans.set_response_status(tlm::TLM_BURST_ERROR_RESPONSE);
+    return false;
+  }
+  if (addr > size() || len > size() - addr) {
+    trans.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
+    return false;
+  }
+  if (trans.is_read()) {
+    std::memcpy(trans.get_data_ptr(), host(addr), len);
+  } else if (trans.is_write()) {
+    std::memcpy(host(addr), trans.get_data_ptr(), len);
+  }
+  trans.set_dmi_allowed(true);
+  trans.set_response_status(tlm::TLM_OK_RESPONSE);
+  return true;
+}
+
+void Dram::b_transport(tlm::tlm_generic_payload& trans, sc_core::sc_time& delay) {
+  if (!move(trans)) return;
+  const auto* ext = trans.get_extension<MbusExtension>();
+  const unsigned master = ext ? ext->master : 0;
+  Ps own = ext ? ext->own_ps : 0;
+  if (trans.is_read()) own += read_latency_;
+  const Ps start = sc_core::sc_time_stamp().value() + delay.value();
+  const Ps took = bandwidth_.transfer(master, start, trans.get_data_length(), own);
+  delay += sc_core::sc_time::from_value(took);
+}
+
+unsigned Dram::transport_dbg(tlm::tlm_generic_payload& trans) {
+  return move(trans) ? trans.get_data_length() : 0;
+}
+
+bool Dram::get_direct_mem_ptr(tlm::tlm_generic_payload& trans, tlm::tlm_dmi& dmi) {
+  dmi.set_dmi_ptr(storage_.data());
+  dmi.set_start_address(0);
+  dmi.set_end_address(size() - 1);
+  dmi.allow_read_write();
+  trans.set_response_status(tlm::TLM_OK_RESPONSE);
+  return true;
+}
+
+}  // namespace cesasim::hw

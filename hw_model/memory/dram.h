@@ -1,0 +1,71 @@
+// DRAM: bytes in host memory (touched pages only) and one shared bandwidth.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <systemc>
+#include <tlm>
+#include <tlm_utils/simple_target_socket.h>
+
+#include "hw_model/base/params.h"
+#include "hw_model/base/units.h"
+#include "hw_model/memory/shared_bandwidth.h"
+
+namespace cesasim::hw {
+
+struct DramParams {
+  double size_mib = 0;
+  double bandwidth_bytes_per_s = 0;
+  double read_latency_ns = 0;
+  void describe(ParamVisitor& v) {
+    v.number("size_mib", size_mib, "MiB", 16, 4096, "fitted memory");
+    v.number("bandwidth_bytes_per_s", bandwidth_bytes_per_s, "bytes/s", 1e6, 1e12,
+             "what all masters together can move");
+    v.number("read_latency_ns", read_latency_ns, "ns", 0, 10000,
+             "first data of a read by a DMA master, nobody competing");
+  }
+};
+
+/// Anonymous host mapping of `size` bytes, zero until touched (no TLM: the plain core).
+class DramStorage {
+ public:
+  /// Throws std::bad_alloc if the host refuses the mapping.
+  explicit DramStorage(std::size_t size);
+  ~DramStorage();
+  DramStorage(const DramStorage&) = delete;
+  DramStorage& operator=(const DramStorage&) = delete;
+  std::uint8_t* data() { return data_; }
+  std::size_t size() const { return size_; }
+
+ private:
+  std::uint8_t* data_;
+  std::size_t size_;
+};
+
+/// TLM target over DramStorage. Addresses are offsets from the start of the memory.
+/// b_transport adds latency and the shared-bandwidth time of the master named by the
+/// MbusExtension; transport_dbg and DMI move bytes without time.
+class Dram : public sc_core::sc_module {
+ public:
+  tlm_utils::simple_target_socket<Dram> socket;
+
+  Dram(sc_core::sc_module_name name, const DramParams& params);
+
+  /// Host pointer to `addr` (an offset in this memory). Precondition: addr < size().
+  std::uint8_t* host(PhysAddr addr) { return storage_.data() + addr; }
+  std::size_t size() const { return storage_.size(); }
+  SharedBandwidth& bandwidth() { return bandwidth_; }
+  const SharedBandwidth& bandwidth() const { return bandwidth_; }
+
+ private:
+  void b_transport(tlm::tlm_generic_payload& trans, sc_core::sc_time& delay);
+  unsigned transport_dbg(tlm::tlm_generic_payload& trans);
+  bool get_direct_mem_ptr(tlm::tlm_generic_payload& trans, tlm::tlm_dmi& dmi);
+  bool move(tlm::tlm_generic_payload& trans);
+
+  DramStorage storage_;
+  SharedBandwidth bandwidth_;
+  Ps read_latency_;
+};
+
+}  // namespace cesasim::hw

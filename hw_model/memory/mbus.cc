@@ -1,0 +1,82 @@
+#include "hw_model/memory/mbus.h"
+
+#include <stdexcept>
+
+namespace cesasim::hw {
+
+Mbus::Mbus(sc_core::sc_module_name name, const MbusParams& params)
+    : sc_module(name),
+      in("in"),
+      out("out"),
+      device_access_(sc_core::sc_time::from_value(
+          cycles_to_ps(params.device_access_cycles, params.clock_hz))) {
+  in.register_b_transport(this, &Mbus::b_transport);
+  in.register_transport_dbg(this, &Mbus::transport_dbg);
+  in.register_get_direct_mem_ptr(this, &Mbus::get_direct_mem_ptr);
+  out.register_invalidate_direct_mem_ptr(this, &Mbus::invalidate_direct_mem_ptr);
+}
+
+void Mbus::add_window(const MbusWindow& window) {
+  for (const MbusWindow& w : windows_) {
+    if (window.base < w.base + w.size && w.base < window.base + window.size) {
+      throw std::invalid_argument("address window '" + window.name + "' overlaps '" + w.name +
+                                  "'");
+    }
+  }
+  windows_.push_back(window);
+}
+
+const MbusWindow* Mbus::decode(PhysAddr addr, std::uint64_t len) const {
+  for (const MbusWindow& w : windows_) {
+    if (addr - w.base < w.size && len <= w.size - (addr - w.base)) return &w;
+  }
+  return nullptr;
+}
+
+void Mbus::b_transport(int, tlm::tlm_generic_payload& trans, sc_core::sc_time& delay) {
+  const PhysAddr addr = trans.get_address();
+  const MbusWindow* w = decode(addr, trans.get_data_length());
+  if (w == nullptr) {
+    ++decode_errors_;
+    trans.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
+    return;
+  }
+  if (w->device) delay += device_access_;
+  trans.set_address(addr - w->base);
+  out[w->target]->b_transport(trans, delay);
+  trans.set_address(addr);
+}
+
+unsigned Mbus::transport_dbg(int, tlm::tlm_generic_payload& trans) {
+  const PhysAddr addr = trans.get_address();
+  const MbusWindow* w = decode(addr, trans.get_data_length());
+  if (w == nullptr) return 0;
+  trans.set_address(addr - w->base);
+  const unsigned n = out[w->target]->transport_dbg(trans);
+  trans.set_address(addr);
+  return n;
+}
+
+bool Mbus::get_direct_mem_ptr(int, tlm::tlm_generic_payload& trans, tlm::tlm_dmi& dmi) {
+  const PhysAddr addr = trans.get_address();
+  const MbusWindow* w = decode(addr, 1);
+  if (w == nullptr) return false;
+  trans.set_address(addr - w->base);
+  const bool granted = out[w->target]->get_direct_mem_ptr(trans, dmi);
+  trans.set_address(addr);
+  dmi.set_start_address(dmi.get_start_address() + w->base);
+  dmi.set_end_address(
+      std::min<sc_dt::uint64>(dmi.get_end_address(), w->size - 1) + w->base);
+  return granted;
+}
+
+void Mbus::invalidate_direct_mem_ptr(int id, sc_dt::uint64 start, sc_dt::uint64 end) {
+  for (const MbusWindow& w : windows_) {
+    if (w.target != id) continue;
+    for (unsigned i = 0; i < in.size(); ++i) {
+      in[static_cast<int>(i)]->invalidate_direct_mem_ptr(start + w.base, end + w.base);
+    }
+  }
+}
+
+}  // namespace cesasim::hw

@@ -1,0 +1,64 @@
+// Mbus: the SoC's interconnect. Decodes an address to a window and forwards the transaction
+// with the window's base taken off.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <systemc>
+#include <tlm>
+#include <tlm_utils/multi_passthrough_initiator_socket.h>
+#include <tlm_utils/multi_passthrough_target_socket.h>
+
+#include "hw_model/base/params.h"
+#include "hw_model/base/units.h"
+#include "hw_model/memory/mbus_extension.h"
+
+namespace cesasim::hw {
+
+struct MbusParams {
+  double clock_hz = 0;
+  double device_access_cycles = 0;
+  void describe(ParamVisitor& v) {
+    v.number("clock_hz", clock_hz, "Hz", 1e6, 1e10, "bus clock (TCLK)");
+    v.number("device_access_cycles", device_access_cycles, "TCLK cycles", 0, 1000,
+             "one uncached 32-bit access of a core to a device register, there and back");
+  }
+};
+
+/// One address window of the interconnect, [base, base + size).
+struct MbusWindow {
+  std::string name;
+  PhysAddr base = 0;
+  std::uint64_t size = 0;
+  int target = 0;        ///< index of the bound target, in binding order of `out`
+  bool device = false;   ///< registers: a core's access pays device_access_cycles
+};
+
+class Mbus : public sc_core::sc_module {
+ public:
+  tlm_utils::multi_passthrough_target_socket<Mbus> in;
+  tlm_utils::multi_passthrough_initiator_socket<Mbus> out;
+
+  Mbus(sc_core::sc_module_name name, const MbusParams& params);
+
+  /// Adds a window. Throws std::invalid_argument, naming both, if it overlaps another.
+  void add_window(const MbusWindow& window);
+  const std::vector<MbusWindow>& windows() const { return windows_; }
+  /// Accesses that hit no window (also answered TLM_ADDRESS_ERROR_RESPONSE).
+  std::uint64_t decode_errors() const { return decode_errors_; }
+
+ private:
+  const MbusWindow* decode(PhysAddr addr, std::uint64_t len) const;
+  void b_transport(int id, tlm::tlm_generic_payload& trans, sc_core::sc_time& delay);
+  unsigned transport_dbg(int id, tlm::tlm_generic_payload& trans);
+  bool get_direct_mem_ptr(int id, tlm::tlm_generic_payload& trans, tlm::tlm_dmi& dmi);
+  void invalidate_direct_mem_ptr(int id, sc_dt::uint64 start, sc_dt::uint64 end);
+
+  std::vector<MbusWindow> windows_;
+  sc_core::sc_time device_access_;
+  std::uint64_t decode_errors_ = 0;
+};
+
+}  // namespace cesasim::hw

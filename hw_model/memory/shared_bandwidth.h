@@ -1,0 +1,40 @@
+// A bandwidth that several masters share, as a fluid: no event per burst.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "hw_model/base/units.h"
+#include "hw_model/memory/mbus_extension.h"
+
+namespace cesasim::hw {
+
+/// Shares `bytes_per_second` among masters. Each master has at most one transfer in progress,
+/// which occupies a constant rate until it ends; a new transfer gets what is left by the
+/// transfers in progress at its start (processor sharing seen at arrival). A master that finds
+/// less than `kMinShare` left still gets that share, so nobody starves; the sum of rates may
+/// then exceed the capacity by that much (accuracy: see docs/architecture.md).
+class SharedBandwidth {
+ public:
+  static constexpr double kMinShare = 0.10;
+
+  explicit SharedBandwidth(double bytes_per_second) : bytes_per_second_(bytes_per_second) {}
+
+  /// Books a transfer of `bytes` by `master` starting at `start` that takes the master itself
+  /// `own_ps`. Returns how long it takes, >= own_ps.
+  Ps transfer(unsigned master, Ps start, std::uint64_t bytes, Ps own_ps);
+
+  std::uint64_t bytes() const { return bytes_; }
+  double bytes_per_second() const { return bytes_per_second_; }
+
+ private:
+  struct Flow {
+    Ps end = 0;
+    double share = 0;  // of the capacity
+  };
+  double bytes_per_second_;
+  std::uint64_t bytes_ = 0;
+  std::array<Flow, kMbusMasters> flows_{};
+};
+
+}  // namespace cesasim::hw

@@ -1,0 +1,47 @@
+// struct bio: one block I/O of the kernel, down to the pages it moves.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "hw_model/base/units.h"
+
+namespace cesasim::kernel {
+
+enum class BioOp { read, write, flush };
+
+/// A run of bytes inside one page (bv_page + bv_offset as one physical address).
+struct BioVec {
+  hw::PhysAddr addr = 0;
+  std::uint32_t len = 0;
+};
+
+struct Bio;
+using BioEndIo = void (*)(Bio& bio, int error);
+
+/// sector in 512-byte units; size in bytes, a multiple of 512; the vecs add up to size.
+/// end_io runs exactly once, in whatever context ends the io; error is 0 or -errno.
+struct Bio {
+  BioOp op = BioOp::read;
+  std::uint64_t sector = 0;
+  std::uint32_t size = 0;
+  std::vector<BioVec> vecs;
+  BioEndIo end_io = nullptr;
+  void* bi_private = nullptr;
+
+  std::uint32_t sectors() const { return size / hw::kSectorBytes; }
+};
+
+/// What accepts bios: a disk's request queue, or a device-mapper target on top of one.
+/// Called from process context (it may sleep) unless an implementation says otherwise.
+class BlockDevice {
+ public:
+  virtual ~BlockDevice() = default;
+  virtual void submit_bio(Bio& bio) = 0;
+  /// Size in 512-byte sectors; a bio beyond the end is ended with -EIO.
+  virtual std::uint64_t sectors() const = 0;
+  /// Starts a plugged queue (blk_run_queue / bdi unplug).
+  virtual void unplug() = 0;
+};
+
+}  // namespace cesasim::kernel

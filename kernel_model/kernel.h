@@ -1,0 +1,275 @@
+// A small Linux on the modelled cores: threads, hard and soft interrupts, timers, wait queues.
+//
+// Software is straight-line C++ on SystemC threads. It *charges* what it costs (charge()), and
+// simulated time catches up at synchronisation points (sync(), taken inside every primitive
+// that another core, an interrupt or a device could notice). sync() only really waits if some
+// other simulated event is due before the local time; otherwise running ahead is unobservable
+// and free. Interrupt handlers run on the stack of whatever context they interrupt, as on
+// hardware: sync() is where a core takes its interrupts.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <systemc>
+
+#include "hw_model/base/units.h"
+#include "hw_model/cpu/activity.h"
+#include "hw_model/cpu/cpu_core.h"
+#include "hw_model/cpu/intc.h"
+#include "hw_model/memory/dram.h"
+#include "kernel_model/params.h"
+
+namespace cesasim::kernel {
+
+using hw::Activity;
+using hw::PhysAddr;
+using hw::Ps;
+
+class Kernel;
+
+/// A schedulable thread (kernel or user). Created by Kernel::kthread_run.
+class Thread {
+ public:
+  const std::string& name() const { return name_; }
+  int nice() const { return nice_; }
+  /// Unaccounted local time (charged, not yet waited for).
+  Ps pending() const { return pending_; }
+  std::uint64_t switches() const { return switches_; }
+
+ private:
+  friend class Kernel;
+  enum class State { running, runnable, blocked, dead };
+  std::string name_;
+  int nice_ = 0;
+  int bound_cpu_ = -1;       // -1: any
+  unsigned cpu_ = 0;         // where it runs or ran last
+  bool user_mode_ = false;   // preemptible although the kernel is not
+  State state_ = State::runnable;
+  Ps pending_ = 0;
+  Ps slice_used_ = 0;
+  std::uint64_t switches_ = 0;
+  std::function<void()> body_;
+  sc_core::sc_event resume_;
+};
+
+/// Work deferred to softirq context. schedule it with Kernel::tasklet_schedule.
+struct Tasklet {
+  std::function<void()> fn;
+  bool scheduled = false;
+};
+
+/// One-shot kernel timer; runs in softirq context of cpu 0, rounded up to a tick.
+struct Timer {
+  std::function<void()> fn;
+  bool armed = false;
+  Ps expires = 0;
+};
+
+class Kernel : public sc_core::sc_module {
+ public:
+  struct Irq {
+    std::function<bool()> handler;  ///< returns true if the device had raised it
+    std::string name;
+    std::uint64_t count = 0;
+  };
+
+  Kernel(sc_core::sc_module_name name, const KernelCosts& costs, const KernelSettings& settings,
+         std::vector<hw::CpuCore*> cores, hw::Intc& intc, hw::Dram& dram);
+  ~Kernel() override;
+
+  const KernelCosts& costs() const { return costs_; }
+  const KernelSettings& settings() const { return settings_; }
+  unsigned cpus() const { return static_cast<unsigned>(cpus_.size()); }
+  hw::CpuCore& core(unsigned cpu) { return *cpus_[cpu]->core; }
+
+  // --- time -------------------------------------------------------------------------------
+  /// Books `cycles` of the current core on `activity`. Call from a modelled context only.
+  void charge(Activity activity, double cycles);
+  void charge_ps(Activity activity, Ps ps);
+  /// Local time of the current context (simulated time plus what it has charged).
+  Ps now() const;
+  /// Synchronisation point: lets simulated time catch up if anyone could tell, takes pending
+  /// interrupts, and (user mode only) lets a better or equal thread in when due.
+  void sync();
+  /// As sync(), but always ends with simulated time == local time. Needed before touching a
+  /// device or waking another core.
+  void sync_now();
+
+  // --- threads ----------------------------------------------------------------------------
+  /// Creates a runnable thread. `bound_cpu` < 0: may run anywhere.
+  Thread& kthread_run(std::string name, std::function<void()> body, int nice = 0,
+                      int bound_cpu = -1);
+  Thread& current() { return *current_; }
+  unsigned smp_processor_id() const { return current_->cpu_; }
+  /// The current thread sleeps until wake_up_process(). set_blocked() before testing the
+  /// condition makes a wake-up in between count (as set_current_state does).
+  void set_blocked() { current_->state_ = Thread::State::blocked; }
+  void set_running() { current_->state_ = Thread::State::running; }
+  void schedule();
+  /// Gives way if a better thread, or one of the same priority after the slice, is waiting.
+  void cond_resched();
+  void yield();
+  void wake_up_process(Thread& thread);
+  /// Marks what follows as user mode: preemptible by any better thread and by the slice.
+  void user_mode(bool on) { current_->user_mode_ = on; }
+  /// Sleeps for `ps` (rounded up to a tick).
+  void schedule_timeout(Ps ps);
+
+  // --- interrupts -------------------------------------------------------------------------
+  /// Installs the handler of `irq`, enables it and routes it to `cpu`.
+  void request_irq(unsigned irq, std::function<bool()> handler, std::string name,
+                   unsigned cpu = 0);
+  bool in_interrupt() const;
+  bool in_irq() const;
+  void local_irq_disable();
+  void local_irq_enable();
+  void tasklet_schedule(Tasklet& tasklet);
+  void mod_timer(Timer& timer, Ps expires_in);
+  void del_timer(Timer& timer);
+  /// Hard interrupts handled, all cores.
+  std::uint64_t interrupts() const { return interrupts_; }
+  std::uint64_t spurious_interrupts() const { return spurious_; }
+  std::uint64_t context_switches() const { return context_switches_; }
+
+  // --- locks (single simulation thread: a lock is a sync point and a cost) -------------------
+  /// spin_lock_irqsave / unlock_irqrestore around code that must see shared state in time.
+  class IrqLock {
+   public:
+    IrqLock(Kernel& kernel, Activity activity);
+    ~IrqLock();
+    IrqLock(const IrqLock&) = delete;
+
+   private:
+    Kernel& kernel_;
+  };
+
+  // --- memory -----------------------------------------------------------------------------
+  /// One 4 KiB page of the modelled DRAM; charges page_alloc. Returns 0 when none is left.
+  PhysAddr alloc_page(Activity activity);
+  void free_page(PhysAddr page, Activity activity);
+  /// Uncharged physically contiguous memory for set-up (descriptor pools). Throws
+  /// std::bad_alloc when the modelled DRAM is full.
+  PhysAddr alloc_boot(std::size_t bytes, std::size_t align);
+  std::uint8_t* phys_to_virt(PhysAddr addr) { return dram_.host(addr); }
+  std::size_t free_pages() const { return free_list_.size() + untouched_pages_; }
+  void charge_slab_alloc(Activity activity) { charge(activity, costs_.slab_alloc); }
+  void charge_slab_free(Activity activity) { charge(activity, costs_.slab_free); }
+  /// Copies between two places of the modelled DRAM, charged as Activity::copy with its share
+  /// of DRAM bandwidth and counted in bytes_copied().
+  void memcpy(PhysAddr dst, PhysAddr src, std::size_t bytes);
+  std::uint64_t bytes_copied() const { return bytes_copied_; }
+  /// Books the DRAM traffic of work done by the current core and stretches it if the memory
+  /// is busy: charges `activity` with what `cycles` of work on `dram_bytes` take.
+  void charge_with_dram(Activity activity, double cycles, std::uint64_t dram_bytes);
+
+  // --- devices ----------------------------------------------------------------------------
+  std::uint32_t readl(PhysAddr addr, Activity activity);
+  void writel(std::uint32_t value, PhysAddr addr, Activity activity);
+  enum class DmaDirection { to_device, from_device, bidirectional };
+  /// Cache maintenance and fixed cost of mapping a buffer for a device. Bus address = physical.
+  PhysAddr dma_map_single(PhysAddr addr, std::size_t bytes, DmaDirection direction);
+  void dma_unmap_single(PhysAddr addr, std::size_t bytes, DmaDirection direction);
+
+ private:
+  struct Cpu {
+    unsigned id = 0;
+    hw::CpuCore* core = nullptr;
+    Thread idle;
+    Thread* running = nullptr;
+    std::list<Thread*> run_queue;  // best nice first, FIFO within one
+    bool need_resched = false;
+    unsigned irq_off = 0;
+    unsigned in_hardirq = 0;
+    bool in_softirq = false;
+    std::deque<Tasklet*> tasklets;
+    bool timer_irq = false;
+    Thread* ksoftirqd = nullptr;
+    Ps idle_since = 0;
+  };
+
+  Cpu& this_cpu() { return *cpus_[current_->cpu_]; }
+  const Cpu& this_cpu() const { return *cpus_[current_->cpu_]; }
+  void run_thread(Thread* thread);
+  void idle_loop(Cpu& cpu);
+  void wait_ps(Ps ps);
+  void catch_up(bool always);
+  bool irq_due(const Cpu& cpu) const;
+  void do_irq(Cpu& cpu);
+  void do_softirq(Cpu& cpu);
+  void run_timers();
+  void arm_timer_device();
+  void timer_device();
+  void enqueue(Cpu& cpu, Thread& thread, bool front);
+  Thread* pick_next(Cpu& cpu);
+  void switch_to(Cpu& cpu, Thread& next);
+  unsigned select_cpu(const Thread& thread) const;
+  bool should_preempt(const Cpu& cpu) const;
+  void preempt();
+  void charge_lines(Activity activity, std::size_t bytes, double per_line);
+
+  KernelCosts costs_;
+  KernelSettings settings_;
+  hw::Intc& intc_;
+  hw::Dram& dram_;
+  std::vector<std::unique_ptr<Cpu>> cpus_;
+  std::vector<std::unique_ptr<Thread>> threads_;
+  std::vector<Irq> irqs_;
+  Thread* current_ = nullptr;
+  std::list<Timer*> timers_;  // by expiry
+  sc_core::sc_event timer_event_;
+  Ps tick_ = 0;
+  Ps timeslice_ = 0;
+  std::uint64_t interrupts_ = 0;
+  std::uint64_t spurious_ = 0;
+  std::uint64_t context_switches_ = 0;
+  std::uint64_t bytes_copied_ = 0;
+  std::vector<PhysAddr> free_list_;
+  PhysAddr boot_top_ = 0;
+  PhysAddr next_page_ = 0;
+  std::size_t untouched_pages_ = 0;
+};
+
+/// Threads sleeping for a condition. wake_up() makes all of them runnable (they re-test).
+class WaitQueue {
+ public:
+  explicit WaitQueue(Kernel& kernel) : kernel_(kernel) {}
+
+  /// Sleeps until `condition()`; the condition is tested after every wake-up.
+  template <class Condition>
+  void wait_event(Condition condition) {
+    kernel_.sync();
+    while (!condition()) sleep();
+  }
+  /// As wait_event, but gives up after `timeout`. Returns false on a timeout.
+  template <class Condition>
+  bool wait_event_timeout(Condition condition, Ps timeout) {
+    kernel_.sync();
+    if (condition()) return true;
+    bool expired = false;
+    Timer timer;
+    Thread& me = kernel_.current();
+    timer.fn = [&] {
+      expired = true;
+      kernel_.wake_up_process(me);
+    };
+    kernel_.mod_timer(timer, timeout);
+    while (!condition() && !expired) sleep();
+    kernel_.del_timer(timer);
+    return condition();
+  }
+  void wake_up();
+  bool active() const { return !waiters_.empty(); }
+
+ private:
+  void sleep();
+  Kernel& kernel_;
+  std::vector<Thread*> waiters_;
+};
+
+}  // namespace cesasim::kernel
