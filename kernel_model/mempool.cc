@@ -1,0 +1,36 @@
+#include "kernel_model/mempool.h"
+
+namespace cesasim::kernel {
+
+PageMempool::PageMempool(Kernel& kernel, unsigned min_nr, Activity activity)
+    : kernel_(kernel), min_nr_(min_nr), activity_(activity), wait_(kernel) {
+  for (unsigned i = 0; i < min_nr; ++i) {
+    reserve_.push_back(kernel.alloc_boot(hw::kPageBytes, hw::kPageBytes));
+  }
+}
+
+PhysAddr PageMempool::alloc(bool may_wait) {
+  for (;;) {
+    if (const PhysAddr page = kernel_.alloc_page(activity_)) return page;
+    if (!reserve_.empty()) {
+      const PhysAddr page = reserve_.back();
+      reserve_.pop_back();
+      return page;
+    }
+    if (!may_wait) return 0;
+    ++waits_;
+    wait_.wait_event([this] { return !reserve_.empty() || kernel_.free_pages() != 0; });
+  }
+}
+
+void PageMempool::free(PhysAddr page) {
+  if (reserve_.size() < min_nr_) {
+    kernel_.charge(activity_, kernel_.costs().page_free);
+    reserve_.push_back(page);
+    wait_.wake_up();
+  } else {
+    kernel_.free_page(page, activity_);
+  }
+}
+
+}  // namespace cesasim::kernel
