@@ -103,7 +103,9 @@ void Kernel::catch_up(bool always) {
     const bool preemptible =
         me->user_mode_ && cpu.in_hardirq == 0 && !cpu.in_softirq && me == cpu.running;
     if (preemptible && should_preempt(cpu)) {
+      me->in_debt_ = left != 0;  // a thread in debt stays on its core, where it was charged
       preempt();
+      me->in_debt_ = false;
       continue;
     }
     if (left == 0) return;
@@ -125,17 +127,34 @@ void Kernel::catch_up(bool always) {
         me->slice_used_ < timeslice_) {
       step = std::min(step, timeslice_ - me->slice_used_);
     }
-    const Ps start = sc_core::sc_time_stamp().value();
-    if (cpu.irq_off == 0 && cpu.in_hardirq == 0) {
-      sc_core::wait(sc_core::sc_time::from_value(step), cpu.core->event());
-    } else {
-      sc_core::wait(sc_core::sc_time::from_value(step));
-    }
-    current_ = me;
-    const Ps waited = sc_core::sc_time_stamp().value() - start;
+    const Ps waited = wait_on_core(cpu, step, cpu.irq_off == 0 && cpu.in_hardirq == 0);
     left -= waited;
     me->slice_used_ += waited;
   }
+}
+
+Ps Kernel::wait_on_core(Cpu& cpu, Ps ps, bool interruptible) {
+  Thread* const me = current_;
+  const Ps start = sc_core::sc_time_stamp().value();
+  cpu.wait_since = start;
+  cpu.waiting_idle = false;
+  if (interruptible) {
+    sc_core::wait(sc_core::sc_time::from_value(ps), cpu.core->event());
+  } else {
+    sc_core::wait(sc_core::sc_time::from_value(ps));
+  }
+  current_ = me;
+  const Ps waited = sc_core::sc_time_stamp().value() - start;
+  cpu.waited_busy += waited;
+  cpu.wait_since = start + waited;
+  return waited;
+}
+
+Kernel::CoreTime Kernel::core_time(unsigned cpu) const {
+  const Cpu& c = *cpus_[cpu];
+  const Ps since = sc_core::sc_time_stamp().value() - c.wait_since;
+  return {c.waited_busy + (c.waiting_idle ? 0 : since),
+          c.waited_idle + (c.waiting_idle ? since : 0)};
 }
 
 void Kernel::sync() { catch_up(false); }
@@ -204,7 +223,7 @@ Thread* Kernel::pick_next(Cpu& cpu) {
     for (auto& other : cpus_) {
       if (other.get() == &cpu) continue;
       auto it = std::find_if(other->run_queue.begin(), other->run_queue.end(),
-                             [](const Thread* t) { return t->bound_cpu_ < 0; });
+                             [](const Thread* t) { return t->bound_cpu_ < 0 && !t->in_debt_; });
       if (it == other->run_queue.end()) continue;
       Thread* t = *it;
       other->run_queue.erase(it);
@@ -237,47 +256,29 @@ void Kernel::switch_to(Cpu& cpu, Thread& next) {
 
 void Kernel::schedule() {
   Thread* const me = current_;
+  if (in_interrupt()) throw std::logic_error("scheduling while atomic: " + me->name_);
   sync();
-  Cpu& cpu = *cpus_[me->cpu_];
-  if (me->state_ == Thread::State::running) return;  // woken on the way here
-  if (me->state_ == Thread::State::runnable) {       // woken: it queues like the others
-    auto it = std::find(cpu.run_queue.begin(), cpu.run_queue.end(), me);
-    if (it != cpu.run_queue.end() && it == cpu.run_queue.begin()) {
-      cpu.run_queue.erase(it);
-      me->state_ = Thread::State::running;
-      return;
-    }
-  }
+  // A wake-up that comes before the switch is done only clears the blocked state.
+  if (me->state_ == Thread::State::running) return;
   charge(Activity::sched, costs_.context_switch);
   sync_now();
-  if (me->state_ == Thread::State::runnable && !cpu.run_queue.empty() &&
-      cpu.run_queue.front() == me) {
-    cpu.run_queue.pop_front();
-    me->state_ = Thread::State::running;
-    return;
-  }
+  if (me->state_ == Thread::State::running) return;
+  Cpu& cpu = *cpus_[me->cpu_];
   switch_to(cpu, *pick_next(cpu));
 }
 
 void Kernel::preempt() {
   Thread* const me = current_;
   Cpu& cpu = *cpus_[me->cpu_];
+  const bool user = std::exchange(me->user_mode_, false);
+  charge(Activity::sched, costs_.context_switch);
+  sync_now();
+  me->user_mode_ = user;
+  if (!should_preempt(cpu)) return;  // taken by another core meanwhile
   me->state_ = Thread::State::runnable;
   // A thread that used up its slice goes behind its equals, a preempted one stays in front.
   enqueue(cpu, *me, me->slice_used_ < timeslice_);
-  const bool user = std::exchange(me->user_mode_, false);
-  const Ps debt = std::exchange(me->pending_, 0);
-  charge(Activity::sched, costs_.context_switch);
-  sync_now();
-  me->pending_ = debt;
-  me->user_mode_ = user;
-  Thread* next = pick_next(cpu);
-  if (next == me) {
-    me->state_ = Thread::State::running;
-    me->slice_used_ = 0;
-    return;
-  }
-  switch_to(cpu, *next);
+  switch_to(cpu, *pick_next(cpu));
 }
 
 void Kernel::cond_resched() {
@@ -296,6 +297,13 @@ void Kernel::yield() {
 void Kernel::wake_up_process(Thread& thread) {
   if (thread.state_ != Thread::State::blocked) return;
   charge(Activity::sched, costs_.wake_up);
+  if (cpus_[thread.cpu_]->running == &thread) {  // still on its way to sleep
+    if (thread.cpu_ != current_->cpu_) sync_now();
+    if (cpus_[thread.cpu_]->running == &thread) {
+      thread.state_ = Thread::State::running;
+      return;
+    }
+  }
   const unsigned target = select_cpu(thread);
   if (target != current_->cpu_) sync_now();  // the other core runs at simulated time
   if (thread.state_ != Thread::State::blocked) return;
@@ -326,11 +334,15 @@ void Kernel::idle_loop(Cpu& cpu) {
       switch_to(cpu, *next);
       continue;
     }
-    cpu.idle_since = sc_core::sc_time_stamp().value();
+    const Ps start = sc_core::sc_time_stamp().value();
+    cpu.wait_since = start;
+    cpu.waiting_idle = true;
     sc_core::wait(cpu.core->event());
     current_ = me;
-    cpu.core->account(Activity::idle, sc_core::sc_time_stamp().value() - cpu.idle_since);
-    cpu.idle_since = 0;
+    const Ps waited = sc_core::sc_time_stamp().value() - start;
+    cpu.waiting_idle = false;
+    cpu.wait_since = start + waited;
+    cpu.waited_idle += waited;
   }
 }
 
@@ -454,13 +466,41 @@ void Kernel::run_timers() {
 
 // --- locks ----------------------------------------------------------------------------------
 
-Kernel::IrqLock::IrqLock(Kernel& kernel, Activity activity) : kernel_(kernel) {
+Kernel::IrqOff::IrqOff(Kernel& kernel, Activity activity)
+    : kernel_(kernel), cpu_(kernel.smp_processor_id()) {
   kernel_.charge(activity, kernel_.costs_.lock);
   kernel_.sync();
+  cpu_ = kernel_.smp_processor_id();
   ++kernel_.this_cpu().irq_off;
 }
 
-Kernel::IrqLock::~IrqLock() { --kernel_.this_cpu().irq_off; }
+Kernel::IrqOff::~IrqOff() { --kernel_.cpus_[cpu_]->irq_off; }
+
+Kernel::IrqLock::IrqLock(Kernel& kernel, SpinLock& lock, Activity activity)
+    : IrqOff(kernel, activity), lock_(lock) {
+  while (lock_.held_) {
+    kernel_.sync_now();
+    if (!lock_.held_) break;
+    Cpu& cpu = kernel_.this_cpu();
+    Thread* const me = kernel_.current_;
+    const Ps start = sc_core::sc_time_stamp().value();
+    cpu.wait_since = start;
+    ++lock_.spinning_;
+    sc_core::wait(lock_.released_);
+    --lock_.spinning_;
+    kernel_.current_ = me;
+    const Ps spun = sc_core::sc_time_stamp().value() - start;
+    cpu.waited_busy += spun;
+    cpu.wait_since = start + spun;
+    cpu.core->account(activity, spun);
+  }
+  lock_.held_ = true;
+}
+
+Kernel::IrqLock::~IrqLock() {
+  lock_.held_ = false;
+  if (lock_.spinning_ != 0) lock_.released_.notify(sc_core::SC_ZERO_TIME);
+}
 
 // --- memory ---------------------------------------------------------------------------------
 

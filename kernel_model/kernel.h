@@ -52,6 +52,7 @@ class Thread {
   bool user_mode_ = false;   // preemptible although the kernel is not
   State state_ = State::runnable;
   Ps pending_ = 0;
+  bool in_debt_ = false;     // preempted before simulated time caught up with its charges
   Ps slice_used_ = 0;
   std::uint64_t switches_ = 0;
   std::function<void()> body_;
@@ -69,6 +70,15 @@ struct Timer {
   std::function<void()> fn;
   bool armed = false;
   Ps expires = 0;
+};
+
+/// spinlock_t; take it with Kernel::IrqLock.
+class SpinLock {
+ private:
+  friend class Kernel;
+  bool held_ = false;
+  unsigned spinning_ = 0;
+  sc_core::sc_event released_;
 };
 
 class Kernel : public sc_core::sc_module {
@@ -100,6 +110,14 @@ class Kernel : public sc_core::sc_module {
   /// As sync(), but always ends with simulated time == local time. Needed before touching a
   /// device or waking another core.
   void sync_now();
+
+  /// How a core's time went, measured on the simulated clock and not from the charges. At any
+  /// instant busy + idle == time since the start, and busy <= charged: the rest is debt.
+  struct CoreTime {
+    Ps busy = 0;
+    Ps idle = 0;
+  };
+  CoreTime core_time(unsigned cpu) const;
 
   // --- threads ----------------------------------------------------------------------------
   /// Creates a runnable thread. `bound_cpu` < 0: may run anywhere.
@@ -136,17 +154,29 @@ class Kernel : public sc_core::sc_module {
   std::uint64_t interrupts() const { return interrupts_; }
   std::uint64_t spurious_interrupts() const { return spurious_; }
   std::uint64_t context_switches() const { return context_switches_; }
+  std::uint64_t irq_count(unsigned irq) const { return irqs_.at(irq).count; }
 
-  // --- locks (single simulation thread: a lock is a sync point and a cost) -------------------
-  /// spin_lock_irqsave / unlock_irqrestore around code that must see shared state in time.
-  class IrqLock {
+  // --- locks --------------------------------------------------------------------------------
+  /// local_irq_save / restore around code that must not meet an interrupt of this core.
+  class IrqOff {
    public:
-    IrqLock(Kernel& kernel, Activity activity);
+    IrqOff(Kernel& kernel, Activity activity);
+    ~IrqOff();
+    IrqOff(const IrqOff&) = delete;
+
+   protected:
+    Kernel& kernel_;
+    unsigned cpu_;
+  };
+  /// spin_lock_irqsave / spin_unlock_irqrestore: a synchronisation point and a cost; another
+  /// core that finds the lock held spins (booked on `activity`) until it is released.
+  class IrqLock : public IrqOff {
+   public:
+    IrqLock(Kernel& kernel, SpinLock& lock, Activity activity);
     ~IrqLock();
-    IrqLock(const IrqLock&) = delete;
 
    private:
-    Kernel& kernel_;
+    SpinLock& lock_;
   };
 
   // --- memory -----------------------------------------------------------------------------
@@ -190,14 +220,17 @@ class Kernel : public sc_core::sc_module {
     std::deque<Tasklet*> tasklets;
     bool timer_irq = false;
     Thread* ksoftirqd = nullptr;
-    Ps idle_since = 0;
+    Ps wait_since = 0;   // start of the wait in progress
+    bool waiting_idle = false;
+    Ps waited_busy = 0;  // simulated time that passed for charges
+    Ps waited_idle = 0;
   };
 
   Cpu& this_cpu() { return *cpus_[current_->cpu_]; }
   const Cpu& this_cpu() const { return *cpus_[current_->cpu_]; }
   void run_thread(Thread* thread);
   void idle_loop(Cpu& cpu);
-  void wait_ps(Ps ps);
+  Ps wait_on_core(Cpu& cpu, Ps ps, bool interruptible);
   void catch_up(bool always);
   bool irq_due(const Cpu& cpu) const;
   void do_irq(Cpu& cpu);

@@ -15,7 +15,7 @@ Workqueue::Workqueue(Kernel& kernel, const std::string& name) : kernel_(kernel) 
 }
 
 void Workqueue::queue_work(std::function<void()> fn) {
-  Kernel::IrqLock lock(kernel_, Activity::sched);
+  Kernel::IrqOff irq_off(kernel_, Activity::sched);
   kernel_.charge(Activity::sched, kernel_.costs().queue_work);
   Worker& w = *workers_[kernel_.smp_processor_id()];
   w.items.push_back(std::move(fn));
