@@ -563,6 +563,12 @@ void Kernel::writel(std::uint32_t value, PhysAddr addr, Activity activity) {
   this_cpu().core->write32(addr, value, delay);
 }
 
+void Kernel::writel_relaxed(std::uint32_t value, PhysAddr addr, Activity activity) {
+  charge(activity, costs_.mmio_write);
+  sc_core::sc_time delay;
+  this_cpu().core->write32(addr, value, delay);
+}
+
 void Kernel::charge_lines(Activity activity, std::size_t bytes, double per_line) {
   const double lines = std::ceil(static_cast<double>(bytes) / costs_.cache_line_bytes);
   charge_with_dram(activity, lines * per_line, bytes);

@@ -201,6 +201,9 @@ class Kernel : public sc_core::sc_module {
   // --- devices ----------------------------------------------------------------------------
   std::uint32_t readl(PhysAddr addr, Activity activity);
   void writel(std::uint32_t value, PhysAddr addr, Activity activity);
+  /// A posted write that the device does not act on before a later writel (set-up of an idle
+  /// engine): done without synchronising, so early by at most the local time not yet waited for.
+  void writel_relaxed(std::uint32_t value, PhysAddr addr, Activity activity);
   enum class DmaDirection { to_device, from_device, bidirectional };
   /// Cache maintenance and fixed cost of mapping a buffer for a device. Bus address = physical.
   PhysAddr dma_map_single(PhysAddr addr, std::size_t bytes, DmaDirection direction);

@@ -65,6 +65,7 @@ Cryptop* Crypto::crypto_getreq() {
   Cryptop* crp = free_.back();
   free_.pop_back();
   *crp = Cryptop{};
+  crp->core = this;
   return crp;
 }
 

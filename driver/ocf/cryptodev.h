@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cerrno>  // ERESTART: the core keeps the request until crypto_unblock
 #include <cstdint>
 #include <span>
 
@@ -33,8 +34,6 @@ enum : std::uint32_t {
 
 inline constexpr unsigned CRYPTO_SYMQ = 1;
 inline constexpr int CRYPTO_HINT_MORE = 1;
-/// process() cannot take the request now; the core keeps it until crypto_unblock.
-inline constexpr int ERESTART = 85;
 
 inline constexpr std::uint32_t kMaxBlockLen = 16;
 
@@ -55,6 +54,8 @@ struct CryptoDesc {
   std::array<std::uint8_t, kMaxBlockLen> crd_iv{};
 };
 
+class Crypto;
+
 /// struct cryptop: one request over one contiguous buffer of the modelled DRAM, in place.
 struct Cryptop {
   std::uint64_t crp_sid = 0;  ///< bits 0-31 driver's local id, 32-55 driver slot, 56-63 caps
@@ -66,6 +67,7 @@ struct Cryptop {
   void* crp_opaque = nullptr;
   int (*crp_callback)(Cryptop* crp) = nullptr;
   CryptoDesc crp_desc;
+  Crypto* core = nullptr;  ///< the core it came from (in the original there is only one)
 };
 
 inline std::uint32_t crypto_sid_lid(std::uint64_t sid) {

@@ -1,0 +1,153 @@
+// dm-crypt as in Linux 2.6.12 (drivers/md/dm-crypt.c, target 1.1.0): what all data paths share.
+// A path differs in how crypt_convert gets its sectors ciphered; see path_*.h.
+//
+// One write: crypt_map -> crypt_alloc_buffer (bounce pages) -> crypt_convert -> clone to the
+// device -> crypt_endio -> dec_pending -> end of the bio. One read: crypt_map -> clone with the
+// same pages -> crypt_endio -> kcryptd_do_work -> crypt_convert in place -> dec_pending.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dmcrypt_model/cipher_spec.h"
+#include "dmcrypt_model/iv_generator.h"
+#include "dmcrypt_model/params.h"
+#include "driver/crypto_api/crypto_tfm.h"
+#include "kernel_model/bio.h"
+#include "kernel_model/kernel.h"
+#include "kernel_model/mempool.h"
+#include "kernel_model/workqueue.h"
+
+namespace cesasim::dmcrypt {
+
+using kernel::Activity;
+using kernel::Bio;
+using kernel::BioOp;
+
+/// A lower device with what dm-crypt needs of it besides bios.
+class CryptDevice : public kernel::BlockDevice {
+ public:
+  /// blk_congestion_wait: sleeps until a write request is freed, at most `timeout`.
+  virtual void congestion_wait(hw::Ps timeout) = 0;
+};
+
+/// The mapping's table line: "0 <sectors> crypt <cipher> <key> <iv_offset> <device> <start>".
+struct CryptTable {
+  CipherSpec cipher;
+  std::vector<std::uint8_t> key;
+  std::uint64_t iv_offset = 0;
+  std::uint64_t start = 0;    ///< first sector of the mapping on the lower device
+  std::uint64_t sectors = 0;  ///< size of the mapping
+};
+
+class DmCrypt;
+
+/// struct crypt_io: one bio on its way through the target.
+struct CryptIo {
+  DmCrypt* target = nullptr;
+  Bio* bio = nullptr;
+  unsigned pending = 0;
+  int error = 0;
+};
+
+/// struct convert_context: sectors from bio_in to bio_out (equal for reads).
+struct ConvertContext {
+  CryptIo* io = nullptr;
+  const Bio* bio_in = nullptr;
+  const Bio* bio_out = nullptr;
+  std::uint32_t offset_in = 0;   // bytes into bio_in
+  std::uint32_t idx_in = 0;      // its vec and the offset in it
+  std::uint32_t vec_offset_in = 0;
+  std::uint32_t offset_out = 0;
+  std::uint32_t idx_out = 0;
+  std::uint32_t vec_offset_out = 0;
+  std::uint64_t sector = 0;      // IV sector of the next unit
+  bool write = false;
+};
+
+/// One sector of a conversion: where it is, where it goes, its IV sector.
+struct SectorStep {
+  hw::PhysAddr in = 0;
+  hw::PhysAddr out = 0;
+  std::uint64_t sector = 0;
+  bool last = false;  ///< the context ends with this sector
+};
+
+struct DmCryptStats {
+  std::uint64_t bios = 0;
+  std::uint64_t clones = 0;
+  std::uint64_t partial_clones = 0;       ///< writes cut by crypt_alloc_buffer
+  std::uint64_t max_parallel_writes = 0;  ///< write conversions inside at once
+  std::uint64_t convert_errors = 0;
+  std::uint64_t timeouts = 0;             ///< waits given up after 30 s (ocf-v3)
+  std::uint64_t late_callbacks = 0;       ///< callbacks after such a timeout
+};
+
+/// The target. Paths override ocf_or_crypt_convert().
+class DmCrypt : public kernel::BlockDevice {
+ public:
+  static constexpr unsigned kMinIos = 256;       // MIN_IOS
+  static constexpr unsigned kMinPoolPages = 32;  // MIN_POOL_PAGES
+  static constexpr unsigned kMinBioPages = 8;    // MIN_BIO_PAGES
+
+  DmCrypt(kernel::Kernel& kernel, const CryptTable& table, const DmCryptCosts& costs,
+          const driver::CipherCosts& cipher_costs, CryptDevice& lower);
+  ~DmCrypt() override;
+
+  void submit_bio(Bio& bio) override;
+  std::uint64_t sectors() const override { return table_.sectors; }
+  void unplug() override { lower_.unplug(); }
+
+  virtual const char* path() const = 0;
+  const DmCryptStats& stats() const { return stats_; }
+
+ protected:
+  /// Ciphers all sectors of the context. 0, or -errno for the first failure. Returns when the
+  /// data is ready, unless the path says otherwise for reads.
+  virtual int crypt_convert(ConvertContext& ctx) = 0;
+  /// What kcryptd does with a read whose conversion was started: by default the conversion is
+  /// complete and the io ends here.
+  virtual void kcryptd_do_work(CryptIo& io);
+
+  /// Next sector of the context, its cost charged; false when there is none left.
+  bool next_sector(ConvertContext& ctx, SectorStep& step);
+  void crypt_convert_init(ConvertContext& ctx, CryptIo& io, const Bio& out, const Bio& in,
+                          std::uint64_t sector, bool write);
+  void dec_pending(CryptIo& io, int error);
+
+  kernel::Kernel& kernel_;
+  CryptTable table_;
+  DmCryptCosts costs_;
+  std::unique_ptr<IvGenerator> iv_;
+  DmCryptStats stats_;
+
+ private:
+  struct Clone {
+    Bio bio;
+    CryptIo* io = nullptr;
+    DmCrypt* target = nullptr;
+  };
+
+  int crypt_map(Bio& bio);
+  Clone* crypt_alloc_buffer(CryptIo& io, std::uint32_t bytes, bool first);
+  Clone* crypt_clone(CryptIo& io, const Bio& bio);
+  void free_buffer_pages(Clone& clone);
+  void submit_clone(Clone& clone, std::uint64_t sector);
+  static void crypt_endio(Bio& clone, int error);
+  Clone* get_clone(CryptIo& io);
+  void put_clone(Clone& clone);
+  CryptIo* get_io();
+
+  CryptDevice& lower_;
+  kernel::PageMempool page_pool_;
+  kernel::Workqueue kcryptd_;
+  unsigned writes_inside_ = 0;
+  std::vector<std::unique_ptr<CryptIo>> io_slab_;
+  std::vector<CryptIo*> free_ios_;
+  std::vector<std::unique_ptr<Clone>> clone_slab_;
+  std::vector<Clone*> free_clones_;
+};
+
+}  // namespace cesasim::dmcrypt

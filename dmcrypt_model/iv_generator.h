@@ -1,0 +1,32 @@
+// dm-crypt's IV generators (crypt_iv_operations).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "dmcrypt_model/cipher_spec.h"
+#include "dmcrypt_model/params.h"
+#include "driver/crypto_api/crypto_tfm.h"
+#include "kernel_model/kernel.h"
+
+namespace cesasim::dmcrypt {
+
+inline constexpr std::size_t kIvBytes = 16;
+using Iv = std::array<std::uint8_t, kIvBytes>;
+
+/// Makes the IV of a sector (its number inside the mapping plus iv_offset), charging dm for
+/// the generator and cipher for what ESSIV encrypts.
+class IvGenerator {
+ public:
+  virtual ~IvGenerator() = default;
+  virtual void generate(std::uint64_t sector, Iv& iv) = 0;
+
+  static std::unique_ptr<IvGenerator> make(kernel::Kernel& kernel, const CipherSpec& spec,
+                                           std::span<const std::uint8_t> key,
+                                           const DmCryptCosts& costs,
+                                           const driver::CipherCosts& cipher_costs);
+};
+
+}  // namespace cesasim::dmcrypt

@@ -1,0 +1,159 @@
+#include "dmcrypt_model/path_ocf.h"
+
+#include <cerrno>
+
+namespace cesasim::dmcrypt {
+
+using driver::Cryptop;
+
+OcfPath::OcfPath(kernel::Kernel& kernel, const CryptTable& table, const DmCryptCosts& costs,
+                 const driver::CipherCosts& cipher_costs, CryptDevice& lower,
+                 driver::Crypto& crypto)
+    : DmCrypt(kernel, table, costs, cipher_costs, lower), crypto_(crypto) {
+  driver::CryptoIni cri;
+  cri.cri_alg = driver::Alg::aes_cbc;
+  cri.cri_klen = static_cast<std::uint32_t>(table_.key.size() * 8);
+  cri.cri_key = table_.key;
+  if (const int error = crypto_.crypto_newsession(&sid_, cri)) {
+    throw CipherSpecError("no OCF driver takes " + table_.cipher.str() + " with a key of " +
+                          std::to_string(cri.cri_klen) + " bits (error " +
+                          std::to_string(error) + ")");
+  }
+}
+
+OcfPath::~OcfPath() { crypto_.crypto_freesession(sid_); }
+
+int OcfPath::dm_ocf_process(const SectorStep& step, bool write, Callback callback, void* opaque) {
+  Cryptop* crp = crypto_.crypto_getreq();
+  driver::CryptoDesc& crd = crp->crp_desc;
+  iv_->generate(step.sector, crd.crd_iv);
+  crd.crd_alg = driver::Alg::aes_cbc;
+  crd.crd_flags = driver::CRD_F_IV_EXPLICIT | driver::CRD_F_IV_PRESENT;
+  if (write) crd.crd_flags |= driver::CRD_F_ENCRYPT;
+  crd.crd_len = hw::kSectorBytes;
+  crp->crp_sid = sid_;
+  crp->crp_ilen = hw::kSectorBytes;
+  crp->crp_olen = hw::kSectorBytes;
+  crp->crp_flags = driver::CRYPTO_F_CBIMM;
+  crp->crp_buf = step.out;
+  crp->crp_opaque = opaque;
+  crp->crp_callback = callback;
+  // OCF ciphers in place: a write's plaintext must stay as it is in the page cache.
+  if (step.in != step.out) kernel_.memcpy(step.out, step.in, hw::kSectorBytes);
+  return crypto_.crypto_dispatch(crp) == 0 ? 0 : -ENOMEM;
+}
+
+// --- ocf-v1 ---------------------------------------------------------------------------------
+
+OcfV1Path::OcfV1Path(kernel::Kernel& kernel, const CryptTable& table, const DmCryptCosts& costs,
+                     const driver::CipherCosts& cipher_costs, CryptDevice& lower,
+                     driver::Crypto& crypto)
+    : OcfPath(kernel, table, costs, cipher_costs, lower, crypto), wait_(kernel) {}
+
+int OcfV1Path::ocf_crypt_convert(ConvertContext& ctx) {
+  SectorStep step;
+  int result = 0;
+  while (result == 0 && next_sector(ctx, step)) {
+    ++pending_;
+    result = dm_ocf_process(step, ctx.write, &dm_ocf_cb, this);
+    if (result < 0) --pending_;
+  }
+  wait_.wait_event([this] { return pending_ == 0; });
+  return result;
+}
+
+int OcfV1Path::dm_ocf_cb(Cryptop* crp) {
+  auto& self = *static_cast<OcfV1Path*>(crp->crp_opaque);
+  self.crypto_.crypto_freereq(crp);
+  if (--self.pending_ == 0) self.wait_.wake_up();
+  return 0;
+}
+
+// --- ocf-v3 ---------------------------------------------------------------------------------
+
+OcfV3Path::OcfV3Path(kernel::Kernel& kernel, const CryptTable& table, const DmCryptCosts& costs,
+                     const driver::CipherCosts& cipher_costs, CryptDevice& lower,
+                     driver::Crypto& crypto)
+    : OcfPath(kernel, table, costs, cipher_costs, lower, crypto) {}
+
+OcfV3Path::~OcfV3Path() = default;
+
+OcfV3Path::WrPriv* OcfV3Path::get_priv() {
+  kernel_.charge_slab_alloc(Activity::dm);  // kmalloc
+  if (free_privs_.empty()) {
+    priv_slab_.push_back(std::make_unique<WrPriv>());
+    priv_slab_.back()->path = this;
+    priv_slab_.back()->wait = std::make_unique<kernel::WaitQueue>(kernel_);
+    free_privs_.push_back(priv_slab_.back().get());
+  }
+  WrPriv* priv = free_privs_.back();
+  free_privs_.pop_back();
+  priv->completed = priv->pending = priv->posted = 0;
+  priv->abandoned = false;
+  return priv;
+}
+
+int OcfV3Path::ocf_crypt_convert(ConvertContext& ctx) {
+  SectorStep step;
+  int result = 0;
+  if (!ctx.write) {
+    // Read: only the context's last sector carries the io; nobody waits.
+    while (result == 0 && next_sector(ctx, step)) {
+      result = dm_ocf_process(step, false, &dm_ocf_rd_cb, step.last ? ctx.io : nullptr);
+    }
+    return result;
+  }
+  WrPriv* priv = get_priv();
+  std::uint32_t count = 0;
+  while (result == 0 && next_sector(ctx, step)) {
+    ++count;  // before the call: a refused sector is counted too, and the wait runs its 30 s
+    result = dm_ocf_process(step, true, &dm_ocf_wr_cb, priv);
+    if (result == 0) ++priv->posted;
+  }
+  priv->pending += count;
+  if (!priv->wait->wait_event_timeout([priv] { return priv->pending == priv->completed; },
+                                      kWriteTimeout)) {
+    ++stats_.timeouts;
+  }
+  kernel_.charge_slab_free(Activity::dm);
+  if (priv->completed == priv->posted) {
+    free_privs_.push_back(priv);
+  } else {
+    priv->abandoned = true;
+  }
+  return result;
+}
+
+int OcfV3Path::dm_ocf_wr_cb(Cryptop* crp) {
+  WrPriv* priv = static_cast<WrPriv*>(crp->crp_opaque);
+  OcfV3Path& self = *priv->path;
+  ++priv->completed;
+  if (priv->abandoned) {
+    ++self.stats_.late_callbacks;
+    if (priv->completed == priv->posted) self.free_privs_.push_back(priv);
+  } else if (priv->completed == priv->pending) {
+    priv->wait->wake_up();
+  }
+  self.crypto_.crypto_freereq(crp);
+  return 0;
+}
+
+int OcfV3Path::dm_ocf_rd_cb(Cryptop* crp) {
+  auto* io = static_cast<CryptIo*>(crp->crp_opaque);
+  crp->core->crypto_freereq(crp);
+  if (io != nullptr) static_cast<OcfV3Path*>(io->target)->dec_pending(*io, 0);
+  return 0;
+}
+
+void OcfV3Path::kcryptd_do_work(CryptIo& io) {
+  ConvertContext ctx;
+  crypt_convert_init(ctx, io, *io.bio, *io.bio, io.bio->sector + table_.iv_offset, false);
+  const int result = crypt_convert(ctx);
+  if (result < 0) {
+    ++stats_.convert_errors;
+    kernel_.schedule_timeout(kReadErrorPause);  // hoping that what was posted ends meanwhile
+    dec_pending(io, result);
+  }
+}
+
+}  // namespace cesasim::dmcrypt

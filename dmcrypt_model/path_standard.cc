@@ -1,0 +1,26 @@
+#include "dmcrypt_model/path_standard.h"
+
+namespace cesasim::dmcrypt {
+
+StandardPath::StandardPath(kernel::Kernel& kernel, const CryptTable& table,
+                           const DmCryptCosts& costs, const driver::CipherCosts& cipher_costs,
+                           CryptDevice& lower)
+    : DmCrypt(kernel, table, costs, cipher_costs, lower),
+      tfm_(kernel, cipher_costs, driver::CipherMode::cbc, table.key) {}
+
+int StandardPath::crypt_convert(ConvertContext& ctx) {
+  SectorStep step;
+  Iv iv;
+  while (next_sector(ctx, step)) {
+    iv_->generate(step.sector, iv);
+    std::uint8_t* out = kernel_.phys_to_virt(step.out);
+    const std::uint8_t* in = kernel_.phys_to_virt(step.in);
+    const int result = ctx.write ? tfm_.encrypt(out, in, hw::kSectorBytes, iv.data())
+                                 : tfm_.decrypt(out, in, hw::kSectorBytes, iv.data());
+    if (result < 0) return result;
+    kernel_.sync();
+  }
+  return 0;
+}
+
+}  // namespace cesasim::dmcrypt

@@ -1,0 +1,311 @@
+#include "driver/cesa_tdma/cesa_tdma.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+
+#include "driver/cesa_tdma/aes_schedule.h"
+#include "hw_model/cesa/registers.h"
+
+namespace cesasim::driver {
+
+namespace reg = hw::cesa_reg;
+namespace bit = hw::cesa_bit;
+using hw::PhysAddr;
+using kernel::Activity;
+using kernel::Kernel;
+
+namespace {
+
+// SRAM layout of the Linux driver, from the first usable byte.
+constexpr std::uint32_t kDescAt = 0x00;
+constexpr std::uint32_t kKeyAt = 0x20;
+constexpr std::uint32_t kIvAt = 0x40;
+constexpr std::uint32_t kDataAt = 0x80;
+constexpr std::uint32_t kOpBytes = 128;    // descriptor + context, first chunk and result
+constexpr std::uint32_t kDescBytes = 32;   // later chunks: the descriptor alone
+// The software descriptor is twice the hardware's 16 bytes.
+constexpr std::size_t kTdmaDescBytes = 32;
+constexpr std::uint32_t kTdmaOwn = bit::tdma_byte_count::kOwn;
+
+// SA descriptor word 0.
+constexpr std::uint32_t kOpCryptOnly = 1;
+constexpr std::uint32_t kCipherAes = 3u << 8;
+constexpr std::uint32_t kDecrypt = 1u << 12;
+constexpr std::uint32_t kModeCbc = 1u << 16;
+constexpr unsigned kKeyLenShift = 24;
+
+constexpr std::uint32_t kTdmaControl =
+    bit::tdma_control::kDstBurst128 | bit::tdma_control::kSrcBurst128 |
+    bit::tdma_control::kNoByteSwap | bit::tdma_control::kEnable;
+constexpr std::uint32_t kCfg = bit::cfg::kCh0WaitDma | bit::cfg::kCh0ActivateDma |
+                               bit::cfg::kMultiPacketChain | bit::cfg::kNoParallel;
+
+}  // namespace
+
+CesaTdma::CesaTdma(Kernel& kernel, Crypto& crypto, const DriverCosts& costs,
+                   const CesaPlatform& platform)
+    : kernel_(kernel), crypto_(crypto), costs_(costs) {
+  if (platform.engines.empty()) throw std::invalid_argument("cesa_tdma: no engine");
+  sessions_.emplace_back();
+  for (const CesaPlatform::Engine& at : platform.engines) {
+    auto engine = std::make_unique<Engine>();
+    engine->at = at;
+    engine->sram = at.sram + platform.sram_reserved_bytes;
+    engine->sram_offset = static_cast<std::uint32_t>(engine->sram & 0x7FF);
+    // Whole cipher blocks only.
+    engine->payload = (platform.sram_bytes - platform.sram_reserved_bytes - kDataAt) & ~0xFu;
+    engines_.push_back(std::move(engine));
+  }
+  for (auto& e : engines_) {
+    Engine* engine = e.get();
+    kernel_.request_irq(
+        engine->at.irq, [this, engine] { return interrupt(*engine); }, "cesa", engine->at.irq_cpu);
+  }
+  driverid_ = crypto_.crypto_get_driverid(0, *this);
+  crypto_.crypto_register(driverid_, Alg::aes_cbc);
+  // Probe: address window 0 covers DRAM, the interrupt mask lets the chain's end through. Runs
+  // as a thread because registers can be reached from a modelled context only.
+  const std::uint64_t dram = platform.dram_bytes;
+  kernel_.kthread_run("cesa_probe", [this, dram] {
+    for (auto& e : engines_) {
+      const PhysAddr regs = e->at.regs;
+      const auto size_field = static_cast<std::uint32_t>((dram - 1) & 0xFFFF0000);
+      kernel_.writel_relaxed(0, regs + reg::tdma_win_base(0), Activity::driver);
+      kernel_.writel_relaxed(size_field | bit::tdma_win::kEnable, regs + reg::tdma_win_ctrl(0),
+                             Activity::driver);
+      kernel_.writel_relaxed(bit::cfg::kNoParallel, regs + reg::kCfg, Activity::driver);
+      kernel_.writel_relaxed(e->sram_offset, regs + reg::kDescP0, Activity::driver);
+      kernel_.writel(bit::irq::kAccel0DmaDone, regs + reg::kIntMask, Activity::driver);
+    }
+  });
+}
+
+CesaTdma::~CesaTdma() = default;
+
+int CesaTdma::newsession(std::uint32_t* lid, const CryptoIni& cri) {
+  if (cri.cri_alg != Alg::aes_cbc || cri.cri_key.size() * 8 != cri.cri_klen) return EINVAL;
+  if (cri.cri_klen != 128 && cri.cri_klen != 192 && cri.cri_klen != 256) return EINVAL;
+  Session s;
+  s.used = true;
+  s.key_code = (cri.cri_klen - 128) / 64;
+  std::copy(cri.cri_key.begin(), cri.cri_key.end(), s.key_enc.begin());
+  s.key_dec = aes_decrypt_start_key(cri.cri_key);
+  sessions_.push_back(s);
+  *lid = static_cast<std::uint32_t>(sessions_.size() - 1);
+  return 0;
+}
+
+int CesaTdma::freesession(std::uint32_t lid) {
+  if (lid == 0 || lid >= sessions_.size() || !sessions_[lid].used) return ENOENT;
+  sessions_[lid].used = false;
+  return 0;
+}
+
+CesaTdma::Request* CesaTdma::get_request() {
+  if (free_requests_.empty()) {
+    request_slab_.push_back(std::make_unique<Request>());
+    free_requests_.push_back(request_slab_.back().get());
+  }
+  Request* r = free_requests_.back();
+  free_requests_.pop_back();
+  r->descriptors.clear();
+  r->ops.clear();
+  return r;
+}
+
+PhysAddr CesaTdma::pool_alloc(std::vector<PhysAddr>& pool, std::size_t bytes) {
+  if (pool.empty()) {
+    // dma_pool grows by a page of coherent memory.
+    const PhysAddr page = kernel_.alloc_boot(hw::kPageBytes, hw::kPageBytes);
+    for (std::size_t at = hw::kPageBytes; at >= bytes; at -= bytes) {
+      pool.push_back(page + at - bytes);
+    }
+  }
+  const PhysAddr addr = pool.back();
+  pool.pop_back();
+  return addr;
+}
+
+void CesaTdma::store32(PhysAddr addr, std::uint32_t value) {
+  std::memcpy(kernel_.phys_to_virt(addr), &value, 4);
+}
+
+PhysAddr CesaTdma::add_descriptor(Request& request, std::uint32_t byte_count, PhysAddr src,
+                                  PhysAddr dst) {
+  kernel_.charge(Activity::driver, costs_.tdma_descriptor);
+  const PhysAddr d = pool_alloc(descriptor_pool_, kTdmaDescBytes);
+  store32(d, byte_count);
+  store32(d + 4, static_cast<std::uint32_t>(src));
+  store32(d + 8, static_cast<std::uint32_t>(dst));
+  store32(d + 12, 0);
+  if (!request.descriptors.empty()) {
+    store32(request.descriptors.back() + 12, static_cast<std::uint32_t>(d));
+  }
+  request.descriptors.push_back(d);
+  return d;
+}
+
+PhysAddr CesaTdma::add_op(Request& request) {
+  kernel_.charge(Activity::driver, costs_.tdma_op);
+  const PhysAddr op = pool_alloc(op_pool_, kOpBytes);
+  std::memset(kernel_.phys_to_virt(op), 0, kOpBytes);
+  request.ops.push_back(op);
+  return op;
+}
+
+void CesaTdma::build(Engine& engine, Request& request, const Session& session, bool encrypt) {
+  const CryptoDesc& crd = request.crp->crp_desc;
+  const std::uint32_t base = engine.sram_offset;
+  const std::uint32_t config = kOpCryptOnly | kCipherAes | kModeCbc | (encrypt ? 0 : kDecrypt) |
+                               (session.key_code << kKeyLenShift);
+  std::uint32_t done = 0;
+  while (done < request.bytes) {
+    const std::uint32_t chunk = std::min(engine.payload, request.bytes - done);
+    const PhysAddr op = add_op(request);
+    store32(op, config);
+    store32(op + 4, (base + kDataAt) | (base + kDataAt) << 16);
+    store32(op + 8, chunk);
+    store32(op + 12, base + kKeyAt);
+    store32(op + 16, (base + kIvAt) | (base + kIvAt) << 16);
+    const bool first = done == 0;
+    if (first) {
+      const auto& key = encrypt ? session.key_enc : session.key_dec;
+      std::memcpy(kernel_.phys_to_virt(op + kKeyAt), key.data(), key.size());
+      const std::uint8_t* iv = (crd.crd_flags & CRD_F_IV_EXPLICIT) != 0
+                                   ? crd.crd_iv.data()
+                                   : kernel_.phys_to_virt(request.crp->crp_buf + crd.crd_inject);
+      std::memcpy(kernel_.phys_to_virt(op + kIvAt), iv, kMaxBlockLen);
+    }
+    // Later chunks find the chaining value where the engine left it, at kIvAt.
+    add_descriptor(request, kTdmaOwn | (first ? kOpBytes : kDescBytes), op,
+                   engine.sram + kDescAt);
+    add_descriptor(request, kTdmaOwn | chunk, request.data + done, engine.sram + kDataAt);
+    add_descriptor(request, 0, 0, 0);  // not owned: the accelerator runs
+    add_descriptor(request, kTdmaOwn | chunk, engine.sram + kDataAt, request.data + done);
+    done += chunk;
+  }
+  // The result, so that the next request may overwrite the SRAM without the processor.
+  add_descriptor(request, kTdmaOwn | kOpBytes, engine.sram, request.ops.front());
+}
+
+int CesaTdma::process(Cryptop* crp, int) {
+  kernel_.charge(Activity::driver, costs_.tdma_request);
+  const std::uint32_t lid = crypto_sid_lid(crp->crp_sid);
+  const CryptoDesc& crd = crp->crp_desc;
+  if (lid == 0 || lid >= sessions_.size() || !sessions_[lid].used ||
+      crd.crd_alg != Alg::aes_cbc || crd.crd_len == 0 || crd.crd_len % kMaxBlockLen != 0 ||
+      crp->crp_buf == 0) {
+    crp->crp_etype = EINVAL;
+    crypto_.crypto_done(crp);
+    return 0;
+  }
+  auto least = std::min_element(engines_.begin(), engines_.end(), [](auto& a, auto& b) {
+    return a->load < b->load;
+  });
+  Engine& engine = **least;
+  kernel_.sync();  // the queue's state now, not when this context last looked
+  if (engine.queue.size() >= kQueueDepth) {
+    ++stats_.restarts;
+    blocked_ = true;
+    return ERESTART;
+  }
+  Request& request = *get_request();
+  request.crp = crp;
+  request.bytes = crd.crd_len;
+  request.data = kernel_.dma_map_single(crp->crp_buf + crd.crd_skip, crd.crd_len,
+                                        Kernel::DmaDirection::bidirectional);
+  build(engine, request, sessions_[lid], (crd.crd_flags & CRD_F_ENCRYPT) != 0);
+  queue_req(engine, request);
+  return 0;
+}
+
+void CesaTdma::queue_req(Engine& engine, Request& request) {
+  Kernel::IrqLock lock(kernel_, engine.lock, Activity::driver);
+  ++stats_.requests;
+  engine.load += request.bytes;
+  // Behind the requests that wait (the software chain); never into a chain already running.
+  if (engine.queue.size() > engine.in_hw) {
+    store32(engine.queue.back()->descriptors.back() + 12,
+            static_cast<std::uint32_t>(request.descriptors.front()));
+  }
+  engine.queue.push_back(&request);
+  stats_.max_queue = std::max<std::uint64_t>(stats_.max_queue, engine.queue.size());
+  if (engine.in_hw == 0) launch(engine);
+}
+
+void CesaTdma::launch(Engine& engine) {
+  // All that wait form the chain; it was linked as they came.
+  engine.in_hw = engine.queue.size();
+  engine.hw_last = engine.queue.back()->descriptors.back();
+  ++stats_.chains;
+  stats_.max_chain = std::max<std::uint64_t>(stats_.max_chain, engine.in_hw);
+  kernel_.charge(Activity::driver, costs_.tdma_launch);
+  const PhysAddr regs = engine.at.regs;
+  const PhysAddr first = engine.queue.front()->descriptors.front();
+  kernel_.writel_relaxed(0, regs + reg::kCfg, Activity::driver);
+  kernel_.writel_relaxed(kTdmaControl, regs + reg::kTdmaControl, Activity::driver);
+  kernel_.writel_relaxed(kCfg, regs + reg::kCfg, Activity::driver);
+  kernel_.writel_relaxed(static_cast<std::uint32_t>(first), regs + reg::kTdmaNext,
+                         Activity::driver);
+  // Linux warns if the engine still runs; the read also pushes the posted writes out.
+  if ((kernel_.readl(regs + reg::kCmd, Activity::driver) & bit::cmd::kActivate0) != 0) {
+    throw std::logic_error("cesa_tdma: launch while the engine runs");
+  }
+  kernel_.writel(bit::cmd::kActivate0, regs + reg::kCmd, Activity::driver);
+}
+
+bool CesaTdma::interrupt(Engine& engine) {
+  const PhysAddr regs = engine.at.regs;
+  bool handled = false;
+  kernel_.charge(Activity::driver, costs_.tdma_irq);
+  for (;;) {
+    const std::uint32_t status = kernel_.readl(regs + reg::kIntCause, Activity::driver);
+    if ((status & bit::irq::kAccel0DmaDone) == 0) return handled;
+    handled = true;
+    kernel_.writel_relaxed(~status, regs + reg::kFpgaIntStatus, Activity::driver);
+    kernel_.writel(~status, regs + reg::kIntCause, Activity::driver);
+    {
+      Kernel::IrqLock lock(kernel_, engine.lock, Activity::driver);
+      tdma_process(engine);
+      if (engine.in_hw == 0 && !engine.queue.empty()) launch(engine);
+    }
+    while (!engine.complete.empty()) {
+      Request* request = engine.complete.front();
+      engine.complete.pop_front();
+      complete_req(engine, *request);
+    }
+  }
+}
+
+void CesaTdma::tdma_process(Engine& engine) {
+  const std::uint32_t current =
+      kernel_.readl(engine.at.regs + reg::kTdmaCurrent, Activity::driver);
+  // Every request up to and including the one that owns the current descriptor has ended.
+  while (engine.in_hw > 0) {
+    Request* request = engine.queue.front();
+    engine.queue.pop_front();
+    --engine.in_hw;
+    engine.complete.push_back(request);
+    if (request->descriptors.back() == current) break;
+  }
+}
+
+void CesaTdma::complete_req(Engine& engine, Request& request) {
+  kernel_.charge(Activity::driver, costs_.tdma_complete);
+  engine.load -= request.bytes;
+  kernel_.dma_unmap_single(request.data, request.bytes, Kernel::DmaDirection::bidirectional);
+  descriptor_pool_.insert(descriptor_pool_.end(), request.descriptors.rbegin(),
+                          request.descriptors.rend());
+  op_pool_.insert(op_pool_.end(), request.ops.begin(), request.ops.end());
+  Cryptop* crp = request.crp;
+  free_requests_.push_back(&request);
+  if (blocked_) {
+    blocked_ = false;
+    crypto_.crypto_unblock(driverid_, CRYPTO_SYMQ);
+  }
+  crypto_.crypto_done(crp);
+}
+
+}  // namespace cesasim::driver

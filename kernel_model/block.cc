@@ -1,0 +1,464 @@
+#include "kernel_model/block.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <stdexcept>
+#include <utility>
+
+namespace cesasim::kernel {
+namespace {
+
+using Segments = std::vector<hw::DiskSegment>;
+
+bool contiguous(const hw::DiskSegment& a, const hw::DiskSegment& b) {
+  return a.addr + a.len == b.addr && a.len + b.len <= RequestQueue::kMaxSegmentBytes;
+}
+
+/// Segments of `a` followed by `b`, the last and first joined where they can be.
+std::size_t joined_count(const Segments& a, const Segments& b) {
+  const bool join = !a.empty() && !b.empty() && contiguous(a.back(), b.front());
+  return a.size() + b.size() - (join ? 1 : 0);
+}
+
+void append(Segments& a, const Segments& b) {
+  auto from = b.begin();
+  if (!a.empty() && from != b.end() && contiguous(a.back(), *from)) {
+    a.back().len += from->len;
+    ++from;
+  }
+  a.insert(a.end(), from, b.end());
+}
+
+void prepend(Segments& a, const Segments& b) {
+  auto to = b.end();
+  if (!a.empty() && !b.empty() && contiguous(b.back(), a.front())) {
+    --to;
+    a.front() = {to->addr, to->len + a.front().len};
+  }
+  a.insert(a.begin(), b.begin(), to);
+}
+
+Ps ms_to_ps(double ms) { return static_cast<Ps>(ms * static_cast<double>(hw::kPsPerMs)); }
+
+Ps stamp() { return sc_core::sc_time_stamp().value(); }
+
+}  // namespace
+
+RequestQueue::RequestQueue(Kernel& kernel, hw::Disk& disk, unsigned irq, const std::string& name,
+                           unsigned irq_cpu)
+    : kernel_(kernel),
+      disk_(disk),
+      nr_requests_(std::max<std::uint32_t>(1, kernel.settings().nr_requests)),
+      max_sectors_(std::max<std::uint32_t>(1, kernel.settings().max_sectors)),
+      max_segments_(std::max<std::uint32_t>(1, kernel.settings().max_segments)),
+      unplug_threshold_(kernel.settings().unplug_threshold),
+      unplug_delay_(ms_to_ps(kernel.settings().unplug_delay_ms)),
+      deadline_{ms_to_ps(kernel.settings().deadline_read_expire_ms),
+                ms_to_ps(kernel.settings().deadline_write_expire_ms),
+                kernel.settings().deadline_fifo_batch,
+                kernel.settings().deadline_writes_starved},
+      wait_{WaitQueue(kernel), WaitQueue(kernel)},
+      congestion_(kernel),
+      tags_(disk.queue_depth()) {
+  new_epoch();
+  unplug_tasklet_.fn = [this] {
+    Kernel::IrqLock lock(kernel_, lock_, Activity::block);
+    if (!plugged_) return;
+    ++stats_.unplugs_by_timer;
+    remove_plug();
+    dispatch();
+  };
+  unplug_timer_.fn = [this] { kernel_.tasklet_schedule(unplug_tasklet_); };
+  done_tasklet_.fn = [this] { complete(); };
+  kernel.request_irq(irq, [this] { return interrupt(); }, name, irq_cpu);
+}
+
+RequestQueue::Epoch& RequestQueue::new_epoch() {
+  epochs_.emplace_back();
+  epochs_.back().elevator = make_elevator(kernel_.settings().elevator, deadline_);
+  return epochs_.back();
+}
+
+Request& RequestQueue::get_request() {
+  if (free_.empty()) {
+    pool_.push_back(std::make_unique<Request>());
+    return *pool_.back();
+  }
+  Request* r = free_.back();
+  free_.pop_back();
+  return *r;
+}
+
+void RequestQueue::put_request(Request& request) {
+  request.segments.clear();
+  request.parts.clear();
+  free_.push_back(&request);
+}
+
+// --- submission -----------------------------------------------------------------------------
+
+void RequestQueue::submit_bio(Bio& bio) {
+  ++stats_.bios;
+  kernel_.charge(Activity::block, kernel_.costs().bio_submit);
+  if (bio.op == BioOp::flush) {
+    submit_flush(bio);
+    return;
+  }
+  if (bio.size == 0 || bio.size % hw::kSectorBytes != 0 || bio.sector >= sectors() ||
+      bio.sectors() > sectors() - bio.sector) {
+    end_bio(bio, -EIO);
+    return;
+  }
+  const std::uint32_t first = cut(bio, 0);
+  if (first == bio.size) {
+    make_request(bio, nullptr, 0, bio.size);
+    return;
+  }
+  // The submitter holds one reference, so that pieces that end early do not end the bio.
+  ++stats_.bios_split;
+  auto* split = new BioSplit{&bio, 1, 0};
+  for (std::uint32_t offset = 0; offset < bio.size;) {
+    const std::uint32_t bytes = offset == 0 ? first : cut(bio, offset);
+    if (bytes == 0) {  // a sector in more places than a request may have segments
+      split->error = -EIO;
+      break;
+    }
+    ++split->remaining;
+    make_request(bio, split, offset, bytes);
+    offset += bytes;
+  }
+  end_part({&bio, split}, 0);
+}
+
+/// Bytes from `offset` that one request can carry, in whole sectors.
+std::uint32_t RequestQueue::cut(const Bio& bio, std::uint32_t offset) const {
+  const std::uint32_t limit =
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(
+          bio.size - offset, std::uint64_t{max_sectors_} * hw::kSectorBytes));
+  std::uint32_t skip = offset;
+  std::uint32_t bytes = 0;
+  std::size_t count = 0;
+  hw::DiskSegment last;
+  for (const BioVec& vec : bio.vecs) {
+    if (bytes == limit) break;
+    if (skip >= vec.len) {
+      skip -= vec.len;
+      continue;
+    }
+    PhysAddr addr = vec.addr + skip;
+    std::uint32_t left = std::min(vec.len - skip, limit - bytes);
+    skip = 0;
+    while (left > 0) {
+      const hw::DiskSegment s{addr, std::min(left, kMaxSegmentBytes)};
+      if (count > 0 && contiguous(last, s)) {
+        last.len += s.len;
+      } else {
+        if (count == max_segments_) return bytes / hw::kSectorBytes * hw::kSectorBytes;
+        ++count;
+        last = s;
+      }
+      bytes += s.len;
+      addr += s.len;
+      left -= s.len;
+    }
+  }
+  return bytes / hw::kSectorBytes * hw::kSectorBytes;
+}
+
+/// Scatter/gather entries of `bytes` of the bio from `offset`, into scratch_.
+void RequestQueue::collect(const Bio& bio, std::uint32_t offset, std::uint32_t bytes) {
+  scratch_.clear();
+  for (const BioVec& vec : bio.vecs) {
+    if (bytes == 0) break;
+    if (offset >= vec.len) {
+      offset -= vec.len;
+      continue;
+    }
+    PhysAddr addr = vec.addr + offset;
+    std::uint32_t left = std::min(vec.len - offset, bytes);
+    offset = 0;
+    bytes -= left;
+    while (left > 0) {
+      const hw::DiskSegment s{addr, std::min(left, kMaxSegmentBytes)};
+      if (!scratch_.empty() && contiguous(scratch_.back(), s)) {
+        scratch_.back().len += s.len;
+      } else {
+        scratch_.push_back(s);
+      }
+      addr += s.len;
+      left -= s.len;
+    }
+  }
+}
+
+/// __make_request: merges the piece into a queued request or takes a new one.
+void RequestQueue::make_request(Bio& bio, BioSplit* split, std::uint32_t offset,
+                                std::uint32_t bytes) {
+  const bool write = bio.op == BioOp::write;
+  const std::uint64_t sector = bio.sector + offset / hw::kSectorBytes;
+  const std::uint32_t sectors = bytes / hw::kSectorBytes;
+  const Request::Part part{&bio, split};
+  for (;;) {
+    {
+      Kernel::IrqLock lock(kernel_, lock_, Activity::block);
+      collect(bio, offset, bytes);
+      if (try_merge(write, sector, sectors, part)) return;
+      if (allocated_[write] < nr_requests_) {
+        add_request(write, sector, sectors, part);
+        return;
+      }
+      // get_request_wait: what is queued must get going, or nothing would ever be freed.
+      ++stats_.sleeps;
+      remove_plug();
+      dispatch();
+    }
+    wait_[write].wait_event([&] { return allocated_[write] < nr_requests_; });
+  }
+}
+
+bool RequestQueue::try_merge(bool write, std::uint64_t sector, std::uint32_t sectors,
+                             const Request::Part& part) {
+  Elevator& elevator = *epochs_.back().elevator;
+  Request* r = elevator.ending_at(write, sector);
+  if (r != nullptr && r->sectors + sectors <= max_sectors_ &&
+      joined_count(r->segments, scratch_) <= max_segments_) {
+    append(r->segments, scratch_);
+    r->sectors += sectors;
+    r->parts.push_back(part);
+    ++stats_.back_merges;
+    kernel_.charge(Activity::block, kernel_.costs().bio_merge);
+    if (Request* next = elevator.starting_at(write, r->end())) join_requests(*r, *next);
+    return true;
+  }
+  r = elevator.starting_at(write, sector + sectors);
+  if (r != nullptr && r->sectors + sectors <= max_sectors_ &&
+      joined_count(scratch_, r->segments) <= max_segments_) {
+    prepend(r->segments, scratch_);
+    elevator.grow_front(*r, sectors);
+    r->parts.insert(r->parts.begin(), part);
+    ++stats_.front_merges;
+    kernel_.charge(Activity::block, kernel_.costs().bio_merge);
+    if (Request* before = elevator.ending_at(write, r->sector)) join_requests(*before, *r);
+    return true;
+  }
+  return false;
+}
+
+/// attempt_merge: the gap between two queued requests has closed.
+void RequestQueue::join_requests(Request& front, Request& back) {
+  if (&front == &back || front.sectors + back.sectors > max_sectors_ ||
+      joined_count(front.segments, back.segments) > max_segments_) {
+    return;
+  }
+  account();
+  epochs_.back().elevator->merged(front, back);
+  append(front.segments, back.segments);
+  front.sectors += back.sectors;
+  front.parts.insert(front.parts.end(), back.parts.begin(), back.parts.end());
+  --queued_;
+  --allocated_[back.write];
+  if (back.write) ++writes_freed_;
+  ++stats_.request_merges;
+  kernel_.charge(Activity::block, kernel_.costs().bio_merge);
+  const bool write = back.write;
+  put_request(back);
+  wait_[write].wake_up();
+  if (write) congestion_.wake_up();
+}
+
+void RequestQueue::add_request(bool write, std::uint64_t sector, std::uint32_t sectors,
+                               const Request::Part& part) {
+  account();
+  ++allocated_[write];
+  Request& r = get_request();
+  r.write = write;
+  r.sector = sector;
+  r.sectors = sectors;
+  r.order = arrivals_++;
+  r.segments.assign(scratch_.begin(), scratch_.end());
+  r.parts.push_back(part);
+  if (queued_ == 0 && !plugged_) {
+    plugged_ = true;
+    ++stats_.plugs;
+    kernel_.mod_timer(unplug_timer_, unplug_delay_);
+  }
+  epochs_.back().elevator->add(r, kernel_.now());
+  ++queued_;
+  if (plugged_ && queued_ >= unplug_threshold_) {
+    ++stats_.unplugs_by_threshold;
+    remove_plug();
+    dispatch();
+  }
+}
+
+void RequestQueue::submit_flush(Bio& bio) {
+  Kernel::IrqLock lock(kernel_, lock_, Activity::block);
+  epochs_.back().flush = &bio;
+  new_epoch();
+  remove_plug();
+  dispatch();
+}
+
+void RequestQueue::unplug() {
+  Kernel::IrqLock lock(kernel_, lock_, Activity::block);
+  if (!plugged_) return;
+  remove_plug();
+  dispatch();
+}
+
+void RequestQueue::remove_plug() {
+  if (!plugged_) return;
+  plugged_ = false;
+  kernel_.del_timer(unplug_timer_);
+}
+
+void RequestQueue::blk_congestion_wait(Ps timeout) {
+  const std::uint64_t seen = writes_freed_;
+  congestion_.wait_event_timeout([&] { return writes_freed_ != seen; }, timeout);
+}
+
+// --- the disk's driver ----------------------------------------------------------------------
+
+std::uint32_t RequestQueue::take_tag() {
+  const auto it = std::find_if(tags_.begin(), tags_.end(), [](const InFlight& f) { return !f.used; });
+  it->used = true;
+  ++in_flight_;
+  return static_cast<std::uint32_t>(it - tags_.begin());
+}
+
+/// Sends what the elevator names while the disk takes more. Called with the lock held.
+void RequestQueue::dispatch() {
+  while (in_flight_ < tags_.size()) {
+    Epoch& epoch = epochs_.front();
+    if (Request* r = epoch.elevator->next(kernel_.now())) {
+      account();
+      --queued_;
+      send(*r);
+      continue;
+    }
+    if (epoch.flush == nullptr || epoch.flush_sent || in_flight_ > 0) return;
+    account();
+    epoch.flush_sent = true;
+    command_.op = hw::DiskCommand::Op::flush;
+    command_.sectors = 0;
+    command_.segments.clear();
+    command_.tag = take_tag();
+    tags_[command_.tag].request = nullptr;
+    ++stats_.flushes;
+    kernel_.charge(Activity::block, kernel_.costs().request_dispatch);
+    kernel_.sync_now();
+    if (!disk_.submit(command_)) throw std::logic_error("disk queue overflow");
+  }
+}
+
+void RequestQueue::send(Request& request) {
+  const auto direction =
+      request.write ? Kernel::DmaDirection::to_device : Kernel::DmaDirection::from_device;
+  command_.op = request.write ? hw::DiskCommand::Op::write : hw::DiskCommand::Op::read;
+  command_.sector = request.sector;
+  command_.sectors = request.sectors;
+  command_.segments.assign(request.segments.begin(), request.segments.end());
+  command_.tag = take_tag();
+  tags_[command_.tag].request = &request;
+  ++(request.write ? stats_.write_requests : stats_.read_requests);
+  kernel_.charge(Activity::block, kernel_.costs().request_dispatch +
+                                      kernel_.costs().request_segment *
+                                          static_cast<double>(request.segments.size()));
+  for (const hw::DiskSegment& s : request.segments) {
+    kernel_.dma_map_single(s.addr, s.len, direction);
+  }
+  // The disk works in simulated time: what was charged so far comes before the command.
+  kernel_.sync_now();
+  if (!disk_.submit(command_)) throw std::logic_error("disk queue overflow");
+}
+
+bool RequestQueue::interrupt() {
+  bool mine = false;
+  while (const auto c = disk_.reap()) {
+    done_.push_back({c->tag, c->error});
+    mine = true;
+  }
+  if (mine) kernel_.tasklet_schedule(done_tasklet_);
+  return mine;
+}
+
+void RequestQueue::complete() {
+  while (!done_.empty()) {
+    const Done done = done_.front();
+    done_.pop_front();
+    complete_one(done);
+  }
+}
+
+void RequestQueue::complete_one(const Done& done) {
+  Request* const request = tags_[done.tag].request;
+  kernel_.charge(Activity::block, kernel_.costs().request_complete);
+  bool write = false;
+  if (request != nullptr) {
+    write = request->write;
+    const auto direction =
+        write ? Kernel::DmaDirection::to_device : Kernel::DmaDirection::from_device;
+    for (const hw::DiskSegment& s : request->segments) {
+      kernel_.dma_unmap_single(s.addr, s.len, direction);
+    }
+    for (const Request::Part& part : request->parts) end_part(part, done.error);
+  } else {
+    end_bio(*epochs_.front().flush, done.error);
+  }
+  {
+    Kernel::IrqLock lock(kernel_, lock_, Activity::block);
+    account();
+    tags_[done.tag] = {};
+    --in_flight_;
+    if (request != nullptr) {
+      put_request(*request);
+      --allocated_[write];
+      if (write) ++writes_freed_;
+    } else {
+      epochs_.pop_front();
+    }
+    // blk_run_queue: a completion also starts a plugged queue.
+    remove_plug();
+    dispatch();
+  }
+  if (request != nullptr) {
+    wait_[write].wake_up();
+    if (write) congestion_.wake_up();
+  }
+}
+
+void RequestQueue::end_part(const Request::Part& part, int error) {
+  if (part.split == nullptr) {
+    end_bio(*part.bio, error);
+    return;
+  }
+  BioSplit& split = *part.split;
+  if (error != 0) split.error = error;
+  if (--split.remaining > 0) return;
+  const int result = split.error;
+  delete part.split;
+  end_bio(*part.bio, result);
+}
+
+void RequestQueue::end_bio(Bio& bio, int error) {
+  ++stats_.bios_ended;
+  if (error != 0) ++stats_.bios_failed;
+  kernel_.charge(Activity::block, kernel_.costs().bio_complete);
+  bio.end_io(bio, error);  // may free the bio
+}
+
+void RequestQueue::account() {
+  const Ps now = stamp();
+  stats_.depth_ps +=
+      static_cast<double>(queued_ + in_flight_) * static_cast<double>(now - accounted_to_);
+  accounted_to_ = now;
+}
+
+RequestQueueStats RequestQueue::stats() const {
+  RequestQueueStats s = stats_;
+  s.depth_ps +=
+      static_cast<double>(queued_ + in_flight_) * static_cast<double>(stamp() - accounted_to_);
+  return s;
+}
+
+}  // namespace cesasim::kernel
