@@ -55,8 +55,7 @@ RequestQueue::RequestQueue(Kernel& kernel, hw::Disk& disk, unsigned irq, const s
       unplug_delay_(ms_to_ps(kernel.settings().unplug_delay_ms)),
       deadline_{ms_to_ps(kernel.settings().deadline_read_expire_ms),
                 ms_to_ps(kernel.settings().deadline_write_expire_ms),
-                kernel.settings().deadline_fifo_batch,
-                kernel.settings().deadline_writes_starved},
+                kernel.settings().deadline_fifo_batch, kernel.settings().deadline_writes_starved},
       wait_{WaitQueue(kernel), WaitQueue(kernel)},
       congestion_(kernel),
       tags_(disk.queue_depth()) {
@@ -70,7 +69,8 @@ RequestQueue::RequestQueue(Kernel& kernel, hw::Disk& disk, unsigned irq, const s
   };
   unplug_timer_.fn = [this] { kernel_.tasklet_schedule(unplug_tasklet_); };
   done_tasklet_.fn = [this] { complete(); };
-  kernel.request_irq(irq, [this] { return interrupt(); }, name, irq_cpu);
+  kernel.request_irq(
+      irq, [this] { return interrupt(); }, name, irq_cpu);
 }
 
 RequestQueue::Epoch& RequestQueue::new_epoch() {
@@ -132,9 +132,8 @@ void RequestQueue::submit_bio(Bio& bio) {
 
 /// Bytes from `offset` that one request can carry, in whole sectors.
 std::uint32_t RequestQueue::cut(const Bio& bio, std::uint32_t offset) const {
-  const std::uint32_t limit =
-      static_cast<std::uint32_t>(std::min<std::uint64_t>(
-          bio.size - offset, std::uint64_t{max_sectors_} * hw::kSectorBytes));
+  const std::uint32_t limit = static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(bio.size - offset, std::uint64_t{max_sectors_} * hw::kSectorBytes));
   std::uint32_t skip = offset;
   std::uint32_t bytes = 0;
   std::size_t count = 0;
@@ -320,7 +319,8 @@ void RequestQueue::blk_congestion_wait(Ps timeout) {
 // --- the disk's driver ----------------------------------------------------------------------
 
 std::uint32_t RequestQueue::take_tag() {
-  const auto it = std::find_if(tags_.begin(), tags_.end(), [](const InFlight& f) { return !f.used; });
+  const auto it =
+      std::find_if(tags_.begin(), tags_.end(), [](const InFlight& f) { return !f.used; });
   it->used = true;
   ++in_flight_;
   return static_cast<std::uint32_t>(it - tags_.begin());

@@ -17,17 +17,17 @@
 namespace cesasim::kernel {
 
 struct RequestQueueStats {
-  std::uint64_t bios = 0;              ///< submitted, flushes included
-  std::uint64_t bios_ended = 0;        ///< end_io called
-  std::uint64_t bios_failed = 0;       ///< ended with an error
-  std::uint64_t bios_split = 0;        ///< larger than a request may be
-  std::uint64_t read_requests = 0;     ///< dispatched to the disk
-  std::uint64_t write_requests = 0;    ///< dispatched to the disk
-  std::uint64_t flushes = 0;           ///< dispatched to the disk
-  std::uint64_t back_merges = 0;       ///< bios (or pieces) added to the end of a request
-  std::uint64_t front_merges = 0;      ///< ... to its front
-  std::uint64_t request_merges = 0;    ///< two requests that a bio in between joined
-  std::uint64_t sleeps = 0;            ///< waits of a submitter for a free request
+  std::uint64_t bios = 0;            ///< submitted, flushes included
+  std::uint64_t bios_ended = 0;      ///< end_io called
+  std::uint64_t bios_failed = 0;     ///< ended with an error
+  std::uint64_t bios_split = 0;      ///< larger than a request may be
+  std::uint64_t read_requests = 0;   ///< dispatched to the disk
+  std::uint64_t write_requests = 0;  ///< dispatched to the disk
+  std::uint64_t flushes = 0;         ///< dispatched to the disk
+  std::uint64_t back_merges = 0;     ///< bios (or pieces) added to the end of a request
+  std::uint64_t front_merges = 0;    ///< ... to its front
+  std::uint64_t request_merges = 0;  ///< two requests that a bio in between joined
+  std::uint64_t sleeps = 0;          ///< waits of a submitter for a free request
   std::uint64_t plugs = 0;
   std::uint64_t unplugs_by_timer = 0;
   std::uint64_t unplugs_by_threshold = 0;

@@ -112,8 +112,7 @@ Request* DeadlineElevator::next(hw::Ps now) {
   return take(*r);
 }
 
-std::unique_ptr<Elevator> make_elevator(const std::string& name,
-                                        const DeadlineSettings& settings) {
+std::unique_ptr<Elevator> make_elevator(const std::string& name, const DeadlineSettings& settings) {
   if (name == "noop") return std::make_unique<NoopElevator>();
   if (name == "deadline") return std::make_unique<DeadlineElevator>(settings);
   throw std::invalid_argument("no elevator '" + name + "' (noop, deadline)");
