@@ -1,0 +1,39 @@
+// Cutting fields out of a line without copying: shared by the text trace readers.
+#pragma once
+
+#include <charconv>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace cesasim::traces {
+
+/// Parses all of `text` as an unsigned decimal number. False if it is anything else.
+template <class T>
+bool parse_number(std::string_view text, T& value) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size() && !text.empty() &&
+         text.front() != '-';
+}
+
+/// Takes the next run of non-blanks off `text`; empty at the end.
+inline std::string_view take_word(std::string_view& text) {
+  std::size_t begin = 0;
+  while (begin < text.size() && (text[begin] == ' ' || text[begin] == '\t')) ++begin;
+  std::size_t end = begin;
+  while (end < text.size() && text[end] != ' ' && text[end] != '\t') ++end;
+  const std::string_view word = text.substr(begin, end - begin);
+  text.remove_prefix(end);
+  return word;
+}
+
+/// `text` for an error message: cut to a readable length, unprintable bytes as '?'.
+inline std::string quoted(std::string_view text) {
+  constexpr std::size_t kLongest = 60;
+  std::string out = "'";
+  for (const char c : text.substr(0, kLongest)) out += c >= ' ' && c <= '~' ? c : '?';
+  if (text.size() > kLongest) out += "...";
+  return out + "'";
+}
+
+}  // namespace cesasim::traces

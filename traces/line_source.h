@@ -1,0 +1,79 @@
+// Lines of a file that may be compressed, read as a stream: memory does not grow with length.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cesasim::traces {
+
+/// What is wrong with a trace and where. what() reads "file:line: reason".
+class TraceError : public std::runtime_error {
+ public:
+  /// `line` counts from 1; 0: the error belongs to no line.
+  TraceError(std::string file, std::uint64_t line, std::string reason);
+
+  const std::string& file() const { return file_; }
+  std::uint64_t line() const { return line_; }
+  const std::string& reason() const { return reason_; }
+
+ private:
+  std::string file_;
+  std::uint64_t line_;
+  std::string reason_;
+};
+
+/// A stream of bytes.
+class ByteSource {
+ public:
+  virtual ~ByteSource() = default;
+  /// Up to `size` bytes into `out`; 0 at the end. Throws TraceError (line 0).
+  virtual std::size_t read(char* out, std::size_t size) = 0;
+  /// "plain", "gzip" or "zstd".
+  virtual const char* encoding() const = 0;
+};
+
+/// Opens `path` and recognises gzip and zstd by their magic numbers; anything else is plain.
+/// Throws TraceError if the file cannot be read; a stream that is cut short or corrupt
+/// throws from read().
+std::unique_ptr<ByteSource> open_bytes(const std::string& path);
+
+/// Splits a ByteSource into lines.
+class LineSource {
+ public:
+  static constexpr std::size_t kMaxLine = 64 * 1024;
+
+  /// Throws TraceError as open_bytes().
+  explicit LineSource(std::string path);
+  LineSource(std::string path, std::unique_ptr<ByteSource> bytes);
+
+  /// The next line without its end (LF or CR LF). The view holds until the next call.
+  /// Returns false at the end of the file. Throws TraceError on a stream error and on a line
+  /// longer than kMaxLine.
+  bool next(std::string_view& line);
+  /// Makes next() return the last line again. Precondition: next() just returned true.
+  void unread();
+
+  const std::string& path() const { return path_; }
+  const char* encoding() const { return bytes_->encoding(); }
+  /// Number of the line that next() returned last, from 1.
+  std::uint64_t line_number() const { return line_number_; }
+
+ private:
+  bool refill();
+
+  std::string path_;
+  std::unique_ptr<ByteSource> bytes_;
+  std::vector<char> buffer_;
+  std::size_t line_start_ = 0;  // of the last line returned, for unread()
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+  bool eof_ = false;
+  std::uint64_t line_number_ = 0;
+};
+
+}  // namespace cesasim::traces
