@@ -1,0 +1,230 @@
+#include "hw_model/cesa/cesa.h"
+
+#include <cstring>
+#include <string>
+
+#include "hw_model/memory/mbus_extension.h"
+
+namespace cesasim::hw {
+namespace {
+
+Ps now_ps() { return sc_core::sc_time_stamp().value(); }
+
+sc_core::sc_time to_sc_time(Ps ps) { return sc_core::sc_time::from_value(ps); }
+
+}  // namespace
+
+/// One engine with its processes and its way to the bus.
+class Cesa::Unit : public sc_core::sc_module, public DmaPort {
+ public:
+  Unit(sc_core::sc_module_name name, const CesaParams& params, unsigned index,
+       tlm_utils::simple_initiator_socket<Cesa>& dma, sc_core::sc_out<bool>& irq)
+      : sc_module(name),
+        core(params, params.sram_base(index), *this),
+        dma_(dma),
+        irq_(irq),
+        step_event_("step_event"),
+        irq_event_("irq_event") {
+    extension_.master = mbus_master_tdma(index);
+    payload_.set_extension(&extension_);
+    payload_.set_byte_enable_ptr(nullptr);
+    SC_HAS_PROCESS(Unit);
+    SC_METHOD(step);
+    sensitive << step_event_;
+    dont_initialize();
+    SC_METHOD(drive_irq);
+    sensitive << irq_event_;
+    dont_initialize();
+  }
+  // The payload must not delete the extension, which is a member.
+  ~Unit() override { payload_.clear_extension(&extension_); }
+
+  CesaEngine core;
+
+  void write(std::uint32_t offset, std::uint32_t value, const sc_core::sc_time& delay) {
+    const bool was_running = core.running();
+    core.write(offset, value, now_ps() + delay.value());
+    if (core.running() && !was_running) {
+      step_event_.notify(delay + to_sc_time(core.start_delay()));
+    } else if (was_running && !core.running()) {
+      step_event_.cancel();
+    }
+    follow_irq();
+  }
+
+  bool read(PhysAddr addr, std::uint8_t* data, std::uint32_t bytes, Ps own, Ps& delay) override {
+    return access(tlm::TLM_READ_COMMAND, addr, data, bytes, own, delay);
+  }
+  bool write(PhysAddr addr, std::uint8_t* data, std::uint32_t bytes, Ps own, Ps& delay) override {
+    return access(tlm::TLM_WRITE_COMMAND, addr, data, bytes, own, delay);
+  }
+
+ private:
+  bool access(tlm::tlm_command command, PhysAddr addr, std::uint8_t* data, std::uint32_t bytes,
+              Ps own, Ps& delay) {
+    payload_.set_command(command);
+    payload_.set_address(addr);
+    payload_.set_data_ptr(data);
+    payload_.set_data_length(bytes);
+    payload_.set_streaming_width(bytes);
+    payload_.set_dmi_allowed(false);
+    payload_.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
+    extension_.own_ps = own;
+    sc_core::sc_time time = to_sc_time(delay);
+    dma_->b_transport(payload_, time);
+    delay = time.value();
+    return payload_.is_response_ok();
+  }
+
+  void step() {
+    const Ps took = core.step(now_ps());
+    if (core.running()) step_event_.notify(to_sc_time(took));
+    follow_irq();
+  }
+
+  void follow_irq() {
+    if (core.irq() != driven_irq_) {
+      driven_irq_ = core.irq();
+      irq_event_.notify(sc_core::SC_ZERO_TIME);
+    }
+  }
+  // The only writer of the port: a signal accepts one writing process.
+  void drive_irq() { irq_.write(core.irq()); }
+
+  tlm_utils::simple_initiator_socket<Cesa>& dma_;
+  sc_core::sc_out<bool>& irq_;
+  sc_core::sc_event step_event_;
+  sc_core::sc_event irq_event_;
+  tlm::tlm_generic_payload payload_;
+  MbusExtension extension_;
+  bool driven_irq_ = false;
+};
+
+Cesa::Cesa(sc_core::sc_module_name name, const CesaParams& params)
+    : sc_module(name),
+      regs("regs"),
+      sram("sram", params.engines),
+      dma("dma", params.engines),
+      irq("irq", params.engines),
+      params_(params) {
+  params.check();
+  regs.register_b_transport(this, &Cesa::regs_transport);
+  regs.register_transport_dbg(this, &Cesa::regs_debug);
+  for (unsigned i = 0; i < params.engines; ++i) {
+    const int id = static_cast<int>(i);
+    sram[i].register_b_transport(this, &Cesa::sram_transport, id);
+    sram[i].register_transport_dbg(this, &Cesa::sram_debug, id);
+    sram[i].register_get_direct_mem_ptr(this, &Cesa::sram_dmi, id);
+    units_.push_back(std::make_unique<Unit>(("engine" + std::to_string(i)).c_str(), params, i,
+                                            dma[i], irq[i]));
+  }
+}
+
+Cesa::~Cesa() = default;
+
+const CesaEngine& Cesa::engine(unsigned engine) const { return units_.at(engine)->core; }
+const CesaStats& Cesa::stats(unsigned engine) const { return units_.at(engine)->core.stats(); }
+
+void Cesa::regs_transport(tlm::tlm_generic_payload& trans, sc_core::sc_time& delay) {
+  const auto at = split_cesa_address(static_cast<std::uint32_t>(trans.get_address()));
+  if (!at.valid || at.engine >= units_.size() || trans.get_address() >= cesa_reg::kWindowBytes) {
+    ++decode_errors_;
+    trans.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
+    return;
+  }
+  Unit& unit = *units_[at.engine];
+  if (trans.get_byte_enable_ptr() != nullptr) {
+    trans.set_response_status(tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE);
+    unit.core.guest_error("register access with byte enables");
+    return;
+  }
+  if (trans.get_data_length() != 4 || trans.get_streaming_width() < 4 || at.offset % 4 != 0) {
+    trans.set_response_status(tlm::TLM_BURST_ERROR_RESPONSE);
+    unit.core.guest_error("register access that is not one aligned 32-bit word");
+    return;
+  }
+  std::uint32_t value = 0;
+  if (trans.is_read()) {
+    value = unit.core.read(at.offset);
+    std::memcpy(trans.get_data_ptr(), &value, 4);
+  } else if (trans.is_write()) {
+    std::memcpy(&value, trans.get_data_ptr(), 4);
+    unit.write(at.offset, value, delay);
+  }
+  trans.set_response_status(tlm::TLM_OK_RESPONSE);
+}
+
+unsigned Cesa::regs_debug(tlm::tlm_generic_payload& trans) {
+  const unsigned words = trans.get_data_length() / 4;
+  std::uint8_t* data = trans.get_data_ptr();
+  unsigned done = 0;
+  for (; done < words; ++done) {
+    const std::uint64_t address = trans.get_address() + 4 * done;
+    if (address >= cesa_reg::kWindowBytes || address % 4 != 0) break;
+    const auto at = split_cesa_address(static_cast<std::uint32_t>(address));
+    const bool here = at.valid && at.engine < units_.size();
+    if (trans.is_read()) {
+      const std::uint32_t value = here ? units_[at.engine]->core.peek(at.offset) : 0;
+      std::memcpy(data + 4 * done, &value, 4);
+    } else if (trans.is_write() && here) {
+      std::uint32_t value;
+      std::memcpy(&value, data + 4 * done, 4);
+      units_[at.engine]->core.poke(at.offset, value);
+    }
+  }
+  trans.set_response_status(done > 0 ? tlm::TLM_OK_RESPONSE : tlm::TLM_ADDRESS_ERROR_RESPONSE);
+  return 4 * done;
+}
+
+bool Cesa::sram_move(int id, tlm::tlm_generic_payload& trans) {
+  const auto memory = units_[static_cast<std::size_t>(id)]->core.sram();
+  const std::uint64_t address = trans.get_address();
+  const std::uint64_t bytes = trans.get_data_length();
+  if (trans.get_byte_enable_ptr() != nullptr) {
+    trans.set_response_status(tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE);
+    return false;
+  }
+  if (trans.get_streaming_width() < bytes) {
+    trans.set_response_status(tlm::TLM_BURST_ERROR_RESPONSE);
+    return false;
+  }
+  if (address > memory.size() || bytes > memory.size() - address) {
+    trans.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
+    return false;
+  }
+  if (trans.is_read()) {
+    std::memcpy(trans.get_data_ptr(), memory.data() + address, bytes);
+  } else if (trans.is_write()) {
+    std::memcpy(memory.data() + address, trans.get_data_ptr(), bytes);
+  }
+  trans.set_dmi_allowed(true);
+  trans.set_response_status(tlm::TLM_OK_RESPONSE);
+  return true;
+}
+
+void Cesa::sram_transport(int id, tlm::tlm_generic_payload& trans, sc_core::sc_time& delay) {
+  if (!sram_move(id, trans)) {
+    units_[static_cast<std::size_t>(id)]->core.guest_error("access outside the SRAM");
+    return;
+  }
+  const CesaTiming& timing = units_[static_cast<std::size_t>(id)]->core.timing();
+  delay += to_sc_time(timing.sram_access(trans.get_data_length(), trans.is_read()));
+}
+
+unsigned Cesa::sram_debug(int id, tlm::tlm_generic_payload& trans) {
+  return sram_move(id, trans) ? trans.get_data_length() : 0;
+}
+
+bool Cesa::sram_dmi(int id, tlm::tlm_generic_payload& trans, tlm::tlm_dmi& dmi) {
+  CesaEngine& core = units_[static_cast<std::size_t>(id)]->core;
+  dmi.set_dmi_ptr(core.sram().data());
+  dmi.set_start_address(0);
+  dmi.set_end_address(core.sram().size() - 1);
+  dmi.allow_read_write();
+  dmi.set_read_latency(to_sc_time(core.timing().sram_access(4, true)));
+  dmi.set_write_latency(to_sc_time(core.timing().sram_access(4, false)));
+  trans.set_response_status(tlm::TLM_OK_RESPONSE);
+  return true;
+}
+
+}  // namespace cesasim::hw

@@ -1,0 +1,60 @@
+// The CESA unit: one or two engines behind TLM-2.0 sockets.
+#pragma once
+
+#include <memory>
+#include <systemc>
+#include <tlm>
+#include <tlm_utils/simple_initiator_socket.h>
+#include <tlm_utils/simple_target_socket.h>
+#include <vector>
+
+#include "hw_model/cesa/engine.h"
+#include "hw_model/cesa/params.h"
+
+namespace cesasim::hw {
+
+/// Approximately timed by DMA descriptor: a descriptor's bytes move at the start of its step,
+/// the step's end is when its time is over. Registers answer 32-bit accesses; a wider or
+/// misaligned one gets TLM_BURST_ERROR_RESPONSE and counts as a guest error. transport_dbg
+/// reads and writes any number of words without side effects, running or not.
+class Cesa : public sc_core::sc_module {
+ public:
+  /// 64 KiB window of registers; engine i stands cesa_reg::kEngineStride * i above engine 0.
+  tlm_utils::simple_target_socket<Cesa> regs;
+  /// One per engine; addresses are offsets in the SRAM. DMI is granted.
+  sc_core::sc_vector<tlm_utils::simple_target_socket_tagged<Cesa>> sram;
+  /// One per engine: descriptors and data; addresses are bus addresses. Carries a
+  /// MbusExtension with the engine's master number and own time.
+  sc_core::sc_vector<tlm_utils::simple_initiator_socket<Cesa>> dma;
+  /// One per engine, level.
+  sc_core::sc_vector<sc_core::sc_out<bool>> irq;
+
+  /// The SRAM windows stand where params say. Throws std::invalid_argument for parameters out
+  /// of range.
+  Cesa(sc_core::sc_module_name name, const CesaParams& params);
+  ~Cesa() override;
+
+  unsigned engines() const { return static_cast<unsigned>(units_.size()); }
+  const CesaStats& stats(unsigned engine) const;
+  /// Registers, SRAM and timing of one engine (for observers; time does not pass).
+  const CesaEngine& engine(unsigned engine) const;
+  const CesaParams& params() const { return params_; }
+  /// Accesses to the window where no engine stands (answered with an address error).
+  std::uint64_t decode_errors() const { return decode_errors_; }
+
+ private:
+  class Unit;
+
+  void regs_transport(tlm::tlm_generic_payload& trans, sc_core::sc_time& delay);
+  unsigned regs_debug(tlm::tlm_generic_payload& trans);
+  void sram_transport(int id, tlm::tlm_generic_payload& trans, sc_core::sc_time& delay);
+  unsigned sram_debug(int id, tlm::tlm_generic_payload& trans);
+  bool sram_dmi(int id, tlm::tlm_generic_payload& trans, tlm::tlm_dmi& dmi);
+  bool sram_move(int id, tlm::tlm_generic_payload& trans);
+
+  CesaParams params_;
+  std::vector<std::unique_ptr<Unit>> units_;
+  std::uint64_t decode_errors_ = 0;
+};
+
+}  // namespace cesasim::hw

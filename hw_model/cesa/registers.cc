@@ -1,0 +1,222 @@
+#include "hw_model/cesa/registers.h"
+
+namespace cesasim::hw {
+namespace {
+
+constexpr RegisterField kWholeWord[] = {{"value", 31, 0, "whole word"}};
+constexpr RegisterField kTdmaByteCountFields[] = {
+    {"own", 31, 31, "1 = the DMA owns the descriptor, 0 = hand control to the accelerator"},
+    {"count", 15, 0, "bytes to move"}};
+constexpr RegisterField kTdmaControlFields[] = {
+    {"outstanding_mode", 17, 16, "Armada: 0 normal, 1 and 2 out of order, 3 up to four reads"},
+    {"active", 14, 14, "a transfer is in progress"},
+    {"fetch_next", 13, 13, "fetch the next descriptor now"},
+    {"enable", 12, 12, "the DMA may run"},
+    {"no_byte_swap", 11, 11, "1 = bytes keep their order"},
+    {"non_chained", 9, 9, "1 = one transfer from the registers, 0 = follow NEXT"},
+    {"src_burst", 8, 6, "source burst limit: 3 = 32 bytes, 4 = 128 bytes"},
+    {"outstanding_reads", 4, 4, "the next read burst is asked for before the last one ended"},
+    {"dst_burst", 2, 0, "destination burst limit, same codes"}};
+constexpr RegisterField kTdmaErrorFields[] = {
+    {"data_error", 3, 3, "the memory answered with an error"},
+    {"both_hit", 2, 2, "source and destination on the same side"},
+    {"double_hit", 1, 1, "an address hits two windows"},
+    {"miss", 0, 0, "an address hits no window"}};
+constexpr RegisterField kWinBaseFields[] = {{"base", 31, 16, "address bits 31..16"}};
+constexpr RegisterField kWinCtrlFields[] = {
+    {"size", 31, 16, "size in 64 KiB units, minus one"},
+    {"attribute", 15, 8, "bus attribute of the target"},
+    {"target", 7, 4, "bus target"},
+    {"enable", 0, 0, "the window decodes"}};
+constexpr RegisterField kAuthCommandFields[] = {
+    {"terminated", 31, 31, "the digest is ready"},
+    {"iv_byte_swap", 4, 4, "swap the bytes of the digest words"},
+    {"data_byte_swap", 2, 2, "swap the bytes of the data"},
+    {"continue", 1, 1, "0 = start anew, 1 = go on from the digest words"},
+    {"sha1", 0, 0, "0 = MD5, 1 = SHA-1"}};
+constexpr RegisterField kCmdFields[] = {
+    {"sha2", 31, 31, "or-ed in by one vendor driver on later SoCs; no known effect"},
+    {"stop", 2, 2, "stop what runs"},
+    {"activate1", 1, 1, "start channel 1"},
+    {"activate0", 0, 0, "start channel 0; reads 1 until it is done"}};
+constexpr RegisterField kDescFields[] = {{"offset", 15, 3, "SRAM offset of the descriptor"}};
+constexpr RegisterField kCfgFields[] = {
+    {"no_parallel", 13, 13, "cipher and MAC of one operation never overlap"},
+    {"multi_packet_chain", 11, 11, "the DMA goes on after each operation to the end of the chain"},
+    {"ch1_activate_dma", 10, 10, "channel 1 starts the DMA"},
+    {"ch0_activate_dma", 9, 9, "channel 0 starts the DMA"},
+    {"ch1_wait_dma", 8, 8, "channel 1 waits for the DMA"},
+    {"ch0_wait_dma", 7, 7, "channel 0 waits for a descriptor the DMA does not own"},
+    {"digest_error", 1, 0, "on a digest mismatch: 0 continue, 1 skip, 3 stop"}};
+constexpr RegisterField kStatusFields[] = {
+    {"state", 31, 13, "internal state"},
+    {"digest_error", 8, 8, "the digest did not match"},
+    {"active1", 1, 1, "channel 1 runs"},
+    {"active0", 0, 0, "channel 0 runs"}};
+constexpr RegisterField kIrqFields[] = {
+    {"end_of_packet", 14, 14, "coalesced end of packet"},
+    {"tdma_parity_error", 12, 12, "parity error in the DMA"},
+    {"chained_packet_done", 11, 11, "one packet of a chain done"},
+    {"dma_ownership_error", 10, 10, "a descriptor nobody may take"},
+    {"dma_done", 9, 9, "DMA done"},
+    {"accel1_dma_done", 8, 8, "channel 1 and its DMA done"},
+    {"accel0_dma_done", 7, 7, "channel 0 and its DMA done: end of the chain"},
+    {"accel1_done", 6, 6, "channel 1 done"},
+    {"accel0_done", 5, 5, "channel 0 done, without DMA"},
+    {"cipher_done", 4, 4, "cipher done"},
+    {"aes_decrypt_done", 3, 3, "AES decryption engine done"},
+    {"aes_encrypt_done", 2, 2, "AES encryption engine done"},
+    {"des_done", 1, 1, "DES engine done"},
+    {"auth_done", 0, 0, "authentication engine done"}};
+constexpr RegisterField kCoalescePacketFields[] = {
+    {"packets", 7, 0, "packets until an interrupt"}};
+constexpr RegisterField kCoalesceTimeFields[] = {
+    {"time", 23, 0, "time until an interrupt, unit unknown"}};
+
+constexpr std::uint32_t kAll = 0xFFFFFFFF;
+using namespace cesa_reg;  // NOLINT(google-build-using-namespace): the table reads as the map
+constexpr CesaFeature kTdma = CesaFeature::tdma;
+
+constexpr RegisterDesc whole(std::uint32_t offset, std::string_view name, std::string_view doc,
+                             CesaFeature feature = CesaFeature::always) {
+  return {.offset = offset, .name = name, .doc = doc, .fields = kWholeWord, .feature = feature};
+}
+/// A register of the directly addressed engines, which no shipped driver uses in operation.
+constexpr RegisterDesc direct(std::uint32_t offset, std::string_view name, std::string_view doc) {
+  return {.offset = offset,
+          .name = name,
+          .doc = doc,
+          .fields = kWholeWord,
+          .unimplemented = kAll};
+}
+constexpr RegisterDesc win_base(unsigned i, std::string_view name) {
+  return {.offset = tdma_win_base(i), .name = name, .doc = "DMA address window, base",
+          .fields = kWinBaseFields, .feature = kTdma};
+}
+constexpr RegisterDesc win_ctrl(unsigned i, std::string_view name) {
+  return {.offset = tdma_win_ctrl(i), .name = name, .doc = "DMA address window, control",
+          .fields = kWinCtrlFields, .feature = kTdma};
+}
+
+constexpr auto kTableWithoutReserved = std::to_array<RegisterDesc>({
+    {.offset = kTdmaByteCount, .name = "tdma_byte_count", .doc = "bytes left and owner",
+     .fields = kTdmaByteCountFields, .feature = kTdma},
+    whole(kTdmaSrc, "tdma_src", "bus address read from", kTdma),
+    whole(kTdmaDst, "tdma_dst", "bus address written to", kTdma),
+    whole(kTdmaNext, "tdma_next", "bus address of the next descriptor, 0 = end", kTdma),
+    {.offset = kTdmaControl, .name = "tdma_control", .doc = "DMA control",
+     .fields = kTdmaControlFields, .ro = cesa_bit::tdma_control::kActive,
+     .unimplemented = cesa_bit::tdma_control::kFetchNext, .feature = kTdma},
+    whole(kTdmaCurrent, "tdma_current", "descriptor in progress or last finished", kTdma),
+    {.offset = kTdmaErrorCause, .name = "tdma_error_cause", .doc = "DMA errors",
+     .fields = kTdmaErrorFields, .w0c = 0xF, .feature = kTdma},
+    {.offset = kTdmaErrorMask, .name = "tdma_error_mask", .doc = "mask of the DMA errors",
+     .fields = kTdmaErrorFields, .feature = kTdma},
+    win_base(0, "tdma_win_base0"), win_ctrl(0, "tdma_win_ctrl0"),
+    win_base(1, "tdma_win_base1"), win_ctrl(1, "tdma_win_ctrl1"),
+    win_base(2, "tdma_win_base2"), win_ctrl(2, "tdma_win_ctrl2"),
+    win_base(3, "tdma_win_base3"), win_ctrl(3, "tdma_win_ctrl3"),
+    whole(ivdig(0), "ivdig_a", "IV or digest word A"),
+    whole(ivdig(1), "ivdig_b", "IV or digest word B"),
+    whole(ivdig(2), "ivdig_c", "IV or digest word C"),
+    whole(ivdig(3), "ivdig_d", "IV or digest word D"),
+    whole(ivdig(4), "ivdig_e", "IV or digest word E"),
+    {.offset = kAuthCommand, .name = "auth_command", .doc = "direct authentication: command",
+     .fields = kAuthCommandFields, .unimplemented = 0x80000017},
+    direct(kAuthBitCountLow, "auth_bit_count_low", "direct authentication: length, low word"),
+    direct(kAuthBitCountHigh, "auth_bit_count_high", "direct authentication: length, high word"),
+    whole(ivdig(5), "ivdig_f", "digest word F of SHA-256", CesaFeature::sha256),
+    whole(ivdig(6), "ivdig_g", "digest word G of SHA-256", CesaFeature::sha256),
+    whole(ivdig(7), "ivdig_h", "digest word H of SHA-256", CesaFeature::sha256),
+    direct(kAuthDataIn, "auth_data_in", "direct authentication: data"),
+    direct(kDesKey0Low, "des_key0_low", "direct DES: first key, low word"),
+    direct(kDesKey0High, "des_key0_high", "direct DES: first key, high word"),
+    direct(kDesKey1Low, "des_key1_low", "direct DES: second key, low word"),
+    direct(kDesKey1High, "des_key1_high", "direct DES: second key, high word"),
+    direct(kDesCommand, "des_command", "direct DES: command"),
+    direct(kDesKey2Low, "des_key2_low", "direct DES: third key, low word"),
+    direct(kDesKey2High, "des_key2_high", "direct DES: third key, high word"),
+    {.offset = kFpgaIntStatus, .name = "fpga_int_status", .doc = "the same causes as int_cause",
+     .fields = kIrqFields, .w0c = 0x5FFF, .alias_of = kIntCause},
+    direct(aes_encrypt_key(7), "aes_encrypt_key7", "direct AES encryption: key word 7"),
+    direct(aes_encrypt_key(6), "aes_encrypt_key6", "direct AES encryption: key word 6"),
+    direct(aes_encrypt_key(5), "aes_encrypt_key5", "direct AES encryption: key word 5"),
+    direct(aes_encrypt_key(4), "aes_encrypt_key4", "direct AES encryption: key word 4"),
+    direct(aes_encrypt_key(3), "aes_encrypt_key3", "direct AES encryption: key word 3"),
+    direct(aes_encrypt_key(2), "aes_encrypt_key2", "direct AES encryption: key word 2"),
+    direct(aes_encrypt_key(1), "aes_encrypt_key1", "direct AES encryption: key word 1"),
+    direct(aes_encrypt_key(0), "aes_encrypt_key0", "direct AES encryption: key word 0"),
+    direct(aes_decrypt_key(7), "aes_decrypt_key7", "direct AES decryption: key word 7"),
+    direct(aes_decrypt_key(6), "aes_decrypt_key6", "direct AES decryption: key word 6"),
+    direct(aes_decrypt_key(5), "aes_decrypt_key5", "direct AES decryption: key word 5"),
+    direct(aes_decrypt_key(4), "aes_decrypt_key4", "direct AES decryption: key word 4"),
+    direct(aes_decrypt_key(3), "aes_decrypt_key3", "direct AES decryption: key word 3"),
+    direct(aes_decrypt_key(2), "aes_decrypt_key2", "direct AES decryption: key word 2"),
+    direct(aes_decrypt_key(1), "aes_decrypt_key1", "direct AES decryption: key word 1"),
+    direct(aes_decrypt_key(0), "aes_decrypt_key0", "direct AES decryption: key word 0"),
+    {.offset = kCmd, .name = "cmd", .doc = "accelerator command", .fields = kCmdFields,
+     .self_clearing = cesa_bit::cmd::kActivate0 | cesa_bit::cmd::kActivate1 |
+                      cesa_bit::cmd::kStop | cesa_bit::cmd::kSha2,
+     .unimplemented = cesa_bit::cmd::kActivate1},
+    {.offset = kDescP0, .name = "desc_p0", .doc = "channel 0 descriptor", .fields = kDescFields},
+    {.offset = kCfg, .name = "cfg", .doc = "accelerator configuration", .fields = kCfgFields,
+     .unimplemented = cesa_bit::cfg::kCh1WaitDma | cesa_bit::cfg::kCh1ActivateDma},
+    {.offset = kStatus, .name = "status", .doc = "accelerator status", .fields = kStatusFields,
+     .ro = kAll},
+    {.offset = kDescP1, .name = "desc_p1", .doc = "channel 1 descriptor", .fields = kDescFields},
+    {.offset = kIntCause, .name = "int_cause", .doc = "interrupt causes", .fields = kIrqFields,
+     .w0c = 0x5FFF},
+    {.offset = kIntMask, .name = "int_mask", .doc = "causes that raise the line",
+     .fields = kIrqFields},
+    {.offset = kCoalescePackets, .name = "coalesce_packets", .doc = "interrupt coalescing, count",
+     .fields = kCoalescePacketFields, .unimplemented = 0xFF, .feature = CesaFeature::coalescing},
+    {.offset = kCoalesceTime, .name = "coalesce_time", .doc = "interrupt coalescing, time",
+     .fields = kCoalesceTimeFields, .unimplemented = 0xFFFFFF,
+     .feature = CesaFeature::coalescing},
+});
+
+constexpr auto with_reserved(std::array<RegisterDesc, kTableWithoutReserved.size()> table) {
+  for (RegisterDesc& r : table) r.reserved = ~r.field_bits();
+  return table;
+}
+constexpr auto kTable = with_reserved(kTableWithoutReserved);
+
+/// True if the table is sorted, no field overlaps another and every mask is of field bits.
+constexpr bool well_formed() {
+  for (std::size_t i = 0; i < kTable.size(); ++i) {
+    const RegisterDesc& r = kTable[i];
+    if (i > 0 && kTable[i - 1].offset >= r.offset) return false;
+    std::uint32_t seen = 0;
+    for (const RegisterField& f : r.fields) {
+      if (f.high < f.low || f.high > 31 || (seen & f.mask())) return false;
+      seen |= f.mask();
+    }
+    const std::uint32_t masks = r.w0c | r.self_clearing | r.unimplemented | r.reset;
+    if (masks & ~seen) return false;
+    if (r.ro & (r.w0c | r.self_clearing)) return false;
+    if (r.w0c & r.self_clearing) return false;
+  }
+  return true;
+}
+static_assert(well_formed());
+static_assert(kTable.size() < kNoRegister);
+
+constexpr std::array<std::uint8_t, internal::kIndexWords> make_index() {
+  std::array<std::uint8_t, internal::kIndexWords> index{};
+  index.fill(kNoRegister);
+  for (std::size_t i = 0; i < kTable.size(); ++i) {
+    const std::uint32_t o = kTable[i].offset;
+    index[o < 0x2000 ? o >> 2 : 0x800 + ((o - 0xC000) >> 2)] = static_cast<std::uint8_t>(i);
+  }
+  return index;
+}
+
+}  // namespace
+
+namespace internal {
+constexpr std::array<std::uint8_t, kIndexWords> kRegisterIndex = make_index();
+}  // namespace internal
+
+std::span<const RegisterDesc> cesa_registers() { return kTable; }
+
+}  // namespace cesasim::hw

@@ -1,0 +1,62 @@
+// The accelerator's descriptor: eight little-endian words in SRAM.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace cesasim::hw {
+
+enum class SaOperation : std::uint8_t { mac = 0, cipher = 1, mac_then_cipher = 2, cipher_then_mac = 3 };
+enum class SaCipher : std::uint8_t { none = 0, des = 1, des3 = 2, aes = 3 };
+enum class SaMac : std::uint8_t {
+  none = 0, sha256 = 1, hmac_sha256 = 3, md5 = 4, sha1 = 5, hmac_md5 = 6, hmac_sha1 = 7
+};
+enum class SaFragment : std::uint8_t { whole = 0, first = 1, last = 2, middle = 3 };
+
+struct SaDescriptor {
+  static constexpr std::uint32_t kBytes = 32;
+  /// Bits of the configuration word that are documented.
+  static constexpr std::uint32_t kConfigBits = 0xC31113F3;
+
+  std::uint32_t config = 0;
+  SaOperation operation = SaOperation::mac;
+  std::uint8_t mac_code = 0;  ///< an SaMac, or an undocumented code
+  bool mac_96 = false;
+  SaCipher cipher = SaCipher::none;
+  bool decrypt = false;
+  bool cbc = false;
+  bool des3_ede = false;
+  std::uint8_t aes_key_code = 0;  ///< 0, 1, 2 = 128, 192, 256 bits; 3 is undocumented
+  SaFragment fragment = SaFragment::whole;
+
+  // Offsets in the SRAM and lengths, bytes.
+  std::uint32_t cipher_src = 0;
+  std::uint32_t cipher_dst = 0;
+  std::uint32_t cipher_len = 0;
+  std::uint32_t key = 0;
+  std::uint32_t iv = 0;
+  std::uint32_t iv_buffer = 0;
+  std::uint32_t mac_src = 0;
+  std::uint32_t mac_total_len = 0;
+  std::uint32_t digest = 0;
+  std::uint32_t mac_len = 0;
+  std::uint32_t inner_state = 0;
+  std::uint32_t outer_state = 0;
+
+  static SaDescriptor decode(std::span<const std::uint8_t, kBytes> bytes);
+  std::uint32_t aes_key_bytes() const { return 16 + 8u * aes_key_code; }
+  bool has_cipher() const { return operation != SaOperation::mac; }
+  bool has_mac() const { return operation != SaOperation::cipher; }
+  /// For reports: "AES-128-CBC encrypt", "HMAC-SHA-1", ...
+  std::string algorithm_name() const;
+};
+
+/// Configuration word of a cipher-only operation.
+constexpr std::uint32_t sa_aes_config(std::uint32_t key_bytes, bool cbc, bool decrypt) {
+  return static_cast<std::uint32_t>(SaOperation::cipher) |
+         static_cast<std::uint32_t>(SaCipher::aes) << 8 | (decrypt ? 1u << 12 : 0) |
+         (cbc ? 1u << 16 : 0) | ((key_bytes - 16) / 8) << 24;
+}
+
+}  // namespace cesasim::hw
