@@ -10,7 +10,7 @@ using hw::kSectorBytes;
 using kernel::BioVec;
 
 DmCrypt::DmCrypt(kernel::Kernel& kernel, const CryptTable& table, const DmCryptCosts& costs,
-                 const driver::CipherCosts& cipher_costs, CryptDevice& lower)
+                 const driver::CipherCosts& cipher_costs, kernel::BlockDevice& lower)
     : kernel_(kernel),
       table_(table),
       costs_(costs),
@@ -126,7 +126,7 @@ int DmCrypt::crypt_map(Bio& bio) {
     submit_clone(*clone, at);
     // Out of memory: give other writes a chance to finish before the next part.
     if (remaining != 0) {
-      lower_.congestion_wait(static_cast<hw::Ps>(hw::kPsPerS / 100));
+      lower_.blk_congestion_wait(static_cast<hw::Ps>(hw::kPsPerS / 100));
     }
   }
   dec_pending(io, 0);

@@ -26,13 +26,6 @@ using kernel::Activity;
 using kernel::Bio;
 using kernel::BioOp;
 
-/// A lower device with what dm-crypt needs of it besides bios.
-class CryptDevice : public kernel::BlockDevice {
- public:
-  /// blk_congestion_wait: sleeps until a write request is freed, at most `timeout`.
-  virtual void congestion_wait(hw::Ps timeout) = 0;
-};
-
 /// The mapping's table line: "0 <sectors> crypt <cipher> <key> <iv_offset> <device> <start>".
 struct CryptTable {
   CipherSpec cipher;
@@ -93,7 +86,7 @@ class DmCrypt : public kernel::BlockDevice {
   static constexpr unsigned kMinBioPages = 8;    // MIN_BIO_PAGES
 
   DmCrypt(kernel::Kernel& kernel, const CryptTable& table, const DmCryptCosts& costs,
-          const driver::CipherCosts& cipher_costs, CryptDevice& lower);
+          const driver::CipherCosts& cipher_costs, kernel::BlockDevice& lower);
   ~DmCrypt() override;
 
   void submit_bio(Bio& bio) override;
@@ -140,7 +133,7 @@ class DmCrypt : public kernel::BlockDevice {
   void put_clone(Clone& clone);
   CryptIo* get_io();
 
-  CryptDevice& lower_;
+  kernel::BlockDevice& lower_;
   kernel::PageMempool page_pool_;
   kernel::Workqueue kcryptd_;
   unsigned writes_inside_ = 0;

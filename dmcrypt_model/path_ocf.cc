@@ -7,7 +7,7 @@ namespace cesasim::dmcrypt {
 using driver::Cryptop;
 
 OcfPath::OcfPath(kernel::Kernel& kernel, const CryptTable& table, const DmCryptCosts& costs,
-                 const driver::CipherCosts& cipher_costs, CryptDevice& lower,
+                 const driver::CipherCosts& cipher_costs, kernel::BlockDevice& lower,
                  driver::Crypto& crypto)
     : DmCrypt(kernel, table, costs, cipher_costs, lower), crypto_(crypto) {
   driver::CryptoIni cri;
@@ -46,7 +46,7 @@ int OcfPath::dm_ocf_process(const SectorStep& step, bool write, Callback callbac
 // --- ocf-v1 ---------------------------------------------------------------------------------
 
 OcfV1Path::OcfV1Path(kernel::Kernel& kernel, const CryptTable& table, const DmCryptCosts& costs,
-                     const driver::CipherCosts& cipher_costs, CryptDevice& lower,
+                     const driver::CipherCosts& cipher_costs, kernel::BlockDevice& lower,
                      driver::Crypto& crypto)
     : OcfPath(kernel, table, costs, cipher_costs, lower, crypto), wait_(kernel) {}
 
@@ -72,7 +72,7 @@ int OcfV1Path::dm_ocf_cb(Cryptop* crp) {
 // --- ocf-v3 ---------------------------------------------------------------------------------
 
 OcfV3Path::OcfV3Path(kernel::Kernel& kernel, const CryptTable& table, const DmCryptCosts& costs,
-                     const driver::CipherCosts& cipher_costs, CryptDevice& lower,
+                     const driver::CipherCosts& cipher_costs, kernel::BlockDevice& lower,
                      driver::Crypto& crypto)
     : OcfPath(kernel, table, costs, cipher_costs, lower, crypto) {}
 

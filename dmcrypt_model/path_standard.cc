@@ -4,7 +4,7 @@ namespace cesasim::dmcrypt {
 
 StandardPath::StandardPath(kernel::Kernel& kernel, const CryptTable& table,
                            const DmCryptCosts& costs, const driver::CipherCosts& cipher_costs,
-                           CryptDevice& lower)
+                           kernel::BlockDevice& lower)
     : DmCrypt(kernel, table, costs, cipher_costs, lower),
       tfm_(kernel, cipher_costs, driver::CipherMode::cbc, table.key) {}
 

@@ -9,7 +9,7 @@ namespace cesasim::dmcrypt {
 class StandardPath : public DmCrypt {
  public:
   StandardPath(kernel::Kernel& kernel, const CryptTable& table, const DmCryptCosts& costs,
-               const driver::CipherCosts& cipher_costs, CryptDevice& lower);
+               const driver::CipherCosts& cipher_costs, kernel::BlockDevice& lower);
   const char* path() const override { return "standard"; }
 
  protected:

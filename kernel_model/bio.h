@@ -42,6 +42,9 @@ class BlockDevice {
   virtual std::uint64_t sectors() const = 0;
   /// Starts a plugged queue (blk_run_queue / bdi unplug).
   virtual void unplug() = 0;
+  /// Sleeps until a write request is freed, at most `timeout` (writeback throttling). A device
+  /// that is never congested returns at once.
+  virtual void blk_congestion_wait(hw::Ps timeout) { (void)timeout; }
 };
 
 }  // namespace cesasim::kernel

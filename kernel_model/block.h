@@ -59,8 +59,7 @@ class RequestQueue : public BlockDevice {
   void submit_bio(Bio& bio) override;
   std::uint64_t sectors() const override { return disk_.sectors(); }
   void unplug() override;
-  /// Sleeps until a write request is freed or `timeout` has passed (writeback throttling).
-  void blk_congestion_wait(Ps timeout);
+  void blk_congestion_wait(Ps timeout) override;
 
   bool plugged() const { return plugged_; }
   /// Requests queued or in the disk.

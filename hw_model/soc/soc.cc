@@ -1,0 +1,61 @@
+#include "hw_model/soc/soc.h"
+
+#include <string>
+
+namespace cesasim::hw {
+
+Soc::Soc(sc_core::sc_module_name name, const SocConfig& config)
+    : sc_module(name), config_(config) {
+  for (unsigned i = 0; i < config.cores; ++i) {
+    cores_.push_back(
+        std::make_unique<CpuCore>(("cpu" + std::to_string(i)).c_str(), i, config.cpu));
+  }
+  intc_ = std::make_unique<Intc>("intc", core_list());
+  mbus_ = std::make_unique<Mbus>("mbus", config.mbus);
+  dram_ = std::make_unique<Dram>("dram", config.dram);
+  cesa_ = std::make_unique<Cesa>("cesa", config.cesa);
+  disk_ = std::make_unique<Disk>("disk", config.disk);
+
+  for (auto& core : cores_) core->bus.bind(mbus_->in);
+  for (unsigned i = 0; i < cesa_->engines(); ++i) cesa_->dma[i].bind(mbus_->in);
+  disk_->dma.bind(mbus_->in);
+
+  int target = 0;
+  mbus_->out.bind(dram_->socket);
+  mbus_->add_window({"dram", 0, dram_->size(), target++, false});
+  mbus_->out.bind(cesa_->regs);
+  mbus_->add_window({"cesa registers", cesa_regs(0), cesa_reg::kWindowBytes, target++, true});
+  for (unsigned i = 0; i < cesa_->engines(); ++i) {
+    mbus_->out.bind(cesa_->sram[i]);
+    mbus_->add_window({"cesa sram " + std::to_string(i), config.cesa.sram_base(i),
+                       config.cesa.sram_bytes, target++, true});
+    irq_lines_.push_back(std::make_unique<sc_core::sc_signal<bool>>(
+        ("cesa_irq" + std::to_string(i)).c_str()));
+    cesa_->irq[i].bind(*irq_lines_.back());
+    connect_irq(*irq_lines_.back(), config.cesa.irq(i));
+  }
+  irq_lines_.push_back(std::make_unique<sc_core::sc_signal<bool>>("disk_irq"));
+  disk_->irq.bind(*irq_lines_.back());
+  connect_irq(*irq_lines_.back(), config.disk_irq);
+}
+
+Soc::~Soc() = default;
+
+std::vector<CpuCore*> Soc::core_list() {
+  std::vector<CpuCore*> list;
+  for (auto& core : cores_) list.push_back(core.get());
+  return list;
+}
+
+void Soc::connect_irq(sc_core::sc_signal<bool>& line, unsigned irq) {
+  sc_core::sc_spawn_options options;
+  options.spawn_method();
+  options.dont_initialize();
+  options.set_sensitivity(&line.value_changed_event());
+  sc_core::sc_signal<bool>* signal = &line;
+  Intc* intc = intc_.get();
+  sc_core::sc_spawn([signal, intc, irq] { intc->set_line(irq, signal->read()); },
+                    sc_core::sc_gen_unique_name("irq_line"), &options);
+}
+
+}  // namespace cesasim::hw

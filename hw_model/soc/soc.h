@@ -1,0 +1,65 @@
+// A system on chip put together: cores, interrupt controller, Mbus, DRAM, CESA and the disk.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include <systemc>
+
+#include "hw_model/cesa/cesa.h"
+#include "hw_model/cpu/cpu_core.h"
+#include "hw_model/cpu/intc.h"
+#include "hw_model/disk/disk.h"
+#include "hw_model/memory/dram.h"
+#include "hw_model/memory/mbus.h"
+
+namespace cesasim::hw {
+
+struct SocConfig {
+  unsigned cores = 1;
+  PhysAddr internal_regs_base = 0;
+  unsigned disk_irq = 0;
+  CpuParams cpu;
+  DramParams dram;
+  MbusParams mbus;
+  CesaParams cesa;
+  DiskParams disk;
+};
+
+/// The board. DRAM stands at bus address 0; the CESA's registers and SRAM windows and the
+/// interrupt numbers are as in the configuration. Throws std::invalid_argument if windows
+/// overlap or parameters contradict each other.
+class Soc : public sc_core::sc_module {
+ public:
+  Soc(sc_core::sc_module_name name, const SocConfig& config);
+  ~Soc() override;
+
+  unsigned cores() const { return static_cast<unsigned>(cores_.size()); }
+  CpuCore& core(unsigned i) { return *cores_[i]; }
+  std::vector<CpuCore*> core_list();
+  Intc& intc() { return *intc_; }
+  Mbus& mbus() { return *mbus_; }
+  Dram& dram() { return *dram_; }
+  Cesa& cesa() { return *cesa_; }
+  Disk& disk() { return *disk_; }
+  const SocConfig& config() const { return config_; }
+  /// Bus address of the registers of CESA engine `i`.
+  PhysAddr cesa_regs(unsigned engine) const {
+    return config_.internal_regs_base + config_.cesa.regs_offset +
+           cesa_reg::kEngineStride * engine;
+  }
+
+ private:
+  void connect_irq(sc_core::sc_signal<bool>& line, unsigned irq);
+
+  SocConfig config_;
+  std::vector<std::unique_ptr<CpuCore>> cores_;
+  std::unique_ptr<Intc> intc_;
+  std::unique_ptr<Mbus> mbus_;
+  std::unique_ptr<Dram> dram_;
+  std::unique_ptr<Cesa> cesa_;
+  std::unique_ptr<Disk> disk_;
+  std::vector<std::unique_ptr<sc_core::sc_signal<bool>>> irq_lines_;
+};
+
+}  // namespace cesasim::hw
