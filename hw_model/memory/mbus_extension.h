@@ -19,6 +19,8 @@ struct MbusExtension : tlm::tlm_extension<MbusExtension> {
   unsigned master = 0;
   Ps own_ps = 0;
 
+  /// A member of its module, not of the payload that carries it: a dying payload leaves it.
+  void free() override {}
   tlm::tlm_extension_base* clone() const override { return new MbusExtension(*this); }
   void copy_from(const tlm::tlm_extension_base& other) override {
     *this = static_cast<const MbusExtension&>(other);

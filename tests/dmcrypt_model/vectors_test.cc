@@ -1,0 +1,111 @@
+// Bytes written by a real dm-crypt (Linux 6.1, tests/vectors) must come out of every path and
+// driver, and must be read back.
+#include <gtest/gtest.h>
+#include <openssl/evp.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "tests/support/board.h"
+
+namespace cesasim {
+namespace {
+
+using nlohmann::json;
+
+std::vector<std::uint8_t> splitmix_plaintext(std::uint64_t seed, std::size_t bytes) {
+  std::vector<std::uint8_t> out(bytes);
+  std::uint64_t state = seed;
+  for (std::size_t i = 0; i < bytes; i += 8) {
+    state += 0x9E3779B97F4A7C15u;
+    std::uint64_t z = state;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    z ^= z >> 31;
+    for (std::size_t b = 0; b < 8; ++b) out[i + b] = static_cast<std::uint8_t>(z >> (8 * b));
+  }
+  return out;
+}
+
+std::string sha256_hex(const std::vector<std::uint8_t>& data) {
+  std::uint8_t digest[32];
+  EVP_Digest(data.data(), data.size(), digest, nullptr, EVP_sha256(), nullptr);
+  std::string hex;
+  char buffer[3];
+  for (std::uint8_t b : digest) {
+    std::snprintf(buffer, sizeof buffer, "%02x", b);
+    hex += buffer;
+  }
+  return hex;
+}
+
+using Case = std::tuple<std::string, std::string, std::string>;  // vector, path, driver
+
+class DmCryptVectors : public testing::TestWithParam<Case> {};
+
+TEST_P(DmCryptVectors, BytesEqualTheRealKernels) {
+  const auto& [name, path, driver] = GetParam();
+  std::ifstream file("tests/vectors/vectors.json");
+  ASSERT_TRUE(file) << "tests/vectors/vectors.json";
+  const json all = json::parse(file);
+  json vector;
+  for (const json& v : all["vectors"]) {
+    if (v["name"] == name) vector = v;
+  }
+  ASSERT_FALSE(vector.is_null());
+  const auto plaintext = splitmix_plaintext(0x123456789abcdef, 2097152);
+  ASSERT_EQ(sha256_hex(plaintext), all["plaintext"]["sha256"]);
+
+  test::Board board;
+  if (path != "standard") board.add_ocf(driver::OcfPolicy::v2005, driver);
+  dmcrypt::CryptTable table;
+  table.cipher = dmcrypt::CipherSpec::parse(vector["cipher"].get<std::string>());
+  table.key = dmcrypt::parse_key(vector["key_hex"].get<std::string>(), table.cipher);
+  table.iv_offset = vector["iv_offset"];
+  table.start = vector["data_offset_sectors"];
+  table.sectors = 4096;
+  auto& crypt = board.add_crypt(path, table);
+
+  std::vector<std::uint8_t> back(plaintext.size());
+  board.run([&] {
+    // Bios of several sizes, as a writer would send them.
+    const std::size_t sizes[] = {131072, 4096, 512, 65536, 1024};
+    std::size_t at = 0;
+    for (std::size_t i = 0; at < plaintext.size(); ++i) {
+      const std::size_t n = std::min(sizes[i % 5], plaintext.size() - at);
+      ASSERT_EQ(board.write(crypt, at / 512, std::span(plaintext).subspan(at, n)), 0);
+      at += n;
+    }
+    for (at = 0; at < back.size(); at += 131072) {
+      ASSERT_EQ(board.read(crypt, at / 512, std::span(back).subspan(at, 131072)), 0);
+    }
+  });
+  EXPECT_EQ(back, plaintext);
+  std::vector<std::uint8_t> ciphertext(plaintext.size());
+  board.soc.disk().store().read(table.start, ciphertext.data(), 4096);
+  EXPECT_EQ(sha256_hex(ciphertext), vector["ciphertext_sha256"]);
+  if (board.cesa_tdma) {
+    EXPECT_EQ(board.cesa_tdma->stats().requests, 2 * 4096u);
+    EXPECT_EQ(board.soc.cesa().stats(0).guest_errors, 0u)
+        << board.soc.cesa().stats(0).last_report;
+  }
+  EXPECT_EQ(board.soc.mbus().decode_errors(), 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, DmCryptVectors,
+    testing::Combine(testing::Values("s1-cbc-plain", "s2-cbc-essiv"),
+                     testing::Values("standard", "ocf-v1", "ocf-v3"),
+                     testing::Values("cryptosoft", "cesa_tdma")),
+    [](const auto& info) {
+      std::string name = std::get<0>(info.param) + "_" + std::get<1>(info.param) + "_" +
+                         std::get<2>(info.param);
+      std::replace(name.begin(), name.end(), '-', '_');
+      return name;
+    });
+
+}  // namespace
+}  // namespace cesasim
