@@ -32,6 +32,9 @@ Disk::Disk(sc_core::sc_module_name name, const DiskParams& params)
   dont_initialize();
 }
 
+// The extension is a member: the payload must not try to free it.
+Disk::~Disk() { payload_.clear_extension(&extension_); }
+
 bool Disk::valid(const DiskCommand& command) const {
   if (command.op == DiskCommand::Op::flush) return true;
   if (command.sectors == 0 || command.sector >= sectors() ||

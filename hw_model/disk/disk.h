@@ -44,6 +44,7 @@ class Disk : public sc_core::sc_module {
 
   /// Throws std::invalid_argument for parameters that contradict each other.
   Disk(sc_core::sc_module_name name, const DiskParams& params);
+  ~Disk() override;
 
   /// Takes a command; false when queue_depth commands are inside. Call at simulated time (no
   /// charged, unsynchronised time left).
