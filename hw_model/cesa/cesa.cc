@@ -115,8 +115,8 @@ Cesa::Cesa(sc_core::sc_module_name name, const CesaParams& params)
     sram[i].register_b_transport(this, &Cesa::sram_transport, id);
     sram[i].register_transport_dbg(this, &Cesa::sram_debug, id);
     sram[i].register_get_direct_mem_ptr(this, &Cesa::sram_dmi, id);
-    units_.push_back(std::make_unique<Unit>(("engine" + std::to_string(i)).c_str(), params, i,
-                                            dma[i], irq[i]));
+    units_.push_back(
+        std::make_unique<Unit>(("engine" + std::to_string(i)).c_str(), params, i, dma[i], irq[i]));
   }
 }
 

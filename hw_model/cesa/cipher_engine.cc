@@ -100,8 +100,8 @@ void CipherEngine::run(const AesRun& r) {
   Block iv{};  // copied first: the IV may lie in the data
   if (r.cbc) std::memcpy(iv.data(), r.iv, iv.size());
 
-  const bool overlap =
-      r.src != r.dst && std::less<>()(r.src, r.dst + r.bytes) && std::less<>()(r.dst, r.src + r.bytes);
+  const bool overlap = r.src != r.dst && std::less<>()(r.src, r.dst + r.bytes) &&
+                       std::less<>()(r.dst, r.src + r.bytes);
   const std::uint32_t piece = overlap ? kAesBlockBytes : r.bytes;
   for (std::uint32_t done = 0; done < r.bytes; done += piece) {
     const std::uint8_t* src = r.src + done;

@@ -45,8 +45,8 @@ class CipherEngine {
   Slot& slot_for(const AesRun& r);
 
   std::array<std::unique_ptr<Slot>, kSlots> slots_;
-  unsigned last_ = 0;      // slot of the last run: looked at first
-  unsigned oldest_ = 0;    // next to be given away
+  unsigned last_ = 0;    // slot of the last run: looked at first
+  unsigned oldest_ = 0;  // next to be given away
   std::uint64_t key_setups_ = 0;
 };
 

@@ -104,7 +104,8 @@ void CesaEngine::activate(Ps now) {
   start_delay_ = 0;
   if (dma != 0) {
     if (!params_.tdma || dma != (cfg::kCh0WaitDma | cfg::kCh0ActivateDma)) {
-      unimplemented("CMD with CFG " + hex(config) + ": the accelerator and the DMA must be tied "
+      unimplemented("CMD with CFG " + hex(config) +
+                    ": the accelerator and the DMA must be tied "
                     "by bits 7 and 9 together, in a unit that has its own DMA");
       return;
     }
@@ -258,8 +259,8 @@ bool CesaEngine::transfer(const TdmaDescriptor& d, Ps& delay) {
   if (src_here == dst_here) {
     // The DMA joins the SRAM with the outside. Where neither address is the SRAM's, the one
     // that hits no window at all is the clearer diagnosis.
-    if (!src_here && (!reach(d.src, d.byte_count, "source") ||
-                      !reach(d.dst, d.byte_count, "destination"))) {
+    if (!src_here &&
+        (!reach(d.src, d.byte_count, "source") || !reach(d.dst, d.byte_count, "destination"))) {
       return false;
     }
     tdma_error(error::kBothHit, "source " + hex(d.src) + " and destination " + hex(d.dst) +
@@ -269,22 +270,21 @@ bool CesaEngine::transfer(const TdmaDescriptor& d, Ps& delay) {
   const PhysAddr outside = src_here ? d.dst : d.src;
   const auto inside = static_cast<std::uint32_t>((src_here ? d.src : d.dst) - sram_base_);
   if (d.byte_count > sram_.size() - inside) {
-    tdma_error(error::kMiss, std::to_string(d.byte_count) + " bytes at SRAM offset " +
-                                 hex(inside) + " run over the end of the SRAM");
+    tdma_error(error::kMiss, std::to_string(d.byte_count) + " bytes at SRAM offset " + hex(inside) +
+                                 " run over the end of the SRAM");
     return false;
   }
   if (!src_here && inside < params_.sram_reserved_bytes) {
     guest_error("DMA writes SRAM offset " + hex(inside) + ", which is reserved");
   }
   if (!reach(outside, d.byte_count, src_here ? "destination" : "source")) return false;
-  const Ps own =
-      timing_.transfer({outside, d.byte_count, !src_here}, regs_.get(kTdmaControl));
+  const Ps own = timing_.transfer({outside, d.byte_count, !src_here}, regs_.get(kTdmaControl));
   std::uint8_t* const data = sram_.data() + inside;
   const bool ok = src_here ? port_.write(outside, data, d.byte_count, own, delay)
                            : port_.read(outside, data, d.byte_count, own, delay);
   if (!ok) {
-    tdma_error(error::kDataError, "the bus refused " + std::to_string(d.byte_count) +
-                                      " bytes at " + hex(outside));
+    tdma_error(error::kDataError,
+               "the bus refused " + std::to_string(d.byte_count) + " bytes at " + hex(outside));
     return false;
   }
   (src_here ? stats_.tdma_bytes_out : stats_.tdma_bytes_in) += d.byte_count;

@@ -24,25 +24,24 @@ class DmaPort {
   /// instant and takes the master itself `own`; on return `delay` is when it ended. False if
   /// the bus answered with an error.
   virtual bool read(PhysAddr addr, std::uint8_t* data, std::uint32_t bytes, Ps own, Ps& delay) = 0;
-  virtual bool write(PhysAddr addr, std::uint8_t* data, std::uint32_t bytes, Ps own,
-                     Ps& delay) = 0;
+  virtual bool write(PhysAddr addr, std::uint8_t* data, std::uint32_t bytes, Ps own, Ps& delay) = 0;
 };
 
 /// What an engine did since the start.
 struct CesaStats {
-  std::uint64_t chains = 0;          ///< activations by CMD
-  std::uint64_t operations = 0;      ///< accelerator operations
+  std::uint64_t chains = 0;      ///< activations by CMD
+  std::uint64_t operations = 0;  ///< accelerator operations
   std::uint64_t bytes_ciphered = 0;
-  std::uint64_t descriptors = 0;     ///< DMA descriptors fetched
-  std::uint64_t tdma_bytes_in = 0;   ///< data moved into the SRAM
-  std::uint64_t tdma_bytes_out = 0;  ///< data moved out of the SRAM
-  std::uint64_t interrupts = 0;      ///< rising edges of the line
-  Ps busy_ps = 0;                    ///< from activation to end or stop
-  Ps sa_busy_ps = 0;                 ///< of it in the accelerator
-  std::uint64_t guest_errors = 0;    ///< mistakes of the driver
-  std::uint64_t unimplemented = 0;   ///< uses of what is not modelled
-  std::uint64_t reserved_writes = 0; ///< writes of 1 to reserved bits (dropped)
-  std::string last_report;           ///< the last guest error or unimplemented use
+  std::uint64_t descriptors = 0;      ///< DMA descriptors fetched
+  std::uint64_t tdma_bytes_in = 0;    ///< data moved into the SRAM
+  std::uint64_t tdma_bytes_out = 0;   ///< data moved out of the SRAM
+  std::uint64_t interrupts = 0;       ///< rising edges of the line
+  Ps busy_ps = 0;                     ///< from activation to end or stop
+  Ps sa_busy_ps = 0;                  ///< of it in the accelerator
+  std::uint64_t guest_errors = 0;     ///< mistakes of the driver
+  std::uint64_t unimplemented = 0;    ///< uses of what is not modelled
+  std::uint64_t reserved_writes = 0;  ///< writes of 1 to reserved bits (dropped)
+  std::string last_report;            ///< the last guest error or unimplemented use
 };
 
 class CesaEngine {
@@ -95,7 +94,9 @@ class CesaEngine {
   bool accelerate(Ps& delay);
   bool transfer(const TdmaDescriptor& d, Ps& delay);
   bool reach(PhysAddr addr, std::uint32_t bytes, const char* what);
-  bool in_sram(PhysAddr addr) const { return addr >= sram_base_ && addr - sram_base_ < sram_.size(); }
+  bool in_sram(PhysAddr addr) const {
+    return addr >= sram_base_ && addr - sram_base_ < sram_.size();
+  }
   void finish(Ps now);
   void go_idle(Ps now);
   /// The engine stops where it is; the end of the chain is never announced.

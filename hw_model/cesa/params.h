@@ -58,8 +58,7 @@ struct CesaParams {
     v.count("irq0", irq0, "line", 0, 95, "interrupt line of engine 0");
     v.count("irq1", irq1, "line", 0, 95, "interrupt line of engine 1 (0 with one engine)");
     v.number("clock_hz", clock_hz, "Hz", 1e6, 1e10, "clock of the unit and its DMA (TCLK)");
-    v.number("engine_clock_hz", engine_clock_hz, "Hz", 1e6, 1e10,
-             "clock of the cipher engines");
+    v.number("engine_clock_hz", engine_clock_hz, "Hz", 1e6, 1e10, "clock of the cipher engines");
     v.number("chain_start_cycles", chain_start_cycles, "TCLK cycles", 0, 10000,
              "from the CMD write to the first descriptor fetch");
     v.number("descriptor_fetch_cycles", descriptor_fetch_cycles, "TCLK cycles", 0, 10000,
@@ -97,8 +96,7 @@ struct CesaParams {
     if (sram_bytes < 512 || sram_reserved_bytes >= sram_bytes) {
       throw std::invalid_argument("cesa: sram_bytes " + std::to_string(sram_bytes) +
                                   " with sram_reserved_bytes " +
-                                  std::to_string(sram_reserved_bytes) +
-                                  " leaves no usable SRAM");
+                                  std::to_string(sram_reserved_bytes) + " leaves no usable SRAM");
     }
     if (!(clock_hz > 0) || !(engine_clock_hz > 0)) {
       throw std::invalid_argument("cesa: clock_hz and engine_clock_hz must be positive");

@@ -10,8 +10,8 @@ RegisterFile::RegisterFile(std::uint8_t features)
   for (std::size_t i = 0; i < table.size(); ++i) {
     const auto needs = static_cast<std::uint8_t>(table[i].feature);
     if ((needs & features) != needs) continue;
-    present_[i] = table[i].alias_of ? find_cesa_register(table[i].alias_of)
-                                    : static_cast<std::uint8_t>(i);
+    present_[i] =
+        table[i].alias_of ? find_cesa_register(table[i].alias_of) : static_cast<std::uint8_t>(i);
   }
   reset();
 }
@@ -45,8 +45,8 @@ std::string RegisterFile::dump() const {
     for (const RegisterField& f : table[i].fields) {
       const std::uint32_t v = (value & f.mask()) >> f.low;
       if (v == 0 || f.mask() == 0xFFFFFFFF) continue;
-      std::snprintf(line, sizeof line, " %.*s=0x%x", static_cast<int>(f.name.size()),
-                    f.name.data(), v);
+      std::snprintf(line, sizeof line, " %.*s=0x%x", static_cast<int>(f.name.size()), f.name.data(),
+                    v);
       out += line;
     }
     out += '\n';

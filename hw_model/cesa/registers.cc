@@ -23,11 +23,10 @@ constexpr RegisterField kTdmaErrorFields[] = {
     {"double_hit", 1, 1, "an address hits two windows"},
     {"miss", 0, 0, "an address hits no window"}};
 constexpr RegisterField kWinBaseFields[] = {{"base", 31, 16, "address bits 31..16"}};
-constexpr RegisterField kWinCtrlFields[] = {
-    {"size", 31, 16, "size in 64 KiB units, minus one"},
-    {"attribute", 15, 8, "bus attribute of the target"},
-    {"target", 7, 4, "bus target"},
-    {"enable", 0, 0, "the window decodes"}};
+constexpr RegisterField kWinCtrlFields[] = {{"size", 31, 16, "size in 64 KiB units, minus one"},
+                                            {"attribute", 15, 8, "bus attribute of the target"},
+                                            {"target", 7, 4, "bus target"},
+                                            {"enable", 0, 0, "the window decodes"}};
 constexpr RegisterField kAuthCommandFields[] = {
     {"terminated", 31, 31, "the digest is ready"},
     {"iv_byte_swap", 4, 4, "swap the bytes of the digest words"},
@@ -48,11 +47,10 @@ constexpr RegisterField kCfgFields[] = {
     {"ch1_wait_dma", 8, 8, "channel 1 waits for the DMA"},
     {"ch0_wait_dma", 7, 7, "channel 0 waits for a descriptor the DMA does not own"},
     {"digest_error", 1, 0, "on a digest mismatch: 0 continue, 1 skip, 3 stop"}};
-constexpr RegisterField kStatusFields[] = {
-    {"state", 31, 13, "internal state"},
-    {"digest_error", 8, 8, "the digest did not match"},
-    {"active1", 1, 1, "channel 1 runs"},
-    {"active0", 0, 0, "channel 0 runs"}};
+constexpr RegisterField kStatusFields[] = {{"state", 31, 13, "internal state"},
+                                           {"digest_error", 8, 8, "the digest did not match"},
+                                           {"active1", 1, 1, "channel 1 runs"},
+                                           {"active0", 0, 0, "channel 0 runs"}};
 constexpr RegisterField kIrqFields[] = {
     {"end_of_packet", 14, 14, "coalesced end of packet"},
     {"tdma_parity_error", 12, 12, "parity error in the DMA"},
@@ -68,8 +66,7 @@ constexpr RegisterField kIrqFields[] = {
     {"aes_encrypt_done", 2, 2, "AES encryption engine done"},
     {"des_done", 1, 1, "DES engine done"},
     {"auth_done", 0, 0, "authentication engine done"}};
-constexpr RegisterField kCoalescePacketFields[] = {
-    {"packets", 7, 0, "packets until an interrupt"}};
+constexpr RegisterField kCoalescePacketFields[] = {{"packets", 7, 0, "packets until an interrupt"}};
 constexpr RegisterField kCoalesceTimeFields[] = {
     {"time", 23, 0, "time until an interrupt, unit unknown"}};
 
@@ -83,46 +80,69 @@ constexpr RegisterDesc whole(std::uint32_t offset, std::string_view name, std::s
 }
 /// A register of the directly addressed engines, which no shipped driver uses in operation.
 constexpr RegisterDesc direct(std::uint32_t offset, std::string_view name, std::string_view doc) {
-  return {.offset = offset,
-          .name = name,
-          .doc = doc,
-          .fields = kWholeWord,
-          .unimplemented = kAll};
+  return {.offset = offset, .name = name, .doc = doc, .fields = kWholeWord, .unimplemented = kAll};
 }
 constexpr RegisterDesc win_base(unsigned i, std::string_view name) {
-  return {.offset = tdma_win_base(i), .name = name, .doc = "DMA address window, base",
-          .fields = kWinBaseFields, .feature = kTdma};
+  return {.offset = tdma_win_base(i),
+          .name = name,
+          .doc = "DMA address window, base",
+          .fields = kWinBaseFields,
+          .feature = kTdma};
 }
 constexpr RegisterDesc win_ctrl(unsigned i, std::string_view name) {
-  return {.offset = tdma_win_ctrl(i), .name = name, .doc = "DMA address window, control",
-          .fields = kWinCtrlFields, .feature = kTdma};
+  return {.offset = tdma_win_ctrl(i),
+          .name = name,
+          .doc = "DMA address window, control",
+          .fields = kWinCtrlFields,
+          .feature = kTdma};
 }
 
 constexpr auto kTableWithoutReserved = std::to_array<RegisterDesc>({
-    {.offset = kTdmaByteCount, .name = "tdma_byte_count", .doc = "bytes left and owner",
-     .fields = kTdmaByteCountFields, .feature = kTdma},
+    {.offset = kTdmaByteCount,
+     .name = "tdma_byte_count",
+     .doc = "bytes left and owner",
+     .fields = kTdmaByteCountFields,
+     .feature = kTdma},
     whole(kTdmaSrc, "tdma_src", "bus address read from", kTdma),
     whole(kTdmaDst, "tdma_dst", "bus address written to", kTdma),
     whole(kTdmaNext, "tdma_next", "bus address of the next descriptor, 0 = end", kTdma),
-    {.offset = kTdmaControl, .name = "tdma_control", .doc = "DMA control",
-     .fields = kTdmaControlFields, .ro = cesa_bit::tdma_control::kActive,
-     .unimplemented = cesa_bit::tdma_control::kFetchNext, .feature = kTdma},
+    {.offset = kTdmaControl,
+     .name = "tdma_control",
+     .doc = "DMA control",
+     .fields = kTdmaControlFields,
+     .ro = cesa_bit::tdma_control::kActive,
+     .unimplemented = cesa_bit::tdma_control::kFetchNext,
+     .feature = kTdma},
     whole(kTdmaCurrent, "tdma_current", "descriptor in progress or last finished", kTdma),
-    {.offset = kTdmaErrorCause, .name = "tdma_error_cause", .doc = "DMA errors",
-     .fields = kTdmaErrorFields, .w0c = 0xF, .feature = kTdma},
-    {.offset = kTdmaErrorMask, .name = "tdma_error_mask", .doc = "mask of the DMA errors",
-     .fields = kTdmaErrorFields, .feature = kTdma},
-    win_base(0, "tdma_win_base0"), win_ctrl(0, "tdma_win_ctrl0"),
-    win_base(1, "tdma_win_base1"), win_ctrl(1, "tdma_win_ctrl1"),
-    win_base(2, "tdma_win_base2"), win_ctrl(2, "tdma_win_ctrl2"),
-    win_base(3, "tdma_win_base3"), win_ctrl(3, "tdma_win_ctrl3"),
+    {.offset = kTdmaErrorCause,
+     .name = "tdma_error_cause",
+     .doc = "DMA errors",
+     .fields = kTdmaErrorFields,
+     .w0c = 0xF,
+     .feature = kTdma},
+    {.offset = kTdmaErrorMask,
+     .name = "tdma_error_mask",
+     .doc = "mask of the DMA errors",
+     .fields = kTdmaErrorFields,
+     .feature = kTdma},
+    win_base(0, "tdma_win_base0"),
+    win_ctrl(0, "tdma_win_ctrl0"),
+    win_base(1, "tdma_win_base1"),
+    win_ctrl(1, "tdma_win_ctrl1"),
+    win_base(2, "tdma_win_base2"),
+    win_ctrl(2, "tdma_win_ctrl2"),
+    win_base(3, "tdma_win_base3"),
+    win_ctrl(3, "tdma_win_ctrl3"),
     whole(ivdig(0), "ivdig_a", "IV or digest word A"),
     whole(ivdig(1), "ivdig_b", "IV or digest word B"),
     whole(ivdig(2), "ivdig_c", "IV or digest word C"),
     whole(ivdig(3), "ivdig_d", "IV or digest word D"),
     whole(ivdig(4), "ivdig_e", "IV or digest word E"),
-    {.offset = kAuthCommand, .name = "auth_command", .doc = "direct authentication: command",
-     .fields = kAuthCommandFields, .unimplemented = 0x80000017},
+    {.offset = kAuthCommand,
+     .name = "auth_command",
+     .doc = "direct authentication: command",
+     .fields = kAuthCommandFields,
+     .unimplemented = 0x80000017},
     direct(kAuthBitCountLow, "auth_bit_count_low", "direct authentication: length, low word"),
     direct(kAuthBitCountHigh, "auth_bit_count_high", "direct authentication: length, high word"),
     whole(ivdig(5), "ivdig_f", "digest word F of SHA-256", CesaFeature::sha256),
@@ -136,8 +156,12 @@ constexpr auto kTableWithoutReserved = std::to_array<RegisterDesc>({
     direct(kDesCommand, "des_command", "direct DES: command"),
     direct(kDesKey2Low, "des_key2_low", "direct DES: third key, low word"),
     direct(kDesKey2High, "des_key2_high", "direct DES: third key, high word"),
-    {.offset = kFpgaIntStatus, .name = "fpga_int_status", .doc = "the same causes as int_cause",
-     .fields = kIrqFields, .w0c = 0x5FFF, .alias_of = kIntCause},
+    {.offset = kFpgaIntStatus,
+     .name = "fpga_int_status",
+     .doc = "the same causes as int_cause",
+     .fields = kIrqFields,
+     .w0c = 0x5FFF,
+     .alias_of = kIntCause},
     direct(aes_encrypt_key(7), "aes_encrypt_key7", "direct AES encryption: key word 7"),
     direct(aes_encrypt_key(6), "aes_encrypt_key6", "direct AES encryption: key word 6"),
     direct(aes_encrypt_key(5), "aes_encrypt_key5", "direct AES encryption: key word 5"),
@@ -154,24 +178,45 @@ constexpr auto kTableWithoutReserved = std::to_array<RegisterDesc>({
     direct(aes_decrypt_key(2), "aes_decrypt_key2", "direct AES decryption: key word 2"),
     direct(aes_decrypt_key(1), "aes_decrypt_key1", "direct AES decryption: key word 1"),
     direct(aes_decrypt_key(0), "aes_decrypt_key0", "direct AES decryption: key word 0"),
-    {.offset = kCmd, .name = "cmd", .doc = "accelerator command", .fields = kCmdFields,
-     .self_clearing = cesa_bit::cmd::kActivate0 | cesa_bit::cmd::kActivate1 |
-                      cesa_bit::cmd::kStop | cesa_bit::cmd::kSha2,
+    {.offset = kCmd,
+     .name = "cmd",
+     .doc = "accelerator command",
+     .fields = kCmdFields,
+     .self_clearing = cesa_bit::cmd::kActivate0 | cesa_bit::cmd::kActivate1 | cesa_bit::cmd::kStop |
+                      cesa_bit::cmd::kSha2,
      .unimplemented = cesa_bit::cmd::kActivate1},
     {.offset = kDescP0, .name = "desc_p0", .doc = "channel 0 descriptor", .fields = kDescFields},
-    {.offset = kCfg, .name = "cfg", .doc = "accelerator configuration", .fields = kCfgFields,
+    {.offset = kCfg,
+     .name = "cfg",
+     .doc = "accelerator configuration",
+     .fields = kCfgFields,
      .unimplemented = cesa_bit::cfg::kCh1WaitDma | cesa_bit::cfg::kCh1ActivateDma},
-    {.offset = kStatus, .name = "status", .doc = "accelerator status", .fields = kStatusFields,
+    {.offset = kStatus,
+     .name = "status",
+     .doc = "accelerator status",
+     .fields = kStatusFields,
      .ro = kAll},
     {.offset = kDescP1, .name = "desc_p1", .doc = "channel 1 descriptor", .fields = kDescFields},
-    {.offset = kIntCause, .name = "int_cause", .doc = "interrupt causes", .fields = kIrqFields,
+    {.offset = kIntCause,
+     .name = "int_cause",
+     .doc = "interrupt causes",
+     .fields = kIrqFields,
      .w0c = 0x5FFF},
-    {.offset = kIntMask, .name = "int_mask", .doc = "causes that raise the line",
+    {.offset = kIntMask,
+     .name = "int_mask",
+     .doc = "causes that raise the line",
      .fields = kIrqFields},
-    {.offset = kCoalescePackets, .name = "coalesce_packets", .doc = "interrupt coalescing, count",
-     .fields = kCoalescePacketFields, .unimplemented = 0xFF, .feature = CesaFeature::coalescing},
-    {.offset = kCoalesceTime, .name = "coalesce_time", .doc = "interrupt coalescing, time",
-     .fields = kCoalesceTimeFields, .unimplemented = 0xFFFFFF,
+    {.offset = kCoalescePackets,
+     .name = "coalesce_packets",
+     .doc = "interrupt coalescing, count",
+     .fields = kCoalescePacketFields,
+     .unimplemented = 0xFF,
+     .feature = CesaFeature::coalescing},
+    {.offset = kCoalesceTime,
+     .name = "coalesce_time",
+     .doc = "interrupt coalescing, time",
+     .fields = kCoalesceTimeFields,
+     .unimplemented = 0xFFFFFF,
      .feature = CesaFeature::coalescing},
 });
 

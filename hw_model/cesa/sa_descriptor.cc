@@ -41,9 +41,15 @@ std::string SaDescriptor::algorithm_name() const {
   std::string name;
   if (has_cipher()) {
     switch (cipher) {
-      case SaCipher::none: name = "no cipher"; break;
-      case SaCipher::des: name = "DES"; break;
-      case SaCipher::des3: name = des3_ede ? "3DES-EDE" : "3DES-EEE"; break;
+      case SaCipher::none:
+        name = "no cipher";
+        break;
+      case SaCipher::des:
+        name = "DES";
+        break;
+      case SaCipher::des3:
+        name = des3_ede ? "3DES-EDE" : "3DES-EEE";
+        break;
       case SaCipher::aes:
         name = aes_key_code < 3 ? "AES-" + std::to_string(8 * aes_key_bytes()) : "AES key code 3";
         break;

@@ -7,10 +7,21 @@
 
 namespace cesasim::hw {
 
-enum class SaOperation : std::uint8_t { mac = 0, cipher = 1, mac_then_cipher = 2, cipher_then_mac = 3 };
+enum class SaOperation : std::uint8_t {
+  mac = 0,
+  cipher = 1,
+  mac_then_cipher = 2,
+  cipher_then_mac = 3
+};
 enum class SaCipher : std::uint8_t { none = 0, des = 1, des3 = 2, aes = 3 };
 enum class SaMac : std::uint8_t {
-  none = 0, sha256 = 1, hmac_sha256 = 3, md5 = 4, sha1 = 5, hmac_md5 = 6, hmac_sha1 = 7
+  none = 0,
+  sha256 = 1,
+  hmac_sha256 = 3,
+  md5 = 4,
+  sha1 = 5,
+  hmac_md5 = 6,
+  hmac_sha1 = 7
 };
 enum class SaFragment : std::uint8_t { whole = 0, first = 1, last = 2, middle = 3 };
 

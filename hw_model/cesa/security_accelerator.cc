@@ -31,8 +31,8 @@ SaResult SecurityAccelerator::run(std::span<std::uint8_t> sram, std::uint32_t de
     return {SaStatus::guest_error, 0, 0,
             "accelerator: DESC_P0 " + hex(descriptor_offset) + " lies outside the SRAM"};
   }
-  const auto d = SaDescriptor::decode(
-      sram.subspan(descriptor_offset).first<SaDescriptor::kBytes>());
+  const auto d =
+      SaDescriptor::decode(sram.subspan(descriptor_offset).first<SaDescriptor::kBytes>());
   if (d.config & ~SaDescriptor::kConfigBits) {
     return refuse(SaStatus::guest_error, d, "undocumented configuration bits");
   }
@@ -43,9 +43,9 @@ SaResult SecurityAccelerator::run(std::span<std::uint8_t> sram, std::uint32_t de
   if (d.cipher != SaCipher::aes) return refuse(SaStatus::unimplemented, d, "DES is not modelled");
   if (d.aes_key_code > 2) return refuse(SaStatus::guest_error, d, "AES key size code 3");
   if (d.cipher_len == 0 || d.cipher_len % kAesBlockBytes != 0) {
-    return refuse(SaStatus::guest_error, d,
-                  "cipher length " + std::to_string(d.cipher_len) +
-                      " is not a positive multiple of 16");
+    return refuse(
+        SaStatus::guest_error, d,
+        "cipher length " + std::to_string(d.cipher_len) + " is not a positive multiple of 16");
   }
   // The chaining value enters the first fragment at the IV pointer; later fragments find it
   // where the one before left it. With the two offsets equal, as the Linux drivers have them,
@@ -65,8 +65,8 @@ SaResult SecurityAccelerator::run(std::span<std::uint8_t> sram, std::uint32_t de
     }
     if (a.offset + a.bytes > sram.size()) {
       return refuse(SaStatus::guest_error, d,
-                    std::string(a.name) + " at " + hex(a.offset) + ", " +
-                        std::to_string(a.bytes) + " bytes, lies outside the SRAM");
+                    std::string(a.name) + " at " + hex(a.offset) + ", " + std::to_string(a.bytes) +
+                        " bytes, lies outside the SRAM");
     }
   }
   std::uint8_t* const base = sram.data();

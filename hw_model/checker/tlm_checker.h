@@ -8,13 +8,14 @@
 // undone on return in this project, so the address must come back unchanged too.
 #pragma once
 
+#include <tlm_utils/simple_initiator_socket.h>
+#include <tlm_utils/simple_target_socket.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <string>
 #include <systemc>
 #include <tlm>
-#include <tlm_utils/simple_initiator_socket.h>
-#include <tlm_utils/simple_target_socket.h>
 #include <vector>
 
 namespace cesasim::hw {
@@ -63,8 +64,7 @@ class TlmChecker : public sc_core::sc_module {
 
   void check_request(const tlm::tlm_generic_payload& t) {
     const tlm::tlm_command c = t.get_command();
-    if (c != tlm::TLM_READ_COMMAND && c != tlm::TLM_WRITE_COMMAND &&
-        c != tlm::TLM_IGNORE_COMMAND) {
+    if (c != tlm::TLM_READ_COMMAND && c != tlm::TLM_WRITE_COMMAND && c != tlm::TLM_IGNORE_COMMAND) {
       violation("command is none of read, write, ignore");
     }
     if (c != tlm::TLM_IGNORE_COMMAND) {

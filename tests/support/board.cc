@@ -131,14 +131,12 @@ void Board::add_ocf(driver::OcfPolicy policy, const std::string& driver) {
   driver::CesaPlatform platform;
   const hw::CesaParams& cesa = soc.config().cesa;
   for (unsigned i = 0; i < cesa.engines; ++i) {
-    platform.engines.push_back(
-        {soc.cesa_regs(i), cesa.sram_base(i), cesa.irq(i), i % soc.cores()});
+    platform.engines.push_back({soc.cesa_regs(i), cesa.sram_base(i), cesa.irq(i), i % soc.cores()});
   }
   platform.sram_bytes = cesa.sram_bytes;
   platform.sram_reserved_bytes = cesa.sram_reserved_bytes;
   platform.dram_bytes = soc.dram().size();
-  cesa_tdma =
-      std::make_unique<driver::CesaTdma>(kernel, *crypto, test_driver_costs(), platform);
+  cesa_tdma = std::make_unique<driver::CesaTdma>(kernel, *crypto, test_driver_costs(), platform);
 }
 
 dmcrypt::DmCrypt& Board::add_crypt(const std::string& path, const dmcrypt::CryptTable& table) {

@@ -6,9 +6,8 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <vector>
-
 #include <systemc>
+#include <vector>
 
 #include "dmcrypt_model/dm_crypt.h"
 #include "driver/cesa_tdma/cesa_tdma.h"

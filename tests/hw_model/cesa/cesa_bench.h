@@ -1,6 +1,8 @@
 // A CESA unit on a table: memory behind checkers, a driver's hands on the registers.
 #pragma once
 
+#include <tlm_utils/simple_initiator_socket.h>
+
 #include <array>
 #include <cstdint>
 #include <cstring>
@@ -9,7 +11,6 @@
 #include <string>
 #include <systemc>
 #include <tlm>
-#include <tlm_utils/simple_initiator_socket.h>
 #include <vector>
 
 #include "hw_model/cesa/cesa.h"
@@ -184,8 +185,8 @@ struct CipherOp {
 
   CipherOp(std::uint32_t config, std::span<const std::uint8_t> key,
            std::span<const std::uint8_t> iv, std::uint32_t length) {
-    const std::uint32_t words[8] = {config, kData | kData << 16, length, kKey, kIv | kIv << 16,
-                                    0,      0,                   0};
+    const std::uint32_t words[8] = {
+        config, kData | kData << 16, length, kKey, kIv | kIv << 16, 0, 0, 0};
     for (unsigned i = 0; i < 8; ++i) {
       for (unsigned b = 0; b < 4; ++b) {
         bytes[4 * i + b] = static_cast<std::uint8_t>(words[i] >> (8 * b));

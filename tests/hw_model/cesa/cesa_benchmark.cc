@@ -50,8 +50,14 @@ void cipher_only(benchmark::State& state) {
   std::array<std::uint8_t, 16> iv{};
   for (auto _ : state) {
     iv = kIv;
-    engine.run({.key = kKey.data(), .key_bytes = 16, .cbc = true, .decrypt = state.range(0) != 0,
-                .iv = iv.data(), .next_iv = iv.data(), .src = data.data(), .dst = data.data(),
+    engine.run({.key = kKey.data(),
+                .key_bytes = 16,
+                .cbc = true,
+                .decrypt = state.range(0) != 0,
+                .iv = iv.data(),
+                .next_iv = iv.data(),
+                .src = data.data(),
+                .dst = data.data(),
                 .bytes = data.size()});
     benchmark::DoNotOptimize(data);
   }

@@ -20,13 +20,18 @@ using test::Bytes;
 Bytes openssl(const Bytes& key, const Bytes* iv, bool decrypt, const Bytes& in) {
   const EVP_CIPHER* c = nullptr;
   switch (key.size()) {
-    case 16: c = iv ? EVP_aes_128_cbc() : EVP_aes_128_ecb(); break;
-    case 24: c = iv ? EVP_aes_192_cbc() : EVP_aes_192_ecb(); break;
-    default: c = iv ? EVP_aes_256_cbc() : EVP_aes_256_ecb(); break;
+    case 16:
+      c = iv ? EVP_aes_128_cbc() : EVP_aes_128_ecb();
+      break;
+    case 24:
+      c = iv ? EVP_aes_192_cbc() : EVP_aes_192_ecb();
+      break;
+    default:
+      c = iv ? EVP_aes_256_cbc() : EVP_aes_256_ecb();
+      break;
   }
   EVP_CIPHER_CTX* ctx = EVP_CIPHER_CTX_new();
-  EXPECT_EQ(EVP_CipherInit_ex(ctx, c, nullptr, key.data(), iv ? iv->data() : nullptr, !decrypt),
-            1);
+  EXPECT_EQ(EVP_CipherInit_ex(ctx, c, nullptr, key.data(), iv ? iv->data() : nullptr, !decrypt), 1);
   EVP_CIPHER_CTX_set_padding(ctx, 0);
   Bytes out(in.size());
   int n = 0;
@@ -111,15 +116,15 @@ TEST(CipherEngineVectors, Sp800_38a) {
     Bytes out(plain.size());
     const auto size = static_cast<std::uint32_t>(plain.size());
     const auto keys = static_cast<std::uint32_t>(key.size());
-    engine.run({key.data(), keys, v.cbc, false, iv.data(), iv.data(), plain.data(), out.data(),
-                size});
+    engine.run(
+        {key.data(), keys, v.cbc, false, iv.data(), iv.data(), plain.data(), out.data(), size});
     EXPECT_EQ(out, cipher);
     if (v.cbc) {
       EXPECT_EQ(iv, Bytes(cipher.end() - 16, cipher.end())) << "chaining value";
     }
     iv = test::from_hex(test::kSp800Iv);
-    engine.run({start.data(), keys, v.cbc, true, iv.data(), iv.data(), cipher.data(), out.data(),
-                size});
+    engine.run(
+        {start.data(), keys, v.cbc, true, iv.data(), iv.data(), cipher.data(), out.data(), size});
     EXPECT_EQ(out, plain);
     if (v.cbc) {
       EXPECT_EQ(iv, Bytes(cipher.end() - 16, cipher.end())) << "chaining value";
@@ -188,8 +193,8 @@ TEST(CipherEngineKeys, UnchangedKeyIsNotExpandedAgain) {
   const Bytes a(16, 1), b(16, 2);
   Bytes data(512), iv(16);
   const auto run = [&](const Bytes& key, bool decrypt) {
-    engine.run({key.data(), 16, true, decrypt, iv.data(), iv.data(), data.data(), data.data(),
-                512});
+    engine.run(
+        {key.data(), 16, true, decrypt, iv.data(), iv.data(), data.data(), data.data(), 512});
   };
   for (int i = 0; i < 10; ++i) run(a, false);
   EXPECT_EQ(engine.key_setups(), 1u);

@@ -16,8 +16,8 @@ SaDescriptor decode_words(std::array<std::uint32_t, 8> words) {
 }
 
 TEST(SaDescriptorDecode, EveryFieldFromItsPlace) {
-  const auto d = decode_words({0x0, 0x02220111, 0x0333, 0x0444, 0x06660555, 0x08880777,
-                               0x0AAA0999, 0x0CCC0BBB});
+  const auto d = decode_words(
+      {0x0, 0x02220111, 0x0333, 0x0444, 0x06660555, 0x08880777, 0x0AAA0999, 0x0CCC0BBB});
   EXPECT_EQ(d.cipher_src, 0x111u);
   EXPECT_EQ(d.cipher_dst, 0x222u);
   EXPECT_EQ(d.cipher_len, 0x333u);
@@ -49,8 +49,8 @@ INSTANTIATE_TEST_SUITE_P(
                     ConfigCase{0x03000301, "AES key code 3-ECB encrypt"},
                     ConfigCase{0x00010101, "DES-CBC encrypt"},
                     ConfigCase{0x00110201, "3DES-EDE-CBC encrypt"},
-                    ConfigCase{0x00001201, "3DES-EEE-ECB decrypt"},
-                    ConfigCase{0x00000040, "MD5"}, ConfigCase{0x000000F0, "HMAC-SHA-1"},
+                    ConfigCase{0x00001201, "3DES-EEE-ECB decrypt"}, ConfigCase{0x00000040, "MD5"},
+                    ConfigCase{0x000000F0, "HMAC-SHA-1"},
                     ConfigCase{0x00010373, "AES-128-CBC encrypt with HMAC-SHA-1"},
                     ConfigCase{0x00000001, "no cipher"}));
 

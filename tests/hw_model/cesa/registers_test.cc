@@ -127,8 +127,7 @@ TEST(Registers, DumpNamesValuesAndFields) {
   file.set(cesa_reg::kTdmaControl, 0x1904);
   const std::string dump = file.dump();
   EXPECT_NE(dump.find("0x0840 tdma_control"), std::string::npos);
-  EXPECT_NE(dump.find("enable=0x1 no_byte_swap=0x1 src_burst=0x4 dst_burst=0x4"),
-            std::string::npos)
+  EXPECT_NE(dump.find("enable=0x1 no_byte_swap=0x1 src_burst=0x4 dst_burst=0x4"), std::string::npos)
       << dump;
 }
 

@@ -100,9 +100,15 @@ class Nudge : public ParamVisitor {
 TEST(Timing, EveryNumberMovesSomeDuration) {
   const auto durations = [](const CesaParams& p) {
     const CesaTiming t(p);
-    return std::vector<Ps>{t.chain_start(), t.descriptor_fetch(), t.transfer({0, 512, true}, k128),
-                           t.transfer({0, 512, false}, k128), t.aes(32, 16), t.aes(32, 24),
-                           t.aes(32, 32), t.sram_access(4, true), t.sram_access(4, false)};
+    return std::vector<Ps>{t.chain_start(),
+                           t.descriptor_fetch(),
+                           t.transfer({0, 512, true}, k128),
+                           t.transfer({0, 512, false}, k128),
+                           t.aes(32, 16),
+                           t.aes(32, 24),
+                           t.aes(32, 32),
+                           t.sram_access(4, true),
+                           t.sram_access(4, false)};
   };
   Nudge all("");
   CesaParams base = params();

@@ -64,7 +64,9 @@ struct Table {
 TEST(TlmCheckerTest, LetsACorrectCallPass) {
   Table t;
   t.good();
-  t.target.act = [](auto&, sc_core::sc_time& delay) { delay += sc_core::sc_time(1, sc_core::SC_NS); };
+  t.target.act = [](auto&, sc_core::sc_time& delay) {
+    delay += sc_core::sc_time(1, sc_core::SC_NS);
+  };
   t.call();
   EXPECT_EQ(t.checker.calls(), 1u);
   EXPECT_EQ(t.checker.violations(), 0u);
@@ -84,7 +86,8 @@ TEST(TlmCheckerTest, ReportsEveryBrokenRule) {
       {"data pointer is null", [](Table& t) { t.trans.set_data_ptr(nullptr); }},
       {"data length is 0", [](Table& t) { t.trans.set_data_length(0); }},
       {"streaming width is 0", [](Table& t) { t.trans.set_streaming_width(0); }},
-      {"command is none of", [](Table& t) { t.trans.set_command(static_cast<tlm::tlm_command>(9)); }},
+      {"command is none of",
+       [](Table& t) { t.trans.set_command(static_cast<tlm::tlm_command>(9)); }},
       {"already set", [](Table& t) { t.trans.set_response_status(tlm::TLM_OK_RESPONSE); }},
       {"DMI hint", [](Table& t) { t.trans.set_dmi_allowed(true); }},
       {"byte enables of length 0",
@@ -99,8 +102,7 @@ TEST(TlmCheckerTest, ReportsEveryBrokenRule) {
       {"changed the data pointer", on_target([](Trans& p, auto&) { p.set_data_ptr(other); })},
       {"changed the data length", on_target([](Trans& p, auto&) { p.set_data_length(4); })},
       {"changed the streaming", on_target([](Trans& p, auto&) { p.set_streaming_width(4); })},
-      {"changed the byte enables",
-       on_target([](Trans& p, auto&) { p.set_byte_enable_length(3); })},
+      {"changed the byte enables", on_target([](Trans& p, auto&) { p.set_byte_enable_length(3); })},
       {"changed the data of a write", on_target([](Trans& p, auto&) { ++*p.get_data_ptr(); })},
       {"lowered the delay",
        on_target([](Trans&, sc_core::sc_time& delay) { delay = sc_core::SC_ZERO_TIME; })},
