@@ -114,7 +114,7 @@ void CipherEngine::run(const AesRun& r) {
       update(dst, src, piece);
       continue;
     }
-    // Giving OpenSSL 3 a new IV costs about as much as encrypting 256 bytes, so the context
+    // Giving OpenSSL 3 a new IV costs about as much as encrypting 128 bytes, so the context
     // keeps the chaining value of its last run and the difference to the wanted IV goes into
     // the first block: E(p ^ difference ^ chain) = E(p ^ iv), and likewise D(c) ^ chain.
     Block first;

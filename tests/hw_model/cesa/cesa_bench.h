@@ -63,7 +63,7 @@ class CesaBench : public sc_core::sc_module {
   sc_core::sc_vector<sc_core::sc_signal<bool>> irq;
 
   explicit CesaBench(sc_core::sc_module_name name, const hw::CesaParams& params = bench_params(),
-                     bool checked = true)
+                     bool checked = true, const hw::DramParams& memory = bench_dram())
       : sc_module(name),
         cesa("cesa", params),
         regs("regs"),
@@ -73,7 +73,7 @@ class CesaBench : public sc_core::sc_module {
     for (unsigned i = 0; i < params.engines; ++i) {
       const std::string n = std::to_string(i);
       sram[i].bind(interpose(checked, "sram_checker" + n, cesa.sram[i]));
-      memories_.push_back(std::make_unique<hw::Dram>(("dram" + n).c_str(), bench_dram()));
+      memories_.push_back(std::make_unique<hw::Dram>(("dram" + n).c_str(), memory));
       cesa.dma[i].bind(interpose(checked, "dma_checker" + n, memories_.back()->socket));
       cesa.irq[i].bind(irq[i]);
     }

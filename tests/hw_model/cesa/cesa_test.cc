@@ -51,7 +51,9 @@ Bytes pattern(std::size_t n, unsigned seed) {
 
 class CesaDevice : public testing::Test {
  protected:
-  explicit CesaDevice(const hw::CesaParams& params = bench_params()) : b("bench", params) {
+  explicit CesaDevice(const hw::CesaParams& params = bench_params(),
+                      const hw::DramParams& memory = bench_dram())
+      : b("bench", params, /*checked=*/true, memory) {
     b.set_up_tdma();
     sc_core::sc_start(sc_core::SC_ZERO_TIME);
   }
@@ -571,6 +573,29 @@ TEST_F(CesaDevice, RegistersThroughTheSocketFollowTheTable) {
       EXPECT_EQ(b.read(r.offset), (value & plain) | kept) << r.name;
     }
   }
+}
+
+class SlowMemory : public CesaDevice {
+ protected:
+  SlowMemory()
+      : CesaDevice(bench_params(), [] {
+          auto d = bench_dram();
+          d.bandwidth_bytes_per_s = 100e6;  // 10 ns per byte: slower than the DMA itself
+          d.read_latency_ns = 75;
+          return d;
+        }()) {}
+};
+
+TEST_F(SlowMemory, StretchesTheDmaButNotTheCipher) {
+  const Bytes expected = prepare();
+  b.launch(kPlace.descriptor(0));
+  run();
+  const Ps data = (128 + 512 + 512 + 128) * 10 * hw::kPsPerNs;
+  const Ps fetches = 5 * 16 * 10 * hw::kPsPerNs;  // 160 ns each, more than 35 + 75
+  EXPECT_EQ(now(), kStart + fetches + data + (36 + 32 * 11) * kTclk);
+  EXPECT_EQ(stats().sa_busy_ps, (36 + 32 * 11) * kTclk);
+  EXPECT_EQ(memory(kPlace.dst, 512), expected);
+  EXPECT_EQ(b.dram().bandwidth().bytes(), 5u * 16 + 128 + 512 + 512 + 128);
 }
 
 class ShortChains : public CesaDevice {
