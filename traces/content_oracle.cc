@@ -21,19 +21,20 @@ ContentOracle::ContentOracle(std::uint64_t seed)
     : content_key_(mix(seed ^ 0x9e3779b97f4a7c15u)), magic_key_(mix(content_key_ + seed)) {}
 
 void ContentOracle::fill(std::uint64_t sector, std::uint32_t generation, std::uint8_t* out) const {
-  std::array<std::uint64_t, kWords> words;
   // Two rounds: sector and generation are below 2^55 and 2^31 and would collide if only added.
   const std::uint64_t key = mix(mix(sector ^ content_key_) + generation);
-  // Each word depends on its index alone, not on its neighbour, and takes one 32x32 multiply:
-  // compilers turn this loop into vector code.
+  // Each word depends on its index alone, not on its neighbour, and takes no multiply: compilers
+  // turn this loop into vector code for any machine. Every step is a bijection, so that no two
+  // words of a sector are equal.
   for (std::size_t i = 0; i < kWords; ++i) {
-    const std::uint64_t x = key + (i + 1) * 0x9e3779b97f4a7c15u;
-    const std::uint64_t product = (x & 0xffffffffu) * (x >> 32);
-    words[i] = x ^ (product << 17) ^ (product >> 15);
+    std::uint64_t x = key + i * 0x9e3779b97f4a7c15u;
+    x ^= x >> 32;
+    x += x << 21;
+    x ^= x >> 29;
+    std::memcpy(out + i * sizeof x, &x, sizeof x);
   }
-  words[0] = key;
-  words[1] = magic(sector);
-  std::memcpy(out, words.data(), kSectorBytes);
+  const std::uint64_t first[2] = {key, magic(sector)};
+  std::memcpy(out, first, sizeof first);
 }
 
 bool ContentOracle::looks_like_plaintext(std::uint64_t sector, const std::uint8_t* data) const {
