@@ -103,6 +103,9 @@ struct Bench : sc_core::sc_module {
     kernel = std::make_unique<Kernel>("kernel", costs(), s, list, *intc, dram);
     queue = std::make_unique<RequestQueue>(*kernel, disk, kDiskIrq, "sda", cpus - 1);
     disk.set_fault([this](const hw::DiskCommand& c) {
+      if (c.op == hw::DiskCommand::Op::flush) {
+        EXPECT_EQ(disk.stats().commands, dispatched.size()) << "a flush met commands in flight";
+      }
       dispatched.push_back(c.sector);
       return fail && fail(c);
     });
@@ -408,7 +411,6 @@ TEST(Block, FlushIsABarrier) {
   hw::DiskParams d = test::flash_disk();
   d.write_cache_kib = 256;
   Bench b(settings(), d);
-  std::vector<std::string> events;
   b.thread([&] {
     Bios bios;
     const auto write = [&](std::uint64_t sector) {
