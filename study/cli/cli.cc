@@ -1,0 +1,319 @@
+#include "study/cli/cli.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "study/atomic_file.h"
+#include "study/config/nearest.h"
+#include "study/config/study.h"
+#include "study/metrics.h"
+#include "study/result.h"
+#include "study/runner.h"
+#include "study/table.h"
+#include "study/version.h"
+#include "traces/trace_info.h"
+
+namespace cesasim::study {
+namespace {
+
+struct RunArguments {
+  std::vector<std::string> studies;
+  std::vector<std::string> set;
+  unsigned jobs = 0;
+  std::string out;
+  bool quiet = false;
+  bool print_config = false;
+};
+
+void complain(const std::string& message) { fmt::print(stderr, "cesasim: {}\n", message); }
+
+std::string duration(double seconds) {
+  const long s = static_cast<long>(seconds + 0.5);
+  if (s >= 3600) return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
+  return fmt::format("{}:{:02}", s / 60, s % 60);
+}
+
+/// One line on the terminal, rewritten in place; nothing anywhere else.
+class ProgressLine {
+ public:
+  ProgressLine(std::string study, bool wanted)
+      : study_(std::move(study)),
+        active_(wanted && ::isatty(STDERR_FILENO) != 0),
+        start_(std::chrono::steady_clock::now()) {}
+  ~ProgressLine() { clear(); }
+
+  bool active() const { return active_; }
+  void show(const RunnerOptions::Status& status) {
+    const double elapsed =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+    std::string left;
+    // Too early an estimate is worse than none.
+    if (status.fraction > 0.02) {
+      left = ", left " + duration(elapsed / status.fraction * (1 - status.fraction));
+    }
+    fmt::print(stderr, "\r{}: {}/{} points, {:.1f} s simulated, elapsed {}{}\x1b[K", study_,
+               status.done, status.total, status.sim_seconds, duration(elapsed), left);
+    std::fflush(stderr);
+    shown_ = true;
+  }
+  void clear() {
+    if (shown_) fmt::print(stderr, "\r\x1b[K");
+    shown_ = false;
+  }
+
+ private:
+  std::string study_;
+  bool active_;
+  bool shown_ = false;
+  std::chrono::steady_clock::time_point start_;
+};
+
+struct Prepared {
+  Study study;
+  std::vector<Point> points;
+  std::string out;
+};
+
+void print_config(const Prepared& prepared) {
+  for (const Point& point : prepared.points) {
+    std::string text = "---\n";
+    const std::string label = point_label(point.axes);
+    text += fmt::format("# {} {}: {}\n", prepared.study.name, kVersion,
+                        label.empty() ? "one point" : label);
+    text += fmt::format("name: {}\nscenario:\n", prepared.study.name);
+    text += to_yaml(point.tree, 2);
+    fmt::print("{}", text);
+  }
+}
+
+int run_study(const Prepared& prepared, const RunArguments& arguments) {
+  RunnerOptions options;
+  options.worker = {"/proc/self/exe", "worker"};
+  options.jobs = arguments.jobs;
+  ProgressLine line(prepared.study.name, !arguments.quiet);
+  if (line.active()) {
+    options.on_status = [&line](const RunnerOptions::Status& status) { line.show(status); };
+  }
+  StudyResult result;
+  result.study = prepared.study.name;
+  result.version = kVersion;
+  result.points = run_points(prepared.points, options);
+  line.clear();
+  result.expectations = check_expectations(prepared.study, result.points);
+
+  write_file_atomic(prepared.out + "/results.json",
+                    to_json(result).dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+  write_file_atomic(prepared.out + "/results.csv", to_csv(result));
+  if (!arguments.quiet) {
+    fmt::print("{}\nresults: {}/results.json\n", to_table(prepared.study, result), prepared.out);
+  }
+
+  int code = kOk;
+  for (const ExpectationResult& e : result.expectations) {
+    if (e.ok && !*e.ok) {
+      code = kExpectationFailed;
+      if (arguments.quiet) {
+        complain(fmt::format("{}: expectation failed: {}{}", prepared.study.name, e.name,
+                             e.note.empty() ? "" : " (" + e.note + ")"));
+      }
+    }
+  }
+  for (const PointResult& point : result.points) {
+    if (point.status == Status::ok) continue;
+    code = kPointFailed;
+    complain(fmt::format("{}: point '{}' {}: {}", prepared.study.name, point_label(point.axes),
+                         status_name(point.status), point.error));
+  }
+  return code;
+}
+
+int run(const RunArguments& arguments) {
+  const Library library = Library::locate();
+  std::vector<Override> overrides;
+  for (const std::string& text : arguments.set) overrides.push_back(parse_override(text));
+  // Everything is checked before anything runs.
+  std::vector<Prepared> all;
+  std::set<std::string> names;
+  for (const std::string& name : arguments.studies) {
+    Prepared prepared;
+    prepared.study = load_study(library.find_study(name).string());
+    if (!names.insert(prepared.study.name).second) {
+      throw ConfigError({prepared.study.file, 0}, "name",
+                        fmt::format("two studies are called '{}'", prepared.study.name),
+                        "different names");
+    }
+    prepared.points = expand(prepared.study, overrides, library, !arguments.print_config);
+    prepared.out = arguments.out.empty()           ? "out/" + prepared.study.name
+                   : arguments.studies.size() == 1 ? arguments.out
+                                                   : arguments.out + "/" + prepared.study.name;
+    all.push_back(std::move(prepared));
+  }
+  if (arguments.print_config) {
+    for (const Prepared& prepared : all) print_config(prepared);
+    return kOk;
+  }
+  for (const Prepared& prepared : all) {
+    try {
+      prepare_folder(prepared.out);
+    } catch (const OutputError& error) {
+      complain(fmt::format("--out: {}; valid: a folder that can be written", error.what()));
+      return kBadInput;
+    }
+  }
+  int code = kOk;
+  for (const Prepared& prepared : all) code = std::max(code, run_study(prepared, arguments));
+  return code;
+}
+
+void list_named(const std::vector<Named>& table) {
+  for (const Named& entry : table) fmt::print("{:<12}  {}\n", entry.name, entry.doc);
+}
+
+void list_files(const std::vector<Listed>& files, bool with_kind) {
+  for (const Listed& file : files) {
+    if (with_kind) {
+      fmt::print("{:<8}  {:<24}  {}\n", file.kind, file.name, file.doc);
+    } else {
+      fmt::print("{:<24}  {}\n", file.name, file.doc);
+    }
+  }
+}
+
+void list_metrics() {
+  for (const Metric& metric : metrics()) {
+    const char* better = metric.better == Metric::Better::lower    ? "lower is better"
+                         : metric.better == Metric::Better::higher ? "higher is better"
+                                                                   : "";
+    fmt::print("{:<24}  {:<12}  {}{}{}\n", metric.name, metric.unit, metric.doc,
+               *better != '\0' ? "; " : "", better);
+  }
+}
+
+void list_parameter_table() {
+  for (const ParameterInfo& p : list_parameters()) {
+    std::string valid = p.valid;
+    if (p.type == "number" || p.type == "count") {
+      valid =
+          fmt::format("{:.10g} .. {:.10g}{}{}", p.min, p.max, p.valid.empty() ? "" : "; ", p.valid);
+    }
+    fmt::print("{:<44}  {:<7}  {:<14}  {}  [{}]\n", p.path, p.type, p.unit, p.doc, valid);
+  }
+}
+
+void list(const std::string& what) {
+  if (what == "paths") return list_named(crypt_paths());
+  if (what == "drivers") return list_named(crypto_drivers());
+  if (what == "metrics") return list_metrics();
+  if (what == "parameters") return list_parameter_table();
+  const Library library = Library::locate();
+  if (what == "presets") return list_files(library.presets(), true);
+  if (what == "studies") return list_files(library.studies(), false);
+  for (const char* section : {"paths", "drivers", "presets", "studies"}) {
+    fmt::print("{}:\n", section);
+    list(section);
+    fmt::print("\n");
+  }
+  fmt::print("also: cesasim list metrics, cesasim list parameters\n");
+}
+
+int trace_info(const std::string& file, bool json) {
+  try {
+    const auto reader = traces::open_trace(file);
+    const traces::TraceInfo info = traces::collect_info(*reader);
+    if (json) {
+      fmt::print("{}\n", traces::to_json(info).dump(2));
+    } else {
+      fmt::print("{}", traces::to_text(info));
+    }
+    return kOk;
+  } catch (const traces::TraceError& error) {
+    complain(error.what());
+    return kBadInput;
+  }
+}
+
+}  // namespace
+
+int cli_main(int argc, char** argv) {
+  // Output that nobody reads any more, or that does not fit, is an error code and not a death.
+  ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);
+
+  CLI::App app("Simulates disk encryption with a crypto accelerator, from bio to disk.", "cesasim");
+  app.set_version_flag("--version", std::string("cesasim ") + kVersion);
+  app.require_subcommand(1);
+
+  RunArguments arguments;
+  CLI::App* run_command = app.add_subcommand("run", "Run every point of one or more studies");
+  run_command->add_option("STUDY", arguments.studies, "a study's name, or the path of its file")
+      ->required();
+  run_command
+      ->add_option("--set", arguments.set,
+                   "override one value, key=value (see `list parameters`); repeatable")
+      ->take_all()
+      ->expected(1)
+      ->allow_extra_args(false);
+  run_command->add_option("--jobs", arguments.jobs, "points at a time (default: one per processor)")
+      ->check(CLI::Range(1u, 4096u));
+  run_command->add_option("--out", arguments.out, "folder for the results (default: out/STUDY)");
+  run_command->add_flag("--quiet", arguments.quiet, "no table and no progress, only errors");
+  run_command->add_flag("--print-config", arguments.print_config,
+                        "print every point's resolved scenario as YAML and stop");
+
+  std::string what;
+  CLI::App* list_command = app.add_subcommand("list", "What there is to choose from");
+  list_command->add_option("WHAT", what, "paths, drivers, presets, studies, metrics, parameters")
+      ->check(CLI::IsMember({"paths", "drivers", "presets", "studies", "metrics", "parameters"}));
+
+  CLI::App* trace_command = app.add_subcommand("trace", "Look at traces");
+  trace_command->require_subcommand(1);
+  std::string trace_file;
+  bool trace_json = false;
+  CLI::App* info_command = trace_command->add_subcommand("info", "Statistics of a trace");
+  info_command->add_option("FILE", trace_file, "a trace file")->required();
+  info_command->add_flag("--json", trace_json, "as JSON");
+
+  std::vector<int> fds;
+  CLI::App* worker_command = app.add_subcommand("worker", "")->group("");
+  worker_command->add_option("FD", fds)->required()->expected(3);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    complain(fmt::format("{}; valid: cesasim --help", error.what()));
+    return kBadInput;
+  }
+
+  try {
+    if (*run_command) return run(arguments);
+    if (*list_command) {
+      list(what);
+      return kOk;
+    }
+    if (*info_command) return trace_info(trace_file, trace_json);
+    return worker_main(fds[0], fds[1], fds[2]);
+  } catch (const ConfigError& error) {
+    complain(error.what());
+    return kBadInput;
+  } catch (const Interrupted&) {
+    complain("interrupted, nothing written");
+    return kInterrupted;
+  } catch (const std::exception& error) {
+    // Results that cannot be written, processes that cannot be started.
+    complain(error.what());
+    return kPointFailed;
+  }
+}
+
+}  // namespace cesasim::study

@@ -1,0 +1,130 @@
+// One simulation, fully typed. describe_scenario() is the one table that ties keys to fields:
+// a new parameter struct is one more line there.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "dmcrypt_model/params.h"
+#include "driver/params.h"
+#include "hw_model/cesa/params.h"
+#include "hw_model/cpu/cpu_core.h"
+#include "hw_model/disk/disk_timing.h"
+#include "hw_model/memory/dram.h"
+#include "hw_model/memory/mbus.h"
+#include "kernel_model/params.h"
+#include "study/config/library.h"
+#include "study/config/tree.h"
+#include "study/config/visitor.h"
+
+namespace cesasim::study {
+
+/// What modelled software costs (a `costs` preset).
+struct Costs {
+  kernel::KernelCosts kernel;
+  driver::OcfCosts ocf;
+  driver::DriverCosts driver;
+  dmcrypt::DmCryptCosts dmcrypt;
+  driver::CipherCosts cipher;
+  void describe(hw::ParamVisitor& v);
+};
+
+/// A system on chip (a `soc` preset; `cesa` and `costs` are presets it refers to).
+struct SocParams {
+  std::string preset;
+  std::uint32_t cores = 0;
+  bool io_coherent = false;
+  std::uint32_t internal_regs_base = 0;
+  std::uint32_t disk_irq = 0;
+  hw::CpuParams cpu;
+  hw::DramParams dram;
+  hw::MbusParams mbus;
+  std::string cesa_preset;
+  hw::CesaParams cesa;
+  std::string costs_preset;
+  Costs costs;
+};
+
+/// What a trace does not carry: processor time of the application and the file system.
+struct UserCosts {
+  double user_cycles_per_byte = 0;
+  double user_cycles_per_bio = 0;
+  double fs_cycles_per_byte = 0;
+  double fs_cycles_per_bio = 0;
+  void describe(hw::ParamVisitor& v);
+};
+
+struct DmCryptSettings {
+  std::string path = "standard";
+  std::string cipher = "aes-cbc-plain";
+  std::string key = "seed:1";  ///< as written; key_bytes() gives the bytes
+  std::uint32_t key_bits = 128;
+  std::uint32_t iv_offset = 0;
+  std::string placement = "in-place";
+};
+
+struct OcfSettings {
+  std::string policy = "2005";
+  std::string driver = "cryptosoft";
+};
+
+struct WorkloadSettings {
+  std::string trace;       ///< as written
+  std::string trace_file;  ///< where it was found
+  std::string replay = "closed";
+  std::uint32_t depth_read = 2;
+  std::uint32_t depth_write = 32;
+  std::uint32_t max_bio_bytes = 131072;
+  std::uint32_t lookahead = 4096;
+  std::string user_preset = "linux-2.6-arm9";
+  std::map<std::string, UserCosts> user;  ///< by phase; "default" always present
+
+  /// Costs of `phase`, or the default ones.
+  const UserCosts& user_costs(const std::string& phase) const;
+};
+
+struct Scenario {
+  SocParams soc;
+  std::string disk_preset;
+  hw::DiskParams disk;
+  std::string kernel_preset = "linux-2.6.12";
+  kernel::KernelSettings kernel;
+  DmCryptSettings dmcrypt;
+  OcfSettings ocf;
+  WorkloadSettings workload;
+  std::string fidelity = "descriptor";
+  std::uint32_t seed = 1;
+};
+
+/// Walks every key of a scenario.
+void describe_scenario(ScenarioVisitor& v, Scenario& scenario);
+
+/// Types and checks `tree`, which ends fully resolved (presets expanded, defaults filled in).
+/// Errors: ConfigError. With `check_files` the trace must exist and be readable.
+Scenario resolve_scenario(Tree& tree, const Library& library, bool check_files = true);
+
+/// The volume key. "seed:N" gives reproducible pseudo-random bytes of key_bits.
+std::vector<std::uint8_t> key_bytes(const DmCryptSettings& settings);
+
+/// A name and what it stands for, for `cesasim list`.
+struct Named {
+  const char* name;
+  const char* doc;
+};
+const std::vector<Named>& crypt_paths();
+const std::vector<Named>& crypto_drivers();
+
+/// One line of `cesasim list parameters`.
+struct ParameterInfo {
+  std::string path;
+  std::string type;  ///< number, count, flag, choice, text, preset
+  std::string unit;
+  double min = 0, max = 0;  ///< number and count
+  std::string valid;        ///< choice, text and preset
+  std::string doc;
+};
+std::vector<ParameterInfo> list_parameters();
+
+}  // namespace cesasim::study

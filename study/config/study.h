@@ -1,0 +1,87 @@
+// A study: a base scenario, axes that vary it, and what is expected of the outcome.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "study/config/library.h"
+#include "study/config/scenario.h"
+#include "study/config/tree.h"
+
+namespace cesasim::study {
+
+/// A key of the scenario and the values it takes in turn.
+struct Axis {
+  std::string path;
+  std::vector<Tree> values;
+  Position at;
+};
+
+/// Some axes with one value each: names every point that agrees with it.
+struct Selector {
+  std::vector<std::pair<std::string, Tree>> values;
+  Position at;
+};
+
+struct Expectation {
+  std::string name;
+  Selector where;
+  std::string metric;
+  std::string phase;  ///< "": the whole run
+  bool relative_to_baseline = false;
+  std::optional<double> min, max;
+  Position at;
+};
+
+struct Study {
+  std::string name;
+  std::string doc;
+  std::string file;  ///< as messages show it
+  Tree scenario;
+  std::vector<Axis> axes;
+  std::vector<Selector> exclude;
+  std::optional<Selector> baseline;
+  std::vector<Expectation> expect;
+};
+
+/// One simulation of a study.
+struct Point {
+  std::size_t index = 0;
+  Json axes = Json::object();  ///< path -> value, in axis order
+  Tree tree;                   ///< resolved
+  Scenario scenario;
+};
+
+/// One `--set key=value`.
+struct Override {
+  std::string path;
+  Tree value;
+};
+
+/// Splits "key=value"; the value is a YAML scalar. Errors: ConfigError.
+Override parse_override(const std::string& text);
+
+/// Reads and checks a study file. Errors: ConfigError.
+Study load_study(const std::string& file);
+/// The same from text; `name` is what messages call it.
+Study parse_study(const std::string& text, const std::string& name);
+
+/// All points, last axis fastest, less the excluded ones, each resolved and checked. `--set` is
+/// the top layer; on an axis' key it narrows the axis to that one value. Errors: ConfigError.
+std::vector<Point> expand(const Study& study, const std::vector<Override>& overrides,
+                          const Library& library, bool check_files = true);
+
+/// What tells points apart: the values of the axes that vary, "standard cryptosoft".
+/// `skip` leaves one axis out.
+std::string point_label(const Json& axes, const std::string& skip = "");
+
+/// Whether `selector` names the point with these axes.
+bool matches(const Selector& selector, const Json& axes);
+/// The axes of the baseline point that belongs to the point with `axes`.
+Json baseline_axes(const Selector& baseline, const Json& axes);
+/// Whether two axis values are the same (5 and 5.0 are, "2005" and 2005 too).
+bool same_value(const Json& a, const Json& b);
+bool same_axes(const Json& a, const Json& b);
+
+}  // namespace cesasim::study

@@ -1,0 +1,85 @@
+// What a point leaves behind, and how it is written down.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "study/config/study.h"
+#include "study/config/tree.h"
+
+namespace cesasim::study {
+
+/// Schema name of results.json.
+inline constexpr const char* kResultSchema = "cesasim-results-1";
+
+using MetricList = std::vector<std::pair<std::string, double>>;
+
+/// nullopt if the list has no such metric.
+std::optional<double> find_value(const MetricList& list, const std::string& name);
+
+struct PhaseResult {
+  std::string name;
+  MetricList metrics;
+};
+
+enum class Status {
+  ok,
+  failed,  ///< did not run to its end
+  broken,  ///< ran, but broke a guarantee about the data
+};
+const char* status_name(Status status);
+
+struct PointResult {
+  Json axes = Json::object();
+  Status status = Status::ok;
+  std::string error;  ///< why it is not ok
+  MetricList metrics;
+  std::vector<PhaseResult> phases;
+  std::vector<std::pair<std::string, std::uint64_t>> integrity;
+  Json config;
+
+  const PhaseResult* find_phase(const std::string& name) const;
+};
+
+Json to_json(const PointResult& result);
+/// Errors: std::runtime_error naming what is wrong.
+PointResult point_from_json(const Json& json);
+
+/// Counts of `integrity` that are zero in a clean run.
+const std::vector<std::string>& fault_counters();
+/// Turns an ok point with a fault counter above zero into a broken one.
+void check_integrity(PointResult& result);
+
+struct ExpectationResult {
+  std::string name;
+  std::optional<bool> ok;       ///< nullopt: not checked, see note
+  std::optional<double> value;  ///< the value farthest out among the points that `where` names
+  std::optional<double> min, max;
+  std::string metric, phase;
+  bool relative = false;
+  std::string point;  ///< label of the point that gave `value`
+  std::string note;   ///< why there is no value
+};
+
+/// Checks the study's expectations against the results of all its points.
+std::vector<ExpectationResult> check_expectations(const Study& study,
+                                                  const std::vector<PointResult>& points);
+
+struct StudyResult {
+  std::string study;
+  std::string version;
+  std::vector<PointResult> points;
+  std::vector<ExpectationResult> expectations;
+};
+
+Json to_json(const StudyResult& result);
+/// Errors: std::runtime_error naming what is wrong (another schema, a missing key).
+StudyResult study_result_from_json(const Json& json);
+
+/// One row per point and, below it, one per phase (column `phase` empty for the point).
+std::string to_csv(const StudyResult& result);
+
+}  // namespace cesasim::study
