@@ -131,7 +131,8 @@ class FakeDevice : public sc_core::sc_module, public kernel::BlockDevice {
   std::vector<kernel::Bio*> ready_;
 };
 
-/// The machine: 1 GHz core, 16 MiB of memory, a kernel whose primitives cost nothing.
+/// The machine: one or two 1 GHz cores, 16 MiB of memory, a kernel whose primitives cost nothing
+/// unless `costs` says so.
 struct ReplayBench {
   static hw::CpuParams cpu_params() {
     hw::CpuParams p;
@@ -153,16 +154,28 @@ struct ReplayBench {
 
   hw::Dram dram{"dram", dram_params()};
   hw::CpuCore core{"core", 0, cpu_params()};
-  hw::Intc intc{"intc", {&core}};
-  kernel::Kernel kernel{"kernel", {}, settings(), {&core}, intc, dram};
-  FakeDevice device{"device", kernel, intc};
+  // Memory behind the second core's port, which nothing uses: the fake device has no registers.
+  hw::Dram other_dram{"other_dram", dram_params()};
+  hw::CpuCore other_core{"other_core", 1, cpu_params()};
+  std::vector<hw::CpuCore*> cores;
+  hw::Intc intc;
+  kernel::Kernel kernel;
+  FakeDevice device;
   ContentOracle oracle{1};
   ReplayParams params;
   std::vector<RequestLog> log;
   std::unique_ptr<TraceReader> reader;
   std::unique_ptr<Replay> replay;
 
-  ReplayBench() { core.bus.bind(dram.socket); }
+  explicit ReplayBench(unsigned cpus = 1, const kernel::KernelCosts& costs = {})
+      : cores(cpus == 1 ? std::vector<hw::CpuCore*>{&core}
+                        : std::vector<hw::CpuCore*>{&core, &other_core}),
+        intc("intc", cores),
+        kernel("kernel", costs, settings(), cores, intc, dram),
+        device("device", kernel, intc) {
+    core.bus.bind(dram.socket);
+    other_core.bus.bind(other_dram.socket);
+  }
 
   /// `rows`: "op,sector,bytes,pid,phase" each; row i has time stamp i ms unless it starts with
   /// a time of its own ("@ns,").

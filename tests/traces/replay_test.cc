@@ -450,6 +450,45 @@ TEST(Replay, InFlightIntegralIsTheSumOfLatencies) {
   EXPECT_NEAR(report.total.in_flight_mean(), rate * latency.mean(), 1e-9);
 }
 
+// Threads, interrupts and wake-ups of two cores with costs: many interleavings, same guarantees.
+TEST(Replay, TwoCoresUnderLoad) {
+  kernel::KernelCosts costs;
+  costs.irq_entry = costs.irq_exit = 700;
+  costs.context_switch = 1500;
+  costs.wake_up = 900;
+  costs.page_alloc = costs.page_free = costs.slab_alloc = costs.slab_free = 300;
+  ReplayBench b(2, costs);
+  b.params.depth_read = 4;
+  b.params.depth_write = 6;
+  b.params.max_bio_bytes = 16384;
+  b.params.lookahead = 16;
+  b.params.phase_costs["default"] = {3, 2000, 1, 1000};
+  b.device.delay = [](const kernel::Bio& bio) { return (bio.sector * 31 % 17) * 9 * kPsPerUs; };
+  std::vector<std::string> rows;
+  std::uint32_t x = 1;
+  for (int i = 0; i < 3000; ++i) {
+    x = x * 1664525 + 1013904223;
+    const char* const op = i % 50 == 49 ? "F,0,0," : x >> 31 != 0 ? "R," : "W,";
+    std::string row = op;
+    if (i % 50 != 49) {
+      row +=
+          std::to_string((x >> 8) % 600) + "," + std::to_string(((x >> 20) % 64 + 1) * 512) + ",";
+    }
+    rows.push_back(row + std::to_string((x >> 4) % 5) + ",p" + std::to_string(i / 1000));
+  }
+  b.trace(rows);
+  b.make().verify_unwritten = [](std::uint64_t, const std::uint8_t* data) {
+    return std::all_of(data, data + 512, [](std::uint8_t byte) { return byte == 0; });
+  };
+  const ReplayReport report = b.run();
+  expect_healthy(report);
+  EXPECT_EQ(report.total.rows, 3000u);
+  EXPECT_EQ(report.total.served, 3000u);
+  EXPECT_LE(b.device.deepest[0], 4u);
+  EXPECT_LE(b.device.deepest[1], 6u);
+  EXPECT_GT(b.other_core.accounted(Activity::user), 0u);
+}
+
 TEST(Replay, NoRoomInTheModelledMemoryIsAnError) {
   ReplayBench b;
   b.trace({"W,0,4096,1,a", "W,0,131072,1,a"});
