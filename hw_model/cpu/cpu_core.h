@@ -66,8 +66,8 @@ class CpuCore : public sc_core::sc_module {
   bool irq_level_ = false;
   std::uint64_t bus_errors_ = 0;
   sc_core::sc_event event_;
+  MbusExtension extension_;  // before the payload that points to it, so that it dies after
   tlm::tlm_generic_payload payload_;
-  MbusExtension extension_;
 };
 
 }  // namespace cesasim::hw
