@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -61,9 +62,28 @@ class TemporaryFile {
   bool renamed_ = false;
 };
 
+/// Holds Ctrl-C back while a file is half written.
+class HoldSignals {
+ public:
+  HoldSignals() {
+    sigset_t held;
+    ::sigemptyset(&held);
+    ::sigaddset(&held, SIGINT);
+    ::sigaddset(&held, SIGTERM);
+    ::sigprocmask(SIG_BLOCK, &held, &before_);
+  }
+  ~HoldSignals() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
+  HoldSignals(const HoldSignals&) = delete;
+  HoldSignals& operator=(const HoldSignals&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
 }  // namespace
 
 void write_file_atomic(const std::string& path, const std::string& content) {
+  const HoldSignals hold;
   TemporaryFile file(path);
   file.write(content, path);
   file.rename_to(path);
@@ -76,6 +96,7 @@ void prepare_folder(const std::string& path) {
   if (!fs::is_directory(path, error)) {
     throw OutputError(fmt::format("{}: is not a folder", path));
   }
+  const HoldSignals hold;
   TemporaryFile probe(path + "/.write-test");
   probe.write("x", path);
 }

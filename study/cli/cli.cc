@@ -243,9 +243,10 @@ int trace_info(const std::string& file, bool json) {
 
 }  // namespace
 
-int cli_main(int argc, char** argv) {
-  // Output that nobody reads any more, or that does not fit, is an error code and not a death.
-  ::signal(SIGPIPE, SIG_IGN);
+namespace {
+
+int dispatch(int argc, char** argv) {
+  // A file that would grow too large is an error message and not a death.
   ::signal(SIGXFSZ, SIG_IGN);
 
   CLI::App app("Simulates disk encryption with a crypto accelerator, from bio to disk.", "cesasim");
@@ -314,6 +315,17 @@ int cli_main(int argc, char** argv) {
     complain(error.what());
     return kPointFailed;
   }
+}
+
+}  // namespace
+
+int cli_main(int argc, char** argv) {
+  const int code = dispatch(argc, argv);
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    complain("standard output cannot be written");
+    return std::max<int>(code, kPointFailed);
+  }
+  return code;
 }
 
 }  // namespace cesasim::study

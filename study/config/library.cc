@@ -186,7 +186,15 @@ Tree Library::load_preset(const std::string& kind, const Tree& name, const std::
   if (!name.is_scalar() || name.text.empty()) {
     throw ConfigError(name.at, key, "not a preset's name", preset_choices(kind));
   }
-  if (is_path(name.text)) return read_preset(find_file(name, key), kind, false);
+  auto cached = [this, &kind](const fs::path& file, bool shipped) {
+    const auto id = std::make_pair(kind, file.string());
+    auto found = cache_.find(id);
+    if (found == cache_.end()) {
+      found = cache_.emplace(id, read_preset(file, kind, shipped)).first;
+    }
+    return found->second;
+  };
+  if (is_path(name.text)) return cached(find_file(name, key), false);
   const fs::path file = home_ / "studies" / "presets" / kind / (name.text + ".yaml");
   std::error_code error;
   if (!fs::exists(file, error)) {
@@ -197,7 +205,7 @@ Tree Library::load_preset(const std::string& kind, const Tree& name, const std::
                                   guess.empty() ? "" : ", did you mean '" + guess + "'?"),
                       preset_choices(kind));
   }
-  return read_preset(file, kind, true);
+  return cached(file, true);
 }
 
 std::vector<Listed> Library::presets() const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,8 @@ class Library {
 
  private:
   std::filesystem::path home_;
+  /// Values of presets read so far: a study asks for the same ones at every point.
+  mutable std::map<std::pair<std::string, std::string>, Tree> cache_;
 };
 
 /// How messages name a file: relative to the current directory if it lies below it.

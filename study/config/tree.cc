@@ -6,7 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <fstream>
-#include <sstream>
+#include <string>
 
 namespace cesasim::study {
 namespace {
@@ -260,12 +260,16 @@ Tree parse_yaml(const std::string& text, const std::string& name, Layer layer) {
 
 Tree load_yaml(const std::string& path, const std::string& shown_name, Layer layer) {
   std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  if (in) text << in.rdbuf();
-  if (!in || in.bad()) {
+  std::string text;
+  char buffer[65536];
+  // A folder opens like a file and fails on the first read.
+  while (in.read(buffer, sizeof(buffer)) || in.gcount() > 0) {
+    text.append(buffer, static_cast<std::size_t>(in.gcount()));
+  }
+  if (!in.is_open() || in.bad()) {
     throw ConfigError({shown_name, 0}, "", "cannot be read as a file");
   }
-  return parse_yaml(text.str(), shown_name, layer);
+  return parse_yaml(text, shown_name, layer);
 }
 
 void merge(Tree& base, const Tree& over) {

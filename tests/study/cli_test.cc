@@ -1,0 +1,225 @@
+// The real program (with a stand-in machine) as a user runs it.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "study/result.h"
+#include "tests/study/fixture.h"
+
+namespace fs = std::filesystem;
+
+namespace cesasim::study::test {
+namespace {
+
+struct Outcome {
+  int code = -1;
+  std::string out, err;
+};
+
+class CliTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    program_ = fs::absolute("tests/study/fake_cesasim").string();
+    write_file(work_ / "s.yaml", good_study());
+  }
+  Outcome run(const std::string& arguments, const std::string& before = "") {
+    const std::string command = "cd " + work_.string() + " && " + before +
+                                " CESASIM_HOME=" + home_.path().string() + " " + program_ + " " +
+                                arguments + " >stdout 2>stderr </dev/null";
+    const int status = std::system(command.c_str());
+    Outcome outcome;
+    outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+    outcome.out = read_file(work_ / "stdout");
+    outcome.err = read_file(work_ / "stderr");
+    return outcome;
+  }
+  Home home_;
+  fs::path work_ = fresh_folder("cli");
+  std::string program_;
+};
+
+TEST_F(CliTest, Version) {
+  const Outcome o = run("--version");
+  EXPECT_EQ(o.code, 0);
+  EXPECT_TRUE(o.out.starts_with("cesasim "));
+  EXPECT_EQ(o.err, "");
+}
+
+TEST_F(CliTest, RunWritesResultsAndTable) {
+  const Outcome o = run("run s.yaml");
+  EXPECT_EQ(o.code, 0) << o.err;
+  EXPECT_EQ(o.err, "");
+  EXPECT_NE(o.out.find("ok    it costs"), std::string::npos) << o.out;
+  const StudyResult r =
+      study_result_from_json(Json::parse(read_file(work_ / "out/test/results.json")));
+  EXPECT_EQ(r.study, "test");
+  ASSERT_EQ(r.points.size(), 10u);
+  EXPECT_EQ(r.points[1].axes["dmcrypt.path"], "ocf-v1");
+  EXPECT_EQ(r.points[1].config["dmcrypt"]["path"], "ocf-v1");
+  EXPECT_EQ(r.points[1].config["disk"]["rpm"], 7200);
+  EXPECT_EQ(r.expectations[0].ok, true);
+  EXPECT_NE(read_file(work_ / "out/test/results.csv").find("status,phase,sim_seconds"),
+            std::string::npos);
+  std::size_t files = 0;
+  for ([[maybe_unused]] const auto& f : fs::directory_iterator(work_ / "out/test")) ++files;
+  EXPECT_EQ(files, 2u);
+}
+
+TEST_F(CliTest, QuietSaysNothing) {
+  const Outcome o = run("run s.yaml --quiet --out here --jobs 1");
+  EXPECT_EQ(o.code, 0);
+  EXPECT_EQ(o.out + o.err, "");
+  EXPECT_TRUE(fs::exists(work_ / "here/results.json"));
+}
+
+TEST_F(CliTest, SeveralStudiesHaveAFolderEach) {
+  std::string other = good_study();
+  other.replace(other.find("name: test"), 10, "name: more");
+  write_file(work_ / "m.yaml", other);
+  EXPECT_EQ(run("run s.yaml m.yaml --out o --quiet").code, 0);
+  EXPECT_TRUE(fs::exists(work_ / "o/test/results.json"));
+  EXPECT_TRUE(fs::exists(work_ / "o/more/results.json"));
+  EXPECT_EQ(run("run s.yaml s.yaml").code, 2);
+}
+
+TEST_F(CliTest, AFailedExpectationIsCodeOne) {
+  std::string text = good_study();
+  text.replace(text.find("min: 1.0"), 8, "min: 1.5");
+  write_file(work_ / "s.yaml", text);
+  const Outcome o = run("run s.yaml");
+  EXPECT_EQ(o.code, 1);
+  EXPECT_NE(o.out.find("FAIL  it costs"), std::string::npos);
+  EXPECT_TRUE(fs::exists(work_ / "out/test/results.json"));
+}
+
+TEST_F(CliTest, BadInputIsCodeTwoWithPlace) {
+  std::string text = good_study();
+  text.replace(text.find("soc: test-soc"), 13, "soc: test-sok");
+  write_file(work_ / "s.yaml", text);
+  const Outcome o = run("run s.yaml");
+  EXPECT_EQ(o.code, 2);
+  EXPECT_TRUE(o.err.starts_with(
+      "cesasim: s.yaml:3: soc: no soc preset 'test-sok', did you mean 'test-soc'?"))
+      << o.err;
+  EXPECT_FALSE(fs::exists(work_ / "out"));
+}
+
+TEST_F(CliTest, BadUsageIsCodeTwo) {
+  for (const char* arguments :
+       {"", "frobnicate", "run", "run s.yaml --jobs 0", "run s.yaml --jobs x", "run nowhere.yaml",
+        "run nowhere", "run s.yaml --set seed", "run s.yaml --set sed=1", "list nothing", "trace",
+        "trace info", "trace info nowhere.csv", "run s.yaml --frob", "diff a b"}) {
+    const Outcome o = run(arguments);
+    EXPECT_EQ(o.code, 2) << arguments;
+    EXPECT_TRUE(o.err.starts_with("cesasim: ")) << arguments << ": " << o.err;
+    EXPECT_EQ(o.out, "") << arguments;
+  }
+}
+
+TEST_F(CliTest, AnOutputFolderThatCannotBeWrittenIsSeenBeforeTheRun) {
+  write_file(work_ / "file", "x");
+  const Outcome o = run("run s.yaml --out file --set seed=15");  // would sleep for ever
+  EXPECT_EQ(o.code, 2);
+  EXPECT_NE(o.err.find("cesasim: --out: file: "), std::string::npos) << o.err;
+}
+
+TEST_F(CliTest, AMachineThatStopsIsCodeThree) {
+  const Outcome o = run("run s.yaml --set seed=13");
+  EXPECT_EQ(o.code, 3);
+  EXPECT_NE(o.err.find("failed: the machine stopped"), std::string::npos) << o.err;
+  const StudyResult r =
+      study_result_from_json(Json::parse(read_file(work_ / "out/test/results.json")));
+  EXPECT_EQ(r.points[0].status, Status::failed);
+  EXPECT_EQ(r.expectations[0].ok, false);
+}
+
+TEST_F(CliTest, AMachineThatDiesIsCodeThree) {
+  const Outcome o = run("run s.yaml --set seed=14 --quiet");
+  EXPECT_EQ(o.code, 3);
+  EXPECT_NE(o.err.find("the worker died: Aborted"), std::string::npos) << o.err;
+}
+
+TEST_F(CliTest, LostRequestsAreCodeThree) {
+  const Outcome o = run("run s.yaml --set seed=16 --quiet");
+  EXPECT_EQ(o.code, 3);
+  EXPECT_NE(o.err.find("broken: integrity broken: lost_requests 2"), std::string::npos) << o.err;
+}
+
+TEST_F(CliTest, AFullDiskIsReportedAndLeavesNothing) {
+  // Many points, so that the results outgrow a limit that a single point's input stays under.
+  std::string text = good_study();
+  text.erase(text.find("axes:"));
+  text += "axes:\n  disk.rpm: [1000";
+  for (int rpm = 1001; rpm < 1040; ++rpm) text += ", " + std::to_string(rpm);
+  write_file(work_ / "s.yaml", text + "]\n");
+  const Outcome o = run("run s.yaml --quiet", "ulimit -f $((128 * 1024 / 512));");
+  EXPECT_EQ(o.code, 3);
+  EXPECT_NE(o.err.find("results.json: cannot be written: File too large"), std::string::npos)
+      << o.err;
+  EXPECT_TRUE(fs::is_empty(work_ / "out/test"));
+}
+
+TEST_F(CliTest, AFullStandardOutputIsNoticed) {
+  const std::string command = "CESASIM_HOME=" + home_.path().string() + " " + program_ +
+                              " list metrics >/dev/full 2>" + (work_ / "stderr").string();
+  EXPECT_EQ(WEXITSTATUS(std::system(command.c_str())), 3);
+  EXPECT_EQ(read_file(work_ / "stderr"), "cesasim: standard output cannot be written\n");
+}
+
+TEST_F(CliTest, CtrlCIsCode130AndWritesNothing) {
+  const std::string command = "cd " + work_.string() + " && CESASIM_HOME=" + home_.path().string() +
+                              " exec timeout -s INT 1 " + program_ +
+                              " run s.yaml --set seed=15 >stdout 2>stderr";
+  (void)!std::system(command.c_str());
+  EXPECT_EQ(read_file(work_ / "stderr"), "cesasim: interrupted, nothing written\n");
+  EXPECT_FALSE(fs::exists(work_ / "out/test/results.json"));
+}
+
+TEST_F(CliTest, PrintConfigReadsBackAsAStudy) {
+  const Outcome o =
+      run("run s.yaml --set dmcrypt.path=ocf-v1 --set ocf.driver=cesa_tdma "
+          "--set workload.trace=traces/b.csv --print-config");
+  EXPECT_EQ(o.code, 0) << o.err;
+  EXPECT_NE(o.out.find("# rpm; assumed; "), std::string::npos);
+  EXPECT_FALSE(fs::exists(work_ / "out"));
+  write_file(work_ / "again.yaml", o.out);
+  EXPECT_EQ(run("run again.yaml --quiet").code, 0);
+  const StudyResult r =
+      study_result_from_json(Json::parse(read_file(work_ / "out/test/results.json")));
+  ASSERT_EQ(r.points.size(), 1u);
+  EXPECT_EQ(r.points[0].config["ocf"]["driver"], "cesa_tdma");
+}
+
+TEST_F(CliTest, Lists) {
+  EXPECT_NE(run("list").out.find("test-disk"), std::string::npos);
+  EXPECT_NE(run("list paths").out.find("ocf-v3"), std::string::npos);
+  EXPECT_NE(run("list drivers").out.find("cesa_tdma"), std::string::npos);
+  EXPECT_NE(run("list metrics").out.find("latency_us.p99"), std::string::npos);
+  EXPECT_NE(run("list parameters").out.find("soc.costs.kernel.irq_entry"), std::string::npos);
+  EXPECT_NE(run("list presets").out.find("linux-2.6.12"), std::string::npos);
+  EXPECT_EQ(run("list studies").code, 0);
+}
+
+TEST_F(CliTest, TraceInfo) {
+  write_file(work_ / "t.csv",
+             "time_ns,op,sector,bytes,pid,phase,flags,done_ns\n0,W,0,4096,1,p,,10\n");
+  const Outcome text = run("trace info t.csv");
+  EXPECT_EQ(text.code, 0) << text.err;
+  EXPECT_FALSE(text.out.empty());
+  const Outcome json = run("trace info t.csv --json");
+  EXPECT_EQ(json.code, 0) << json.err;
+  EXPECT_TRUE(Json::parse(json.out).is_object());
+}
+
+TEST_F(CliTest, HomeIsFoundFromTheCurrentFolder) {
+  const std::string command = "cd " + (home_.path() / "traces").string() +
+                              " && env -u CESASIM_HOME " + program_ + " list presets >out.txt 2>&1";
+  EXPECT_EQ(std::system(command.c_str()), 0);
+  EXPECT_NE(read_file(home_.path() / "traces/out.txt").find("test-soc"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace cesasim::study::test

@@ -1,0 +1,34 @@
+// A machine for the tests of what stands around it. The seed says what it does.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <stdexcept>
+
+#include "study/machine.h"
+
+namespace cesasim::study {
+
+PointResult run_point(const Scenario& s, const ProgressFn& progress) {
+  progress({1.0, 0.5});
+  switch (s.seed) {
+    case 13:
+      throw std::runtime_error("the machine stopped");
+    case 14:
+      std::abort();
+    case 15:
+      ::sleep(1000);
+      break;
+    default:
+      break;
+  }
+  fmt::print("chatter on standard output\n");
+  PointResult out;
+  const double seconds = s.dmcrypt.path == "standard" ? 10 : 12;
+  out.metrics = {{"sim_seconds", seconds}, {"bytes", 4096}};
+  out.phases = {{"one", {{"sim_seconds", seconds}}}};
+  out.integrity = {{"requests_ended", 3}, {"lost_requests", s.seed == 16 ? 2u : 0u}};
+  return out;
+}
+
+}  // namespace cesasim::study

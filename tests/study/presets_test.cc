@@ -1,0 +1,89 @@
+// The shipped presets and studies load: complete, with units, marks and sources.
+#include <gtest/gtest.h>
+
+#include "study/config/study.h"
+
+namespace cesasim::study {
+namespace {
+
+Library shipped() { return Library(std::filesystem::current_path()); }
+
+Scenario resolve(const std::string& text) {
+  Tree tree = parse_yaml(text, "t.yaml", Layer::scenario);
+  expand_dotted(tree);
+  return resolve_scenario(tree, shipped());
+}
+
+TEST(Presets, EverySocIsComplete) {
+  const std::vector<std::string> names = shipped().preset_names("soc");
+  EXPECT_EQ(names, (std::vector<std::string>{"armada-370", "armada-385", "kirkwood-88f6281",
+                                             "orion-88f5182"}));
+  for (const std::string& name : names) {
+    const Scenario s =
+        resolve("soc: " + name + "\ndisk: hdd-2005\nworkload.trace: traces/mkfs.csv.zst\n");
+    EXPECT_EQ(s.soc.cesa.tdma, name != "orion-88f5182") << name;
+    EXPECT_EQ(s.kernel.non_coherent_dma, name != "armada-385") << name;
+    EXPECT_EQ(s.soc.cesa.engines, name == "armada-385" ? 2u : 1u) << name;
+    // The unit hangs on the clock of the bus.
+    EXPECT_EQ(s.soc.cesa.clock_hz, s.soc.mbus.clock_hz) << name;
+  }
+}
+
+TEST(Presets, EveryOtherPresetLoads) {
+  for (const char* kind : {"disk", "user", "kernel"}) {
+    for (const std::string& name : shipped().preset_names(kind)) {
+      const std::string key = std::string(kind) == "user" ? "workload.user" : kind;
+      std::string text = "soc: kirkwood-88f6281\nworkload.trace: traces/mkfs.csv.zst\n";
+      if (key != "disk") text += "disk: hdd-2005\n";
+      EXPECT_NO_THROW(resolve(text + key + ": " + name + "\n")) << kind << " " << name;
+    }
+  }
+  for (const char* kind : {"cesa", "costs"}) {
+    for (const std::string& name : shipped().preset_names(kind)) {
+      EXPECT_NO_THROW(resolve("soc: {preset: kirkwood-88f6281, " + std::string(kind) + ": " + name +
+                              "}\ndisk: hdd-2005\nworkload.trace: traces/mkfs.csv.zst\n"))
+          << kind << " " << name;
+    }
+  }
+}
+
+TEST(Presets, UserCostsCoverThePhasesOfTheShippedTraces) {
+  const Scenario s =
+      resolve("soc: kirkwood-88f6281\ndisk: hdd-2005\nworkload.trace: traces/bonnie.csv.zst\n");
+  for (const char* phase :
+       {"mkfs", "Writing_with_putc_", "Writing_intelligently", "Rewriting", "Reading_with_getc_",
+        "Reading_intelligently", "start_em", "pre", "between", "sync", "default"}) {
+    EXPECT_EQ(s.workload.user.count(phase), 1u) << phase;
+  }
+  // What the study rests on: a character at a time is far dearer than a block at a time.
+  EXPECT_GT(s.workload.user.at("Writing_with_putc_").user_cycles_per_byte,
+            10 * s.workload.user.at("Writing_intelligently").user_cycles_per_byte);
+}
+
+TEST(Studies, EveryShippedStudyExpands) {
+  const std::vector<Listed> studies = shipped().studies();
+  EXPECT_FALSE(studies.empty());
+  for (const Listed& listed : studies) {
+    const Study study = load_study(listed.file.string());
+    EXPECT_EQ(study.name, listed.name);
+    EXPECT_FALSE(study.doc.empty());
+    EXPECT_FALSE(expand(study, {}, shipped()).empty());
+  }
+}
+
+TEST(Studies, TheDefaultStudyHasTenPoints) {
+  const Study study = load_study(shipped().find_study("mkfs-vs-bonnie").string());
+  EXPECT_EQ(expand(study, {}, shipped()).size(), 10u);
+}
+
+TEST(Studies, AnUnknownStudyIsNamedWithTheNearest) {
+  try {
+    shipped().find_study("mkfs-vs-bonny");
+    FAIL();
+  } catch (const ConfigError& error) {
+    EXPECT_NE(std::string(error.what()).find("did you mean 'mkfs-vs-bonnie'?"), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace cesasim::study

@@ -1,0 +1,342 @@
+#include "study/config/scenario.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "study/config/tree_reader.h"
+#include "tests/study/fixture.h"
+
+namespace cesasim::study::test {
+namespace {
+
+class ScenarioTest : public testing::Test {
+ protected:
+  Tree tree(const std::string& extra = "") {
+    Tree t = parse_yaml("soc: test-soc\ndisk: test-disk\nworkload: {trace: traces/a.csv}\n",
+                        "base.yaml", Layer::scenario);
+    Tree more = parse_yaml(extra.empty() ? "{}" : extra, "s.yaml", Layer::scenario);
+    expand_dotted(more);
+    merge(t, more);
+    return t;
+  }
+  Scenario resolve(const std::string& extra = "") {
+    Tree t = tree(extra);
+    return resolve_scenario(t, home_.library());
+  }
+  std::string error(const std::string& extra) {
+    return error_of([&] { resolve(extra); });
+  }
+  /// Replaces `from` by `to` in a preset file; returns the 1-based line where it stood.
+  int spoil(const std::string& kind, const std::string& name, const std::string& from,
+            const std::string& to) {
+    const auto file = home_.preset(kind, name);
+    std::string text = read_file(file);
+    const std::size_t at = text.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    const int line = 1 + static_cast<int>(std::count(text.begin(), text.begin() + at, '\n'));
+    text.replace(at, from.size(), to);
+    write_file(file, text);
+    return line;
+  }
+  std::string where(const std::string& kind, const std::string& name, int line) {
+    return home_.preset(kind, name).string() + ":" + std::to_string(line) + ": ";
+  }
+  Home home_;
+};
+
+TEST_F(ScenarioTest, DefaultsAreTheDocumentedOnes) {
+  const Scenario s = resolve();
+  EXPECT_EQ(s.soc.preset, "test-soc");
+  EXPECT_EQ(s.soc.cesa_preset, "test-cesa");
+  EXPECT_EQ(s.soc.costs_preset, "test-costs");
+  EXPECT_EQ(s.disk_preset, "test-disk");
+  EXPECT_EQ(s.disk.rpm, 7200);
+  EXPECT_EQ(s.kernel_preset, "linux-2.6.12");
+  EXPECT_TRUE(s.kernel.non_coherent_dma);
+  EXPECT_EQ(s.dmcrypt.path, "standard");
+  EXPECT_EQ(s.dmcrypt.key_bits, 128u);
+  EXPECT_EQ(s.ocf.policy, "2005");
+  EXPECT_EQ(s.ocf.driver, "cryptosoft");
+  EXPECT_EQ(s.workload.replay, "closed");
+  EXPECT_EQ(s.workload.depth_read, 2u);
+  EXPECT_EQ(s.workload.depth_write, 32u);
+  EXPECT_EQ(s.workload.max_bio_bytes, 131072u);
+  EXPECT_EQ(s.workload.trace_file, (home_.path() / "traces/a.csv").string());
+  EXPECT_EQ(s.workload.user.size(), 2u);
+  EXPECT_EQ(&s.workload.user_costs("nowhere"), &s.workload.user.at("default"));
+  EXPECT_EQ(&s.workload.user_costs("mkfs"), &s.workload.user.at("mkfs"));
+  EXPECT_EQ(s.fidelity, "descriptor");
+  EXPECT_EQ(s.seed, 1u);
+}
+
+TEST_F(ScenarioTest, SingleValuesOfPresetsAreOverridden) {
+  const Scenario s = resolve(
+      "soc.cores: 2\nsoc.cesa.engines: 2\nsoc.cesa.sram_base1: 0xF2000000\n"
+      "soc.costs.kernel.irq_entry: 77.5\ndisk.rpm: 5400\nkernel.elevator: noop\n"
+      "workload.user.mkfs.user_cycles_per_bio: 9\nsoc.io_coherent: true\n");
+  EXPECT_EQ(s.soc.cores, 2u);
+  EXPECT_EQ(s.soc.cesa.engines, 2u);
+  EXPECT_EQ(s.soc.cesa.sram_base1, 0xF2000000u);
+  EXPECT_EQ(s.soc.costs.kernel.irq_entry, 77.5);
+  EXPECT_EQ(s.soc.costs.kernel.irq_exit, 1);
+  EXPECT_EQ(s.disk.rpm, 5400);
+  EXPECT_EQ(s.kernel.elevator, "noop");
+  EXPECT_EQ(s.workload.user.at("mkfs").user_cycles_per_bio, 9);
+  EXPECT_EQ(s.workload.user.at("default").user_cycles_per_bio, 1);
+  EXPECT_FALSE(s.kernel.non_coherent_dma);
+}
+
+TEST_F(ScenarioTest, AMapNamesThePresetAndItsOverrides) {
+  const Scenario s = resolve("soc: {preset: no-tdma, cores: 3}\n");
+  EXPECT_EQ(s.soc.preset, "no-tdma");
+  EXPECT_EQ(s.soc.cores, 3u);
+  EXPECT_FALSE(s.soc.cesa.tdma);
+}
+
+TEST_F(ScenarioTest, TheUnitOfASocCanBeExchanged) {
+  EXPECT_FALSE(resolve("soc.cesa: plain-cesa\n").soc.cesa.tdma);
+}
+
+TEST_F(ScenarioTest, AUsersOwnPresetFile) {
+  const auto file = home_.path() / "mine" / "disk.yaml";
+  write_file(file, read_file(home_.preset("disk", "test-disk")));
+  EXPECT_EQ(resolve("disk: mine/disk.yaml\n").disk.rpm, 7200);
+  EXPECT_EQ(resolve("disk: " + file.string() + "\n").disk_preset, file.string());
+}
+
+TEST_F(ScenarioTest, TheResolvedTreeIsCompleteAndReadsBackTheSame) {
+  Tree first = tree("soc.cores: 2\n");
+  resolve_scenario(first, home_.library());
+  Tree printed = parse_yaml(to_yaml(first), "printed.yaml", Layer::scenario);
+  resolve_scenario(printed, home_.library());
+  EXPECT_EQ(values_json(printed).dump(), values_json(first).dump());
+  EXPECT_EQ(values_json(first)["workload"]["depth"]["write"], 32);
+  EXPECT_EQ(values_json(first)["soc"]["cesa"]["preset"], "test-cesa");
+  EXPECT_EQ(first.find_path("soc.cores")->layer, Layer::scenario);
+  EXPECT_EQ(first.find_path("soc.cpu.clock_hz")->layer, Layer::preset);
+  EXPECT_EQ(first.find_path("soc.cpu.clock_hz")->source, "a test");
+  EXPECT_EQ(first.find_path("seed")->layer, Layer::standard);
+}
+
+TEST_F(ScenarioTest, AResolvedTreeNeedsNoPresetFiles) {
+  Tree first = tree();
+  resolve_scenario(first, home_.library());
+  Tree copy = tree_from_json(to_json(first));
+  const Scenario s = resolve_scenario(copy, Library("/nowhere"), false);
+  EXPECT_EQ(s.disk.rpm, 7200);
+}
+
+TEST_F(ScenarioTest, UnknownKeysAreNamedWithTheNearest) {
+  EXPECT_TRUE(error("soc.cesa.engnes: 1\n")
+                  .starts_with("s.yaml:1: soc.cesa.engnes: unknown key, did you mean "
+                               "'engines'?; valid: preset, engines, "));
+  EXPECT_TRUE(error("soc: {cessa: {engines: 1}}\n")
+                  .starts_with("s.yaml:1: soc.cessa: unknown key, did you mean 'cesa'?"));
+  EXPECT_TRUE(error("\nworkload: {dept: 3}\n")
+                  .starts_with("s.yaml:2: workload.dept: unknown key, did you mean 'depth'?"));
+  EXPECT_EQ(error("frobnicate: 1\n"),
+            "s.yaml:1: frobnicate: unknown key; valid: soc, disk, kernel, dmcrypt, ocf, workload, "
+            "fidelity, seed");
+}
+
+TEST_F(ScenarioTest, AMisspelledPresetKeyComesBeforeTheMissingOne) {
+  const int line = spoil("disk", "test-disk", "rpm:", "rmp:");
+  EXPECT_TRUE(error("").starts_with(where("disk", "test-disk", line) +
+                                    "disk.rmp: unknown key, did you mean 'rpm'?"));
+}
+
+TEST_F(ScenarioTest, WrongTypesAndRanges) {
+  EXPECT_TRUE(
+      error("disk.rpm: fast\n")
+          .starts_with("s.yaml:1: disk.rpm: not a number: 'fast'; valid: a number in rpm, "));
+  EXPECT_TRUE(error("disk.rpm: \"7200\"\n").starts_with("s.yaml:1: disk.rpm: not a number"));
+  EXPECT_TRUE(error("disk.rpm: 7200rpm\n").starts_with("s.yaml:1: disk.rpm: not a number"));
+  EXPECT_TRUE(error("disk.rpm: .nan\n").starts_with("s.yaml:1: disk.rpm: not a number"));
+  EXPECT_TRUE(error("disk.rpm: {a: 1}\n").find("disk.rpm: not a number") != std::string::npos);
+  EXPECT_TRUE(error("disk.rpm: [1]\n").starts_with("s.yaml:1: disk.rpm: not a number: a list"));
+  EXPECT_TRUE(error("disk.rpm:\n").starts_with("s.yaml:1: disk.rpm: not a number: nothing"));
+  EXPECT_EQ(error("soc.cores: 0\n"),
+            "s.yaml:1: soc.cores: out of range: 0; valid: a whole number in cores, 1 .. 8");
+  EXPECT_TRUE(error("soc.cesa.engines: 0\n")
+                  .starts_with("s.yaml:1: soc.cesa.engines: out of range: 0; valid: a whole number "
+                               "in engines, 1 .. "));
+  EXPECT_TRUE(error("soc.cores: -1\n").starts_with("s.yaml:1: soc.cores: out of range: -1"));
+  EXPECT_TRUE(error("soc.cores: 1.5\n").starts_with("s.yaml:1: soc.cores: not a whole number"));
+  EXPECT_TRUE(error("soc.cores: 99999999999999999999\n").starts_with("s.yaml:1: soc.cores: "));
+  EXPECT_EQ(error("soc.io_coherent: maybe\n"),
+            "s.yaml:1: soc.io_coherent: neither true nor false: 'maybe'; valid: true, false");
+  EXPECT_EQ(error("dmcrypt: {path: stndard}\n"),
+            "s.yaml:1: dmcrypt.path: unknown: 'stndard', did you mean 'standard'?; valid: "
+            "standard, ocf-v1, ocf-v3");
+  EXPECT_EQ(error("dmcrypt: fast\n"),
+            "s.yaml:1: dmcrypt: 'fast' where a map of settings is needed; valid: key: value");
+  EXPECT_EQ(error("soc.cpu: fast\n"),
+            "s.yaml:1: soc.cpu: 'fast' where a map of settings is needed; valid: key: value");
+  EXPECT_TRUE(error("workload.trace: [a]\n").starts_with("s.yaml:1: workload.trace: not a text"));
+  EXPECT_TRUE(error("workload.depth.read: 0\n")
+                  .starts_with("s.yaml:1: workload.depth.read: out of range: 0"));
+  EXPECT_TRUE(error("workload.max_bio_bytes: 700\n")
+                  .starts_with("s.yaml:1: workload.max_bio_bytes: 700 is not a multiple of 512"));
+}
+
+TEST_F(ScenarioTest, MissingThings) {
+  Tree none =
+      parse_yaml("disk: test-disk\nworkload: {trace: traces/a.csv}\n", "s.yaml", Layer::scenario);
+  EXPECT_EQ(error_of([&] { resolve_scenario(none, home_.library()); }),
+            "s.yaml:1: soc: missing; valid: no-tdma, test-soc, or the path of a preset file");
+  Tree no_trace = parse_yaml("disk: test-disk\nsoc: test-soc\n", "s.yaml", Layer::scenario);
+  EXPECT_EQ(error_of([&] { resolve_scenario(no_trace, home_.library()); }),
+            "s.yaml:1: workload.trace: missing; valid: the path of a trace file");
+  Tree nothing = parse_yaml("", "s.yaml", Layer::scenario);
+  EXPECT_EQ(error_of([&] { resolve_scenario(nothing, home_.library()); }),
+            "s.yaml:1: nothing where a map of settings is needed; valid: key: value");
+  Tree bare = parse_yaml("disk: test-disk\nworkload: {trace: traces/a.csv}\nsoc: {cores: 2}\n",
+                         "s.yaml", Layer::scenario);
+  EXPECT_TRUE(error_of([&] {
+                resolve_scenario(bare, home_.library());
+              }).starts_with("s.yaml:3: soc.preset: missing: these settings override a preset"));
+}
+
+TEST_F(ScenarioTest, UnknownPresets) {
+  EXPECT_EQ(error("soc: test-sok\n"),
+            "s.yaml:1: soc: no soc preset 'test-sok', did you mean 'test-soc'?; valid: no-tdma, "
+            "test-soc, or the path of a preset file");
+  EXPECT_TRUE(error("disk: ../up\n").starts_with("s.yaml:1: disk: no file '../up'"));
+  EXPECT_TRUE(error("disk: nowhere/x.yaml\n").starts_with("s.yaml:1: disk: no file"));
+  EXPECT_TRUE(error("soc.cesa: kirkwod\n").starts_with("s.yaml:1: soc.cesa: no cesa preset"));
+  EXPECT_TRUE(error("soc: 5\n").starts_with("s.yaml:1: soc: no soc preset '5'"));
+  EXPECT_TRUE(error("soc: [a]\n").starts_with("s.yaml:1: soc.preset: a list where a preset"));
+}
+
+TEST_F(ScenarioTest, APresetWithoutAValueIsNamed) {
+  const int line = spoil("disk", "test-disk", "  rpm: {", "  # {");
+  EXPECT_TRUE(error("").starts_with(where("disk", "test-disk", 2) +
+                                    "disk.rpm: preset 'test-disk' gives no value; valid: "));
+  (void)line;
+}
+
+TEST_F(ScenarioTest, PresetValuesNeedUnitMarkAndSource) {
+  const std::string rpm = "rpm: {value: 7200, unit: rpm, mark: assumed, source: \"a test\"}";
+  int line = spoil("disk", "test-disk", rpm, "rpm: {value: 7200, unit: Hz, mark: spec, source: s}");
+  EXPECT_EQ(error(""),
+            where("disk", "test-disk", line) + "disk.rpm: unit 'Hz' does not fit; valid: rpm");
+  spoil("disk", "test-disk", "rpm: {value: 7200, unit: Hz, mark: spec, source: s}",
+        "rpm: {value: 7200, mark: spec, source: s}");
+  EXPECT_EQ(error(""), where("disk", "test-disk", line) + "disk.rpm: no unit; valid: rpm");
+  spoil("disk", "test-disk", "rpm: {value: 7200, mark: spec, source: s}",
+        "rpm: {value: 7200, unit: rpm, source: s}");
+  EXPECT_TRUE(error("").starts_with(where("disk", "test-disk", line) + "disk.rpm: no mark"));
+  spoil("disk", "test-disk", "rpm: {value: 7200, unit: rpm, source: s}",
+        "rpm: {value: 7200, unit: rpm, mark: spec}");
+  EXPECT_TRUE(error("").starts_with(where("disk", "test-disk", line) + "disk.rpm: no source"));
+  spoil("disk", "test-disk", "rpm: {value: 7200, unit: rpm, mark: spec}", "rpm: 7200");
+  EXPECT_EQ(error(""), where("disk", "test-disk", line) + "disk.rpm: no unit; valid: rpm");
+  spoil("disk", "test-disk", "rpm: 7200",
+        "rpm: {value: 7200, unit: rpm, mark: guessed, source: s}");
+  EXPECT_EQ(error(""), where("disk", "test-disk", line) +
+                           "rpm.mark: unknown mark 'guessed'; valid: measured, spec, derived, "
+                           "assumed");
+  spoil("disk", "test-disk", "rpm: {value: 7200, unit: rpm, mark: guessed, source: s}",
+        "rpm: {value: 7200, unitt: rpm, mark: spec, source: s}");
+  EXPECT_TRUE(error("").find("unknown key, did you mean 'unit'?") != std::string::npos);
+}
+
+TEST_F(ScenarioTest, PresetHeads) {
+  spoil("disk", "test-disk", "name: test-disk", "name: other");
+  EXPECT_EQ(error(""), where("disk", "test-disk", 1) +
+                           "preset.name: 'other' differs from the file's name; valid: test-disk");
+  spoil("disk", "test-disk", "kind: disk, name: other", "kind: soc, name: test-disk");
+  EXPECT_EQ(error(""), where("disk", "test-disk", 1) +
+                           "preset.kind: 'soc' where a preset of kind 'disk' is needed; valid: "
+                           "disk");
+  write_file(home_.preset("disk", "test-disk"), "- 1\n");
+  EXPECT_TRUE(error("").starts_with(where("disk", "test-disk", 1) + "not a preset file"));
+  write_file(home_.preset("disk", "test-disk"), "preset: {kind: disk, name: test-disk}\n");
+  EXPECT_TRUE(error("").find("preset.doc: missing") != std::string::npos);
+  write_file(home_.preset("disk", "test-disk"), "preset: {kind: disk, name: test-disk, doc: d}\n");
+  EXPECT_TRUE(error("").find("values: missing") != std::string::npos);
+}
+
+TEST_F(ScenarioTest, Keys) {
+  EXPECT_EQ(error("dmcrypt: {key: 00112233445566778899aabbccddeeff}\n"), "");
+  EXPECT_EQ(error("dmcrypt: {key: 0011}\n"),
+            "s.yaml:1: dmcrypt.key: 16 bits where key_bits says 128; valid: seed:N, or 32 "
+            "hexadecimal digits (128 bits)");
+  EXPECT_TRUE(error("dmcrypt: {key: 001}\n")
+                  .starts_with("s.yaml:1: dmcrypt.key: an odd number of hexadecimal digits (3)"));
+  EXPECT_TRUE(
+      error("dmcrypt: {key: xyz}\n").starts_with("s.yaml:1: dmcrypt.key: 'x' is not hexadecimal"));
+  EXPECT_TRUE(error("dmcrypt: {key: \"seed:one\"}\n")
+                  .starts_with("s.yaml:1: dmcrypt.key: 'seed:one' is no seed"));
+  EXPECT_TRUE(error("dmcrypt: {key: \"seed:\"}\n").find("is no seed") != std::string::npos);
+  EXPECT_EQ(error("dmcrypt:\n  key_bits: 100\n"),
+            "s.yaml:2: dmcrypt.key_bits: AES has no 100-bit key; valid: 128, 192, 256");
+  EXPECT_EQ(error("dmcrypt: {key_bits: 256}\n"), "");
+}
+
+TEST_F(ScenarioTest, KeyBytes) {
+  DmCryptSettings s;
+  s.key = "00ff10Ab";
+  s.key_bits = 32;
+  EXPECT_EQ(key_bytes(s), (std::vector<std::uint8_t>{0, 255, 16, 0xAB}));
+  s.key = "seed:1";
+  s.key_bits = 256;
+  const auto one = key_bytes(s);
+  EXPECT_EQ(one.size(), 32u);
+  EXPECT_EQ(one, key_bytes(s));
+  s.key = "seed:2";
+  EXPECT_NE(one, key_bytes(s));
+}
+
+TEST_F(ScenarioTest, Ciphers) {
+  EXPECT_EQ(error("dmcrypt: {cipher: aes-cbc-essiv:sha256}\n"), "");
+  EXPECT_TRUE(
+      error("dmcrypt: {cipher: aes-ctr-plain}\n").starts_with("s.yaml:1: dmcrypt.cipher: "));
+  EXPECT_NE(error("dmcrypt: {cipher: twofish-cbc-plain}\n"), "");
+  EXPECT_NE(error("dmcrypt: {cipher: aes-cbc-essiv}\n"), "");
+}
+
+TEST_F(ScenarioTest, CombinationsThatMakeNoSense) {
+  EXPECT_EQ(error("ocf: {driver: cesa_tdma}\n"),
+            "s.yaml:1: ocf.driver: 'cesa_tdma' would never be called: standard dm-crypt does not "
+            "use OCF; valid: cryptosoft, or dmcrypt.path ocf-v1 or ocf-v3");
+  EXPECT_EQ(error("soc: no-tdma\nocf: {driver: cesa_tdma}\ndmcrypt: {path: ocf-v3}\n"),
+            "s.yaml:2: ocf.driver: the crypto unit of 'no-tdma' has no TDMA, which cesa_tdma "
+            "needs; valid: cryptosoft, or a SoC whose unit has TDMA");
+  EXPECT_EQ(error("fidelity: burst\n"),
+            "s.yaml:1: fidelity: 'burst' is not built yet; valid: descriptor");
+  EXPECT_TRUE(error("soc.disk_irq: 1\n")
+                  .starts_with("s.yaml:1: soc.disk_irq: engine 0 interrupts on line 1 too"));
+}
+
+TEST_F(ScenarioTest, TracesMustExist) {
+  EXPECT_TRUE(error("workload.trace: traces/no.csv\n")
+                  .starts_with("s.yaml:1: workload.trace: no file 'traces/no.csv'; valid: an "
+                               "existing file (looked for "));
+  EXPECT_TRUE(error("workload.trace: traces\n")
+                  .starts_with("s.yaml:1: workload.trace: 'traces' is a folder"));
+}
+
+TEST_F(ScenarioTest, EveryParameterIsListedOnce) {
+  const std::vector<ParameterInfo> all = list_parameters();
+  std::set<std::string> paths;
+  for (const ParameterInfo& info : all) {
+    EXPECT_TRUE(paths.insert(info.path).second) << info.path;
+    EXPECT_FALSE(info.doc.empty()) << info.path;
+    if (info.type == "number" || info.type == "count") {
+      EXPECT_LT(info.min, info.max) << info.path;
+      EXPECT_FALSE(info.unit.empty()) << info.path;
+    }
+  }
+  for (const char* path :
+       {"soc", "soc.cores", "soc.cesa", "soc.cesa.engines", "disk.rpm", "disk.flash_channels",
+        "soc.costs.kernel.irq_entry", "soc.costs.cipher.aes_setup",
+        "workload.user.default.fs_cycles_per_bio", "dmcrypt.key", "seed"}) {
+    EXPECT_EQ(paths.count(path), 1u) << path;
+  }
+}
+
+}  // namespace
+}  // namespace cesasim::study::test
