@@ -96,7 +96,7 @@ int Crypto::crypto_dispatch(Cryptop* crp) {
   Slot& slot = drivers_.at(hid);
   {
     Kernel::IrqLock lock(k, q_lock_, Activity::ocf);
-    if (q_cnt_ >= kQMax) {
+    if (policy_ == OcfPolicy::v2010 && q_cnt_ >= kQMax) {
       ++stats_.cs_drops;
       return ENOMEM;
     }

@@ -13,13 +13,15 @@
 
 namespace cesasim::driver {
 
-/// Where the versions of the core differ. Source: ocf-linux change log and the 2006 core
-/// (libreswan linux/crypto/ocf/crypto.c) for `v2005`, the 2006-2010 core for `v2010`.
-///  v2005: software drivers always go through the queue; ERESTART from a direct call puts the
-///         request at the queue's tail; the thread is woken when crp_q was empty.
-///  v2010: software drivers are called directly unless BATCH; ERESTART puts it at the head;
-///         a driver that unblocked itself meanwhile is not marked blocked; the thread is woken
-///         when it sleeps.
+/// Where the versions of the core differ. Source for `v2005` (OCF-20050630, the one of the
+/// mail): the dated ocf-linux change log, and for what it does not say the 2006 core (libreswan
+/// linux/crypto/ocf/crypto.c); for `v2010`: the 2006-2010 core.
+///  v2005: any number of requests (the limit came on 2005-07-22); software drivers always go
+///         through the queue; ERESTART from a direct call puts the request at the queue's
+///         tail; the thread is woken when crp_q was empty.
+///  v2010: crypto_q_max requests at most; software drivers are called directly unless BATCH;
+///         ERESTART puts it at the head; a driver that unblocked itself meanwhile is not marked
+///         blocked; the thread is woken when it sleeps.
 enum class OcfPolicy { v2005, v2010 };
 
 struct CryptoStats {  // struct cryptostats
