@@ -98,6 +98,7 @@ void Kernel::catch_up(bool always) {
     Cpu& cpu = *cpus_[me->cpu_];
     if (irq_due(cpu)) {
       do_irq(cpu);
+      left += std::exchange(me->pending_, 0);  // what the handler may have left to catch up
       continue;
     }
     const bool preemptible =
@@ -391,7 +392,7 @@ void Kernel::do_irq(Cpu& cpu) {
     }
   }
   charge(Activity::irq, costs_.irq_exit);
-  sync_now();
+  sync();
   --cpu.in_hardirq;
   if (!cpu.tasklets.empty() && !cpu.in_softirq) do_softirq(cpu);
 }
@@ -548,18 +549,23 @@ void Kernel::memcpy(PhysAddr dst, PhysAddr src, std::size_t bytes) {
 
 // --- devices --------------------------------------------------------------------------------
 
+// A device access happens at the core's local time: nothing is due before it after sync(), so
+// the target need not be called later, only told how far ahead the core is.
 std::uint32_t Kernel::readl(PhysAddr addr, Activity activity) {
-  sync_now();
-  sc_core::sc_time delay;
+  sync();
+  const Ps ahead = current_->pending_;
+  sc_core::sc_time delay = sc_core::sc_time::from_value(ahead);
   const std::uint32_t value = this_cpu().core->read32(addr, delay);
-  charge_ps(activity, delay.value());  // the core stalls until the data is there
+  charge_ps(activity, delay.value() - ahead);  // the core stalls until the data is there
   return value;
 }
 
 void Kernel::writel(std::uint32_t value, PhysAddr addr, Activity activity) {
   charge(activity, costs_.mmio_write);
-  sync_now();
-  sc_core::sc_time delay;  // posted: the write buffer hides the path from the core
+  sync();
+  // Posted: the write buffer hides the path from the core, so what is added to delay is not
+  // charged.
+  sc_core::sc_time delay = sc_core::sc_time::from_value(current_->pending_);
   this_cpu().core->write32(addr, value, delay);
 }
 

@@ -40,7 +40,7 @@ class CpuCore : public sc_core::sc_module {
   Ps accounted(Activity activity) const {
     return account_[static_cast<std::size_t>(activity)];
   }
-  Ps cycles(double cycles) const { return cycles_to_ps(cycles, params_.clock_hz); }
+  Ps cycles(double cycles) const { return static_cast<Ps>(cycles * ps_per_cycle_ + 0.5); }
 
   /// Level of the interrupt input (driven by the interrupt controller).
   void set_irq(bool level);
@@ -62,6 +62,7 @@ class CpuCore : public sc_core::sc_module {
 
   unsigned id_;
   CpuParams params_;
+  double ps_per_cycle_;
   std::array<Ps, kActivities> account_{};
   bool irq_level_ = false;
   std::uint64_t bus_errors_ = 0;

@@ -8,14 +8,19 @@ Ps SharedBandwidth::transfer(unsigned master, Ps start, std::uint64_t bytes, Ps 
   bytes_ += bytes;
   if (bytes == 0) return own_ps;
   double taken = 0;
-  for (unsigned i = 0; i < kMbusMasters; ++i) {
-    if (i != master && flows_[i].end > start) taken += flows_[i].share;
+  bool first_use = true;
+  for (unsigned i : seen_) {
+    if (i == master) {
+      first_use = false;
+    } else if (flows_[i].end > start) {
+      taken += flows_[i].share;
+    }
   }
-  const double available = std::max(kMinShare, 1.0 - taken);
-  const Ps alone = transfer_ps(bytes, bytes_per_second_);
-  const Ps shared = static_cast<Ps>(static_cast<double>(alone) / available);
-  const Ps duration = std::max<Ps>({own_ps, shared, 1});
-  flows_[master] = {start + duration, static_cast<double>(alone) / static_cast<double>(duration)};
+  if (first_use) seen_.push_back(master);
+  const double alone = static_cast<double>(bytes) * ps_per_byte_;
+  const double shared = alone / std::max(kMinShare, 1.0 - taken);
+  const Ps duration = std::max<Ps>({own_ps, static_cast<Ps>(shared + 0.5), 1});
+  flows_[master] = {start + duration, alone / static_cast<double>(duration)};
   return duration;
 }
 

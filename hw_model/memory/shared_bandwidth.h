@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <vector>
 
 #include "hw_model/base/units.h"
 #include "hw_model/memory/mbus_extension.h"
@@ -18,7 +19,8 @@ class SharedBandwidth {
  public:
   static constexpr double kMinShare = 0.10;
 
-  explicit SharedBandwidth(double bytes_per_second) : bytes_per_second_(bytes_per_second) {}
+  explicit SharedBandwidth(double bytes_per_second)
+      : bytes_per_second_(bytes_per_second), ps_per_byte_(1e12 / bytes_per_second) {}
 
   /// Books a transfer of `bytes` by `master` starting at `start` that takes the master itself
   /// `own_ps`. Returns how long it takes, >= own_ps.
@@ -33,8 +35,10 @@ class SharedBandwidth {
     double share = 0;  // of the capacity
   };
   double bytes_per_second_;
+  double ps_per_byte_;
   std::uint64_t bytes_ = 0;
   std::array<Flow, kMbusMasters> flows_{};
+  std::vector<unsigned> seen_;  // masters that ever used it: few, so the sum is short
 };
 
 }  // namespace cesasim::hw
