@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "hw_model/base/lookahead.h"
+
 namespace cesasim::kernel {
 
 namespace {
@@ -113,10 +115,7 @@ void Kernel::catch_up(bool always) {
     Ps step = left;
     if (!always) {
       // Nobody can notice the difference before the next simulated event: keep the debt.
-      const auto* context = sc_core::sc_get_curr_simcontext();
-      const bool quiet = !sc_core::sc_pending_activity_at_current_time(context) &&
-                         (!sc_core::sc_pending_activity_at_future_time(context) ||
-                          sc_core::sc_time_to_pending_activity(context).value() > left);
+      const bool quiet = hw::nothing_due_within(left);
       const bool slice_matters = preemptible && !cpu.run_queue.empty();
       if (quiet && !slice_matters) {
         me->slice_used_ += left;
@@ -140,7 +139,9 @@ Ps Kernel::wait_on_core(Cpu& cpu, Ps ps, bool interruptible) {
   cpu.wait_since = start;
   cpu.waiting_idle = false;
   if (interruptible) {
-    sc_core::wait(sc_core::sc_time::from_value(ps), cpu.core->event());
+    // The time-out is a notification of the same event: an earlier one replaces it.
+    cpu.core->event().notify(sc_core::sc_time::from_value(ps));
+    sc_core::wait(cpu.core->event());
   } else {
     sc_core::wait(sc_core::sc_time::from_value(ps));
   }

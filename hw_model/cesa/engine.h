@@ -62,6 +62,8 @@ class CesaEngine {
 
   /// True between activation and end.
   bool running() const { return state_ != State::idle; }
+  /// True if the next step is the chain's end.
+  bool finishing() const { return state_ == State::finish; }
   /// Time from the activating write to the first step. Valid once running().
   Ps start_delay() const { return start_delay_; }
   /// Does what begins at `now` and returns how long it takes; the owner calls again then,
