@@ -55,6 +55,8 @@ traces::ReplayParams replay_params(const Scenario& s) {
   p.depth_write = s.workload.depth_write;
   p.max_bio_bytes = s.workload.max_bio_bytes;
   p.lookahead = s.workload.lookahead;
+  p.lookahead_kib = s.workload.lookahead_kib;
+  p.submitter_bonus = s.workload.submitter_bonus;
   p.mode = s.workload.replay;
   p.phase_costs.clear();
   for (const auto& [phase, cost] : s.workload.user) {
@@ -64,7 +66,7 @@ traces::ReplayParams replay_params(const Scenario& s) {
   return p;
 }
 
-/// What a run has cost so far, to be read at phase ends and at the end.
+/// What a run has cost so far; differences between two instants are what a phase has cost.
 struct Counters {
   Ps time = 0;
   std::array<Ps, hw::kActivities> activity{};  // all cores; idle measured on the clock
@@ -77,6 +79,23 @@ struct Counters {
   Ps engine_busy = 0;
   Ps disk_busy = 0;
   double disk_depth_ps = 0;
+
+  /// Adds what happened between `from` and `to`.
+  void add(const Counters& to, const Counters& from) {
+    time += to.time - from.time;
+    for (std::size_t a = 0; a < activity.size(); ++a) {
+      activity[a] += to.activity[a] - from.activity[a];
+    }
+    interrupts += to.interrupts - from.interrupts;
+    context_switches += to.context_switches - from.context_switches;
+    bytes_copied += to.bytes_copied - from.bytes_copied;
+    dram_bytes += to.dram_bytes - from.dram_bytes;
+    engine_operations += to.engine_operations - from.engine_operations;
+    engine_bytes += to.engine_bytes - from.engine_bytes;
+    engine_busy += to.engine_busy - from.engine_busy;
+    disk_busy += to.disk_busy - from.disk_busy;
+    disk_depth_ps += to.disk_depth_ps - from.disk_depth_ps;
+  }
 };
 
 /// The simulated machine: hardware, kernel, drivers, dm-crypt, workload; floors 1 to 5.
@@ -102,6 +121,15 @@ class Machine {
       std::uint8_t expected[hw::kSectorBytes];
       reference_.decrypt(sector, blank, expected);
       return std::memcmp(data, expected, sizeof expected) == 0;
+    };
+    replay_->on_phase = [this](std::uint32_t phase, bool entered) {
+      kernel_.sync_now();
+      if (entered) {
+        phase_start_ = counters();
+        return;
+      }
+      if (phase_counters_.size() <= phase) phase_counters_.resize(phase + 1);
+      phase_counters_[phase].add(counters(), phase_start_);
     };
     replay_->on_done = [this] {
       kernel_.sync_now();
@@ -142,6 +170,7 @@ class Machine {
   void build_crypto();
   void build_dmcrypt();
   Counters counters() const;
+  void add_machine_metrics(MetricList& m, const Counters& c, std::uint64_t bytes) const;
   void check_image(std::uint64_t& wrong, std::uint64_t& right) const;
   std::string broken_law(const Counters& c, const traces::ReplayReport& r) const;
 
@@ -159,6 +188,8 @@ class Machine {
   std::unique_ptr<traces::TraceReader> reader_;
   std::unique_ptr<traces::Replay> replay_;
   std::uint64_t plaintext_sectors_ = 0;
+  Counters phase_start_;
+  std::vector<Counters> phase_counters_;
 };
 
 void Machine::build_crypto() {
@@ -302,18 +333,12 @@ void add_op_metrics(MetricList& m, const traces::ReplayMetrics& r) {
   m.emplace_back("in_flight_mean", r.in_flight_mean());
 }
 
-PointResult Machine::result(double host_seconds) {
-  const Counters c = counters();
-  const traces::ReplayReport r = replay_->report();
-  PointResult p;
-  MetricList& m = p.metrics;
-  add_op_metrics(m, r.total);
-  m.emplace_back("host_seconds", host_seconds);
-  m.emplace_back("requests.offered", static_cast<double>(r.total.rows));
-  m.emplace_back("requests.served", static_cast<double>(r.total.served));
-  m.emplace_back("requests.rejected", static_cast<double>(r.total.rejected));
-  m.emplace_back("requests.skipped", static_cast<double>(r.total.skipped));
-  // Charges not yet waited for when the run ended (less than one request's worth) would make
+/// What the hardware and the kernel did in the time that `c` covers, in which `byte_count`
+/// bytes were asked for.
+void Machine::add_machine_metrics(MetricList& m, const Counters& c,
+                                  std::uint64_t byte_count) const {
+  auto& self = const_cast<Machine&>(*this);
+  // Charges not yet waited for at the end (less than one request's worth) would make
   // the shares add up to a hair over 1: scale the busy ones to the time that passed.
   const double capacity = static_cast<double>(c.time) * soc_.cores();
   const double idle = static_cast<double>(c.activity[static_cast<std::size_t>(Activity::idle)]);
@@ -329,13 +354,13 @@ PointResult Machine::result(double host_seconds) {
     m.emplace_back(std::string("cpu.share.") + hw::kActivityNames[a],
                    capacity > 0 ? (is_idle ? ps : ps * scale) / capacity : 0);
   }
-  const double bytes = static_cast<double>(r.total.bytes());
+  const double bytes = static_cast<double>(byte_count);
   m.emplace_back("cpu.cycles_per_byte",
                  bytes > 0 ? charged * 1e-12 * scenario_.soc.cpu.clock_hz / bytes : 0);
   const double elapsed = static_cast<double>(c.time);
   m.emplace_back("engine.utilization",
                  elapsed > 0 ? static_cast<double>(c.engine_busy) /
-                                   (elapsed * soc_.cesa().engines())
+                                   (elapsed * self.soc_.cesa().engines())
                              : 0);
   m.emplace_back("engine.operations", static_cast<double>(c.engine_operations));
   m.emplace_back("engine.bytes", static_cast<double>(c.engine_bytes));
@@ -346,11 +371,28 @@ PointResult Machine::result(double host_seconds) {
   m.emplace_back("interrupts", static_cast<double>(c.interrupts));
   m.emplace_back("context_switches", static_cast<double>(c.context_switches));
   m.emplace_back("dram.bytes", static_cast<double>(c.dram_bytes));
+}
 
-  for (const traces::ReplayMetrics& phase : r.phases) {
+PointResult Machine::result(double host_seconds) {
+  const Counters c = counters();
+  const traces::ReplayReport r = replay_->report();
+  PointResult p;
+  MetricList& m = p.metrics;
+  add_op_metrics(m, r.total);
+  m.emplace_back("host_seconds", host_seconds);
+  m.emplace_back("requests.offered", static_cast<double>(r.total.rows));
+  m.emplace_back("requests.served", static_cast<double>(r.total.served));
+  m.emplace_back("requests.rejected", static_cast<double>(r.total.rejected));
+  m.emplace_back("requests.skipped", static_cast<double>(r.total.skipped));
+  add_machine_metrics(m, c, r.total.bytes());
+
+  for (std::size_t i = 0; i < r.phases.size(); ++i) {
     PhaseResult out;
-    out.name = phase.name;
-    add_op_metrics(out.metrics, phase);
+    out.name = r.phases[i].name;
+    add_op_metrics(out.metrics, r.phases[i]);
+    if (i < phase_counters_.size()) {
+      add_machine_metrics(out.metrics, phase_counters_[i], r.phases[i].bytes());
+    }
     p.phases.push_back(std::move(out));
   }
 

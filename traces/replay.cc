@@ -168,6 +168,7 @@ void Replay::enter_phase(std::uint32_t phase) {
   phase_start_ = kernel_.now();
   ReplayMetrics& metrics = phases_[phase]->metrics;
   if (metrics.started == 0 && metrics.duration == 0) metrics.started = phase_start_;
+  if (on_phase) on_phase(phase, true);
 }
 
 void Replay::leave_phase() {
@@ -177,6 +178,7 @@ void Replay::leave_phase() {
   const Ps now = kernel_.now();
   metrics.ended = std::max(metrics.ended, now);
   metrics.duration += now - phase_start_;
+  if (on_phase) on_phase(phase_, false);
 }
 
 void Replay::charge_application(const PhaseCost& cost, std::uint64_t bytes) {

@@ -170,6 +170,9 @@ class Replay {
   std::function<bool(std::uint64_t sector, const std::uint8_t* data)> verify_unwritten;
   /// Optional: called for each bio after it has ended.
   std::function<void(const RequestLog&)> on_request;
+  /// Optional: called in the application's thread when it enters (true) and leaves (false) a
+  /// phase, in closed replay with nothing outstanding. `phase` indexes report().phases.
+  std::function<void(std::uint32_t phase, bool entered)> on_phase;
   /// Optional: called in the application's thread at the end.
   std::function<void()> on_done;
 

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -21,6 +22,7 @@
 #include "study/table.h"
 #include "study/version.h"
 #include "traces/trace_info.h"
+#include "traces/trace_reader.h"
 
 namespace cesasim::study {
 namespace {
@@ -136,6 +138,35 @@ int run_study(const Prepared& prepared, const RunArguments& arguments) {
   return code;
 }
 
+/// Reads every trace to its end once, so that a bad line or a request beyond the disk is known
+/// before anything runs. Throws TraceError.
+void check_traces(const std::vector<Point>& points) {
+  std::map<std::string, std::uint64_t> limits;  // trace -> smallest disk it is replayed on
+  for (const Point& point : points) {
+    const std::uint64_t sectors = point.scenario.disk.sectors();
+    auto [it, added] = limits.emplace(point.scenario.workload.trace_file, sectors);
+    if (!added) it->second = std::min(it->second, sectors);
+  }
+  for (const auto& [file, sectors] : limits) {
+    const auto reader = traces::open_trace(file);
+    traces::TraceRecord record;
+    std::uint64_t records = 0;
+    while (reader->next(record)) {
+      ++records;
+      if (record.op == traces::Op::read || record.op == traces::Op::write) {
+        if (record.end_sector() > sectors) {
+          throw traces::TraceError(
+              file, record.line,
+              fmt::format("sectors {} to {} are beyond the disk, which has {}; valid: a larger "
+                          "disk (disk.capacity_gib) or a trace of a smaller one",
+                          record.sector, record.end_sector() - 1, sectors));
+        }
+      }
+    }
+    if (records == 0) throw traces::TraceError(file, 0, "the trace holds no request");
+  }
+}
+
 int run(const RunArguments& arguments) {
   const Library library = Library::locate();
   std::vector<Override> overrides;
@@ -161,6 +192,7 @@ int run(const RunArguments& arguments) {
     for (const Prepared& prepared : all) print_config(prepared);
     return kOk;
   }
+  for (const Prepared& prepared : all) check_traces(prepared.points);
   for (const Prepared& prepared : all) {
     try {
       prepare_folder(prepared.out);
@@ -226,24 +258,15 @@ void list(const std::string& what) {
 }
 
 int trace_info(const std::string& file, bool json) {
-  try {
-    const auto reader = traces::open_trace(file);
-    const traces::TraceInfo info = traces::collect_info(*reader);
-    if (json) {
-      fmt::print("{}\n", traces::to_json(info).dump(2));
-    } else {
-      fmt::print("{}", traces::to_text(info));
-    }
-    return kOk;
-  } catch (const traces::TraceError& error) {
-    complain(error.what());
-    return kBadInput;
+  const auto reader = traces::open_trace(file);
+  const traces::TraceInfo info = traces::collect_info(*reader);
+  if (json) {
+    fmt::print("{}\n", traces::to_json(info).dump(2));
+  } else {
+    fmt::print("{}", traces::to_text(info));
   }
+  return kOk;
 }
-
-}  // namespace
-
-namespace {
 
 int dispatch(int argc, char** argv) {
   // A file that would grow too large is an error message and not a death.
@@ -305,6 +328,9 @@ int dispatch(int argc, char** argv) {
     if (*info_command) return trace_info(trace_file, trace_json);
     return worker_main(fds[0], fds[1], fds[2]);
   } catch (const ConfigError& error) {
+    complain(error.what());
+    return kBadInput;
+  } catch (const traces::TraceError& error) {
     complain(error.what());
     return kBadInput;
   } catch (const Interrupted&) {

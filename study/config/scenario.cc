@@ -52,8 +52,9 @@ void describe_dmcrypt(ScenarioVisitor& v, DmCryptSettings& s) {
 void describe_workload(ScenarioVisitor& v, WorkloadSettings& w) {
   v.begin_group("workload", "what is asked of the device");
   v.text("trace", w.trace, "the path of a trace file", "block trace to replay");
-  v.choice("replay", w.replay, {"closed"},
-           "closed: per phase and direction at most `depth` bios outstanding");
+  v.choice("replay", w.replay, {"closed", "open"},
+           "closed: per phase and direction at most `depth` bios outstanding; open: by time "
+           "stamp, without depth, barriers and user costs");
   v.begin_group("depth", "bios outstanding in closed replay");
   v.optional_count("read", w.depth_read, "bios", 1, 65536, "reads (read-ahead window)");
   v.optional_count("write", w.depth_write, "bios", 1, 65536, "writes (write-back queue)");
@@ -61,7 +62,12 @@ void describe_workload(ScenarioVisitor& v, WorkloadSettings& w) {
   v.optional_count("max_bio_bytes", w.max_bio_bytes, "bytes", 512, 8u << 20,
                    "larger bios of the trace are cut to this (a multiple of 512)");
   v.optional_count("lookahead", w.lookahead, "rows", 1, 1'000'000,
-                   "how many rows of the trace are read ahead to find work of other submitters");
+                   "rows of the trace handed out and not yet submitted (the work in sight of all submitters)");
+  v.optional_count("lookahead_kib", w.lookahead_kib, "KiB", 4, 1u << 30,
+                   "data of write rows handed out and not yet submitted (dirty memory)");
+  v.optional_count("submitter_bonus", w.submitter_bonus, "nice levels", 0, 20,
+                   "how much better than the application a submitter is scheduled (the 2.6 "
+                   "scheduler's bonus for threads that mostly sleep)");
   v.begin_reference("user", "user", w.user_preset,
                     "processor time of application and file system, by phase");
   std::vector<std::string> phases = v.member_groups();

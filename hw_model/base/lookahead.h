@@ -1,0 +1,20 @@
+// Temporal decoupling without a quantum: a process may run ahead of simulated time as long as
+// no other event is due before the time it has reached, because nobody could tell.
+#pragma once
+
+#include <systemc>
+
+#include "hw_model/base/units.h"
+
+namespace cesasim::hw {
+
+/// True if nothing else is runnable now and no event is due up to and including `ahead` from
+/// now, so that the caller may act as if that time had passed.
+inline bool nothing_due_within(Ps ahead) {
+  const auto* context = sc_core::sc_get_curr_simcontext();
+  return !sc_core::sc_pending_activity_at_current_time(context) &&
+         (!sc_core::sc_pending_activity_at_future_time(context) ||
+          sc_core::sc_time_to_pending_activity(context).value() > ahead);
+}
+
+}  // namespace cesasim::hw
