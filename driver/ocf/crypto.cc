@@ -45,7 +45,7 @@ int Crypto::crypto_newsession(std::uint64_t* sid, const CryptoIni& cri) {
 int Crypto::crypto_freesession(std::uint64_t sid) {
   const std::uint32_t hid = crypto_sid_hid(sid);
   if (hid >= drivers_.size()) return ENOENT;
-  --drivers_[hid].sessions;
+  if (drivers_[hid].sessions != 0) --drivers_[hid].sessions;
   return drivers_[hid].driver->freesession(crypto_sid_lid(sid));
 }
 
@@ -84,7 +84,9 @@ void Crypto::enqueue(Cryptop* crp, bool front) {
   } else {
     crp_q_.push_back(crp);
   }
-  const bool wake = policy_ == OcfPolicy::v2005 ? was_empty : crp_sleep_;
+  // 2005: woken when crp_q was empty. With only blocked requests queued the original's thread
+  // does not sleep but spins, and so sees a request for another driver; the one here sleeps.
+  const bool wake = crp_sleep_ || (policy_ == OcfPolicy::v2005 && was_empty);
   if (wake) kernel_.wake_up_process(*crypto_thread_);
 }
 
@@ -93,7 +95,6 @@ int Crypto::crypto_dispatch(Cryptop* crp) {
   ++stats_.cs_ops;
   k.charge(Activity::ocf, costs_.dispatch);
   const std::uint32_t hid = crypto_sid_hid(crp->crp_sid);
-  Slot& slot = drivers_.at(hid);
   {
     Kernel::IrqLock lock(k, q_lock_, Activity::ocf);
     if (policy_ == OcfPolicy::v2010 && q_cnt_ >= kQMax) {
@@ -101,10 +102,14 @@ int Crypto::crypto_dispatch(Cryptop* crp) {
       return ENOMEM;
     }
     ++q_cnt_;
+    if (hid >= drivers_.size()) {  // no such driver: the thread answers it
+      enqueue(crp, false);
+      return 0;
+    }
+    Slot& slot = drivers_[hid];
     const bool software = (slot.flags & CRYPTOCAP_F_SOFTWARE) != 0;
     const bool batch = (crp->crp_flags & CRYPTO_F_BATCH) != 0;
-    const bool direct =
-        !slot.qblocked && !batch && !(software && policy_ == OcfPolicy::v2005);
+    const bool direct = !slot.qblocked && !batch && !(software && policy_ == OcfPolicy::v2005);
     if (!direct) {
       enqueue(crp, false);
       return 0;
@@ -115,6 +120,7 @@ int Crypto::crypto_dispatch(Cryptop* crp) {
   if (result == 0) return 0;
   Kernel::IrqLock lock(k, q_lock_, Activity::ocf);
   if (result == ERESTART) {
+    Slot& slot = drivers_[hid];
     ++stats_.cs_blocks;
     // The 2005 core marks the driver blocked even if it unblocked itself in between.
     if (policy_ == OcfPolicy::v2005 || !slot.unqblocked) slot.qblocked = true;
@@ -127,8 +133,14 @@ int Crypto::crypto_dispatch(Cryptop* crp) {
 
 int Crypto::crypto_invoke(Cryptop* crp, int hint) {
   kernel_.charge(Activity::ocf, costs_.invoke);
-  Slot& slot = drivers_[crypto_sid_hid(crp->crp_sid)];
-  return slot.driver->process(crp, hint);
+  const std::uint32_t hid = crypto_sid_hid(crp->crp_sid);
+  if (hid >= drivers_.size()) {
+    // The original would try to migrate the session; either way the client is to try again.
+    crp->crp_etype = EAGAIN;
+    crypto_done(crp);
+    return 0;
+  }
+  return drivers_[hid].driver->process(crp, hint);
 }
 
 void Crypto::crypto_done(Cryptop* crp) {
@@ -175,11 +187,12 @@ void Crypto::crypto_proc() {
       std::uint32_t chosen_hid = 0;
       for (auto it = crp_q_.begin(); it != crp_q_.end(); ++it) {
         const std::uint32_t hid = crypto_sid_hid((*it)->crp_sid);
-        if (drivers_[hid].qblocked) continue;
+        const bool exists = hid < drivers_.size();
+        if (exists && drivers_[hid].qblocked) continue;
         if (chosen == crp_q_.end()) {
           chosen = it;
           chosen_hid = hid;
-          if (((*it)->crp_flags & CRYPTO_F_BATCH) == 0) break;
+          if (!exists || ((*it)->crp_flags & CRYPTO_F_BATCH) == 0) break;
         } else {
           if (hid == chosen_hid) hint = CRYPTO_HINT_MORE;
           break;
@@ -189,10 +202,10 @@ void Crypto::crypto_proc() {
         submit = *chosen;
         crp_q_.erase(chosen);
         k.charge(Activity::ocf, costs_.dequeue);
-        drivers_[chosen_hid].unqblocked = false;
+        if (chosen_hid < drivers_.size()) drivers_[chosen_hid].unqblocked = false;
       } else {
         // The original's sleep test; the 2005 core looks at emptiness only and would spin while
-        // everything is blocked. Here it sleeps until crypto_unblock, which the spin amounts to.
+        // everything is blocked. Here it sleeps until crypto_unblock or a request that can go.
         crp_sleep_ = true;
         k.set_blocked();
       }
