@@ -55,7 +55,8 @@ traces::ReplayParams replay_params(const Scenario& s) {
   p.depth_write = s.workload.depth_write;
   p.max_bio_bytes = s.workload.max_bio_bytes;
   p.lookahead = s.workload.lookahead;
-  p.lookahead_kib = s.workload.lookahead_kib;
+  p.dirty_kib = s.workload.dirty_kib;
+  p.writeback_kib = s.workload.writeback_kib;
   p.submitter_bonus = s.workload.submitter_bonus;
   p.mode = s.workload.replay;
   p.phase_costs.clear();
@@ -79,6 +80,8 @@ struct Counters {
   Ps engine_busy = 0;
   Ps disk_busy = 0;
   double disk_depth_ps = 0;
+  std::uint64_t crypto_requests = 0;
+  std::uint64_t crypto_restarts = 0;
 
   /// Adds what happened between `from` and `to`.
   void add(const Counters& to, const Counters& from) {
@@ -95,6 +98,8 @@ struct Counters {
     engine_busy += to.engine_busy - from.engine_busy;
     disk_busy += to.disk_busy - from.disk_busy;
     disk_depth_ps += to.disk_depth_ps - from.disk_depth_ps;
+    crypto_requests += to.crypto_requests - from.crypto_requests;
+    crypto_restarts += to.crypto_restarts - from.crypto_restarts;
   }
 };
 
@@ -257,6 +262,10 @@ Counters Machine::counters() const {
   const hw::DiskStats disk = self.soc_.disk().stats();
   c.disk_busy = disk.busy_ps;
   c.disk_depth_ps = queue_.stats().depth_ps;
+  if (crypto_) {
+    c.crypto_requests = crypto_->stats().cs_ops;
+    c.crypto_restarts = crypto_->stats().cs_blocks;
+  }
   return c;
 }
 
@@ -371,6 +380,8 @@ void Machine::add_machine_metrics(MetricList& m, const Counters& c,
   m.emplace_back("interrupts", static_cast<double>(c.interrupts));
   m.emplace_back("context_switches", static_cast<double>(c.context_switches));
   m.emplace_back("dram.bytes", static_cast<double>(c.dram_bytes));
+  m.emplace_back("crypto_requests", static_cast<double>(c.crypto_requests));
+  m.emplace_back("crypto_restarts", static_cast<double>(c.crypto_restarts));
 }
 
 PointResult Machine::result(double host_seconds) {

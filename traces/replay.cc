@@ -40,9 +40,11 @@ void ReplayParams::describe(hw::ParamVisitor& v) {
   v.count("max_bio_bytes", max_bio_bytes, "bytes", 512, 8u << 20,
           "reads and writes are cut into bios of at most this size; a multiple of 512");
   v.count("lookahead", lookahead, "records", 1, 1u << 20,
-          "records the application may be ahead of its submitters, closed loop");
-  v.count("lookahead_kib", lookahead_kib, "KiB", 4, 1u << 22,
-          "dirty data the application may be ahead of its submitters, closed loop");
+          "read records handed out and not yet submitted");
+  v.count("dirty_kib", dirty_kib, "KiB", 4, 1u << 22,
+          "data of write records handed out and not yet submitted (dirty memory)");
+  v.count("writeback_kib", writeback_kib, "KiB", 0, 1u << 22,
+          "dirty data at which its submitter starts to write (0: at once)");
   v.count("submitter_bonus", submitter_bonus, "nice levels", 0, 20,
           "submitters run this far ahead of the application, as the 2.6 scheduler's bonus for "
           "threads that mostly sleep makes them do");
@@ -75,7 +77,8 @@ Replay::Replay(kernel::Kernel& kernel, kernel::BlockDevice& device, TraceReader&
       oracle_(oracle),
       params_(params),
       open_loop_(params.mode == "open"),
-      lookahead_bytes_(std::uint64_t{params.lookahead_kib} * 1024),
+      dirty_limit_(std::uint64_t{params.dirty_kib} * 1024),
+      writeback_bytes_(std::uint64_t{params.writeback_kib} * 1024),
       done_event_("replay_done"),
       room_(kernel),
       all_done_(kernel) {
@@ -213,31 +216,60 @@ void Replay::wait_for_arrival(const TraceRecord& record) {
 }
 
 void Replay::hand_over(const TraceRecord& record) {
-  const std::uint64_t dirty = record.op == Op::write ? record.bytes : 0;
-  const auto bytes_fit = [&](std::uint64_t limit) {
-    return dirty == 0 || queued_write_bytes_ == 0 || queued_write_bytes_ + dirty <= limit;
-  };
-  if (!open_loop_ && (queued_ >= params_.lookahead || !bytes_fit(lookahead_bytes_))) {
-    // Down to half, so that the two sides do not take turns record by record.
-    room_.wait_event([&] {
-      return abandoned_ || (queued_ <= params_.lookahead / 2 && bytes_fit(lookahead_bytes_));
-    });
-  }
+  const bool write = record.op == Op::write;
+  if (!open_loop_) wait_for_room(write ? record.bytes : 0);
   if (abandoned_) return;
+  Submitter& owner = submitter(record.pid);
   Pending& pending = allocate_pending();
   pending.record = record;
-  pending.owner = &submitter(record.pid);
+  pending.owner = &owner;
   pending.bios_left = bios_of(record.bytes);
   pending.arrived = kernel_.now();
   ++phases_[record.phase]->metrics.unfinished;
   ++in_progress_;
-  ++queued_;
-  queued_write_bytes_ += dirty;
-  pending.owner->queue.push(pending);
-  pending.owner->wait.wake_up();
+  owner.queue.push(pending);
+  if (write) {
+    dirty_bytes_ += record.bytes;
+  } else {
+    ++queued_reads_;
+  }
+  if (!write || open_loop_) {
+    release(owner);
+    return;
+  }
+  // Write-back starts when a batch is there, not page by page.
+  if (held_back_ != &owner) start_writeback();
+  held_back_ = &owner;
+  held_back_bytes_ += record.bytes;
+  if (held_back_bytes_ >= writeback_bytes_) start_writeback();
+}
+
+void Replay::start_writeback() {
+  held_back_bytes_ = 0;
+  if (Submitter* s = std::exchange(held_back_, nullptr)) release(*s);
+}
+
+void Replay::release(Submitter& submitter) {
+  submitter.released = submitter.queue.size;
+  submitter.wait.wake_up();
+}
+
+void Replay::wait_for_room(std::uint64_t dirty) {
+  const auto bytes_fit = [&](std::uint64_t limit) {
+    return dirty == 0 || dirty_bytes_ == 0 || dirty_bytes_ + dirty <= limit;
+  };
+  const bool reads_fit = dirty != 0 || queued_reads_ < params_.lookahead;
+  if (reads_fit && bytes_fit(dirty_limit_)) return;
+  start_writeback();
+  // Down to half, so that the two sides do not take turns record by record.
+  room_.wait_event([&] {
+    return abandoned_ ||
+           (dirty != 0 ? bytes_fit(dirty_limit_ / 2) : queued_reads_ <= params_.lookahead / 2);
+  });
 }
 
 void Replay::barrier() {
+  start_writeback();
   all_done_.wait_event([this] { return in_progress_ == 0 || (abandoned_ && in_flight_ == 0); });
 }
 
@@ -266,7 +298,8 @@ Replay::Submitter& Replay::submitter(std::uint32_t pid) {
 void Replay::submitter_loop(Submitter& me) {
   for (;;) {
     consume_read(me);
-    if (!me.queue.empty() && !abandoned_) {
+    if (me.released > 0 && !abandoned_) {
+      --me.released;
       Pending& pending = me.queue.pop();
       submit_record(me, pending);
       continue;
@@ -276,7 +309,7 @@ void Replay::submitter_loop(Submitter& me) {
       continue;
     }
     me.wait.wait_event(
-        [&] { return (!me.queue.empty() && !abandoned_) || !me.arrived_reads.empty(); });
+        [&] { return (me.released > 0 && !abandoned_) || !me.arrived_reads.empty(); });
   }
 }
 
@@ -296,9 +329,12 @@ void Replay::submit_record(Submitter& me, Pending& pending) {
       left -= bytes;
     }
   }
-  --queued_;
-  if (record.op == Op::write) queued_write_bytes_ -= record.bytes;
-  if (queued_ <= params_.lookahead / 2) room_.wake_up();
+  if (record.op == Op::write) {
+    dirty_bytes_ -= record.bytes;
+    if (dirty_bytes_ <= dirty_limit_ / 2) room_.wake_up();
+  } else if (--queued_reads_ <= params_.lookahead / 2) {
+    room_.wake_up();
+  }
   if (record.op == Op::flush && me.waits_for_flush) {
     // fsync and sync return when the flush is done; the submitter was in one of them.
     me.plugged = false;

@@ -57,8 +57,9 @@ struct ReplayParams {
   std::uint32_t depth_read = 2;
   std::uint32_t depth_write = 32;
   std::uint32_t max_bio_bytes = 131072;
-  std::uint32_t lookahead = 256;
-  std::uint32_t lookahead_kib = 32768;
+  std::uint32_t lookahead = 32;
+  std::uint32_t dirty_kib = 32768;
+  std::uint32_t writeback_kib = 4096;
   std::uint32_t submitter_bonus = 5;
   std::string mode = "closed";
   /// By phase name; a phase without an entry costs what "default" says.
@@ -240,6 +241,7 @@ class Replay {
     explicit Submitter(kernel::Kernel& kernel) : wait(kernel) {}
     kernel::WaitQueue wait;
     Fifo<Pending> queue;
+    std::size_t released = 0;  // how many of them it may take
     Fifo<Pending> arrived_reads;  // data is there, application has not looked at it yet
     bool plugged = false;         // submitted something since it last unplugged the queue
     // What it sleeps for when a bio of its own would overlap an outstanding one.
@@ -270,6 +272,9 @@ class Replay {
   void leave_phase();
   void charge_application(const PhaseCost& cost, std::uint64_t bytes);
   void hand_over(const TraceRecord& record);
+  void start_writeback();
+  void release(Submitter& submitter);
+  void wait_for_room(std::uint64_t dirty);
   void wait_for_arrival(const TraceRecord& record);
   void barrier();
   Submitter& submitter(std::uint32_t pid);
@@ -312,7 +317,8 @@ class Replay {
   ContentOracle& oracle_;
   ReplayParams params_;
   bool open_loop_;
-  std::uint64_t lookahead_bytes_;
+  std::uint64_t dirty_limit_;
+  std::uint64_t writeback_bytes_;
 
   sc_core::sc_event done_event_;
   bool done_ = false;
@@ -328,8 +334,11 @@ class Replay {
   std::uint64_t first_ns_ = 0;
   kernel::WaitQueue room_;      // the application, ahead of its submitters
   kernel::WaitQueue all_done_;  // the application at a barrier
-  std::uint64_t queued_ = 0;    // records handed over and not yet submitted
-  std::uint64_t queued_write_bytes_ = 0;
+  // Handed over and not yet submitted.
+  std::uint64_t queued_reads_ = 0;
+  std::uint64_t dirty_bytes_ = 0;
+  Submitter* held_back_ = nullptr;  // has new writes and has not been woken for them
+  std::uint64_t held_back_bytes_ = 0;
   std::uint64_t in_progress_ = 0;  // records handed over and not yet done
   std::vector<std::unique_ptr<Phase>> phases_;
 

@@ -62,9 +62,12 @@ void describe_workload(ScenarioVisitor& v, WorkloadSettings& w) {
   v.optional_count("max_bio_bytes", w.max_bio_bytes, "bytes", 512, 8u << 20,
                    "larger bios of the trace are cut to this (a multiple of 512)");
   v.optional_count("lookahead", w.lookahead, "rows", 1, 1'000'000,
-                   "rows of the trace handed out and not yet submitted (the work in sight of all submitters)");
-  v.optional_count("lookahead_kib", w.lookahead_kib, "KiB", 4, 1u << 30,
+                   "read rows handed out and not yet submitted");
+  v.optional_count("dirty_kib", w.dirty_kib, "KiB", 4, 1u << 22,
                    "data of write rows handed out and not yet submitted (dirty memory)");
+  v.optional_count("writeback_kib", w.writeback_kib, "KiB", 0, 1u << 22,
+                   "dirty data at which its submitter starts to write; 0: at once (default: "
+                   "MAX_WRITEBACK_PAGES of 2.6.12, 1024 pages)");
   v.optional_count("submitter_bonus", w.submitter_bonus, "nice levels", 0, 20,
                    "how much better than the application a submitter is scheduled (the 2.6 "
                    "scheduler's bonus for threads that mostly sleep)");

@@ -77,8 +77,9 @@ struct WorkloadSettings {
   std::uint32_t depth_read = 2;
   std::uint32_t depth_write = 32;
   std::uint32_t max_bio_bytes = 131072;
-  std::uint32_t lookahead = 256;
-  std::uint32_t lookahead_kib = 32768;
+  std::uint32_t lookahead = 32;
+  std::uint32_t dirty_kib = 32768;
+  std::uint32_t writeback_kib = 4096;
   std::uint32_t submitter_bonus = 5;
   std::string user_preset = "linux-2.6-arm9";
   std::map<std::string, UserCosts> user;  ///< by phase; "default" always present

@@ -373,12 +373,12 @@ TEST(Replay, ReadAheadOverlapsTheApplication) {
 TEST(Replay, TheApplicationIsAtMostLookaheadAhead) {
   ReplayBench b;
   b.params.lookahead = 4;
-  b.params.depth_write = 1;
+  b.params.depth_read = 1;
   b.params.phase_costs["default"].user_cycles_per_bio = 1e3;
   std::vector<std::string> rows;
-  for (int i = 0; i < 100; ++i) rows.push_back("W," + std::to_string(i * 8) + ",4096,1,a");
+  for (int i = 0; i < 100; ++i) rows.push_back("R," + std::to_string(i * 8) + ",4096,1,a");
   b.trace(rows);
-  b.make();
+  b.make().verify_unwritten = [](std::uint64_t, const std::uint8_t*) { return true; };
   std::uint64_t most = 0;
   b.replay->on_request = [&](const RequestLog& entry) {
     const ReplayMetrics total = b.replay->report().total;
@@ -392,7 +392,7 @@ TEST(Replay, TheApplicationIsAtMostLookaheadAhead) {
 
 TEST(Replay, DirtyDataAheadIsBoundedInBytes) {
   ReplayBench b;
-  b.params.lookahead_kib = 64;
+  b.params.dirty_kib = 64;
   b.params.depth_write = 1;
   std::vector<std::string> rows;
   for (int i = 0; i < 20; ++i) rows.push_back("W," + std::to_string(i * 64) + ",32768,1,a");
@@ -406,6 +406,22 @@ TEST(Replay, DirtyDataAheadIsBoundedInBytes) {
   };
   expect_healthy(b.run());
   EXPECT_LE(most, 3u);
+}
+
+TEST(Replay, WriteBackStartsWhenABatchIsThere) {
+  ReplayBench b;
+  b.params.writeback_kib = 16;
+  b.params.phase_costs["default"].user_cycles_per_bio = 1e6;  // 1 ms a record
+  std::vector<std::string> rows;
+  for (int i = 0; i < 6; ++i) rows.push_back("W," + std::to_string(i * 8) + ",4096,1,a");
+  b.trace(rows);
+  const ReplayReport report = b.run();
+  expect_healthy(report);
+  ASSERT_EQ(b.device.submitted.size(), 6u);
+  // Four records make a batch; the other two wait for the end of the phase.
+  EXPECT_EQ(b.device.submitted[0].time, 4 * kPsPerMs);
+  EXPECT_EQ(b.device.submitted[3].time, 4 * kPsPerMs);
+  EXPECT_EQ(b.device.submitted[4].time, 6 * kPsPerMs);
 }
 
 TEST(Replay, OpenLoopSubmitsAtTimeStamps) {
