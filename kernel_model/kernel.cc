@@ -159,7 +159,7 @@ Kernel::CoreTime Kernel::core_time(unsigned cpu) const {
           c.waited_idle + (c.waiting_idle ? since : 0)};
 }
 
-void Kernel::sync() { catch_up(false); }
+void Kernel::sync() { catch_up(!run_ahead_); }
 
 void Kernel::sync_now() { catch_up(true); }
 
@@ -532,6 +532,11 @@ PhysAddr Kernel::alloc_boot(std::size_t bytes, std::size_t align) {
   untouched_pages_ -= pages;
   boot_top_ = end;
   return start;
+}
+
+PhysAddr Kernel::dma_alloc_coherent(std::size_t bytes) {
+  const std::size_t pages = (bytes + hw::kPageBytes - 1) / hw::kPageBytes;
+  return alloc_boot(pages * hw::kPageBytes, hw::kPageBytes);
 }
 
 void Kernel::charge_with_dram(Activity activity, double cycles, std::uint64_t dram_bytes) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <new>
 #include <stdexcept>
 
 #include "driver/cesa_tdma/aes_schedule.h"
@@ -23,8 +24,8 @@ constexpr std::uint32_t kDescAt = 0x00;
 constexpr std::uint32_t kKeyAt = 0x20;
 constexpr std::uint32_t kIvAt = 0x40;
 constexpr std::uint32_t kDataAt = 0x80;
-constexpr std::uint32_t kOpBytes = 128;    // descriptor + context, first chunk and result
-constexpr std::uint32_t kDescBytes = 32;   // later chunks: the descriptor alone
+constexpr std::uint32_t kOpBytes = 128;   // descriptor + context, first chunk and result
+constexpr std::uint32_t kDescBytes = 32;  // later chunks: the descriptor alone
 // The software descriptor is twice the hardware's 16 bytes.
 constexpr std::size_t kTdmaDescBytes = 32;
 constexpr std::uint32_t kTdmaOwn = bit::tdma_byte_count::kOwn;
@@ -36,9 +37,9 @@ constexpr std::uint32_t kDecrypt = 1u << 12;
 constexpr std::uint32_t kModeCbc = 1u << 16;
 constexpr unsigned kKeyLenShift = 24;
 
-constexpr std::uint32_t kTdmaControl =
-    bit::tdma_control::kDstBurst128 | bit::tdma_control::kSrcBurst128 |
-    bit::tdma_control::kNoByteSwap | bit::tdma_control::kEnable;
+constexpr std::uint32_t kTdmaControl = bit::tdma_control::kDstBurst128 |
+                                       bit::tdma_control::kSrcBurst128 |
+                                       bit::tdma_control::kNoByteSwap | bit::tdma_control::kEnable;
 constexpr std::uint32_t kCfg = bit::cfg::kCh0WaitDma | bit::cfg::kCh0ActivateDma |
                                bit::cfg::kMultiPacketChain | bit::cfg::kNoParallel;
 
@@ -67,6 +68,15 @@ CesaTdma::CesaTdma(Kernel& kernel, Crypto& crypto, const DriverCosts& costs,
   crypto_.crypto_register(driverid_, Alg::aes_cbc);
   // Probe: address window 0 covers DRAM, the interrupt mask lets the chain's end through. Runs
   // as a thread because registers can be reached from a modelled context only.
+  tick_ = static_cast<hw::Ps>(static_cast<double>(hw::kPsPerS) / kernel_.settings().hz);
+  unblock_timer_.fn = [this] {
+    unblock();
+    if (kernel_.now() < restarted_ + tick_) {
+      kernel_.mod_timer(unblock_timer_, tick_);
+    } else {
+      blocked_ = false;
+    }
+  };
   const std::uint64_t dram = platform.dram_bytes;
   kernel_.kthread_run("cesa_probe", [this, dram] {
     for (auto& e : engines_) {
@@ -79,6 +89,8 @@ CesaTdma::CesaTdma(Kernel& kernel, Crypto& crypto, const DriverCosts& costs,
       kernel_.writel_relaxed(e->sram_offset, regs + reg::kDescP0, Activity::driver);
       kernel_.writel(bit::irq::kAccel0DmaDone, regs + reg::kIntMask, Activity::driver);
     }
+    probed_ = true;
+    if (blocked_) unblock();
   });
 }
 
@@ -115,14 +127,25 @@ CesaTdma::Request* CesaTdma::get_request() {
   return r;
 }
 
-PhysAddr CesaTdma::pool_alloc(std::vector<PhysAddr>& pool, std::size_t bytes) {
-  if (pool.empty()) {
+/// Makes sure that `count` elements are at hand; false when there is no memory for them.
+bool CesaTdma::pool_reserve(std::vector<PhysAddr>& pool, std::size_t bytes, std::size_t count) {
+  while (pool.size() < count) {
     // dma_pool grows by a page of coherent memory.
-    const PhysAddr page = kernel_.alloc_boot(hw::kPageBytes, hw::kPageBytes);
+    PhysAddr page = 0;
+    try {
+      page = kernel_.alloc_boot(hw::kPageBytes, hw::kPageBytes);
+    } catch (const std::bad_alloc&) {
+      page = kernel_.alloc_page(Activity::driver);  // one that was in use before
+    }
+    if (page == 0) return false;
     for (std::size_t at = hw::kPageBytes; at >= bytes; at -= bytes) {
       pool.push_back(page + at - bytes);
     }
   }
+  return true;
+}
+
+PhysAddr CesaTdma::pool_alloc(std::vector<PhysAddr>& pool) {
   const PhysAddr addr = pool.back();
   pool.pop_back();
   return addr;
@@ -135,7 +158,7 @@ void CesaTdma::store32(PhysAddr addr, std::uint32_t value) {
 PhysAddr CesaTdma::add_descriptor(Request& request, std::uint32_t byte_count, PhysAddr src,
                                   PhysAddr dst) {
   kernel_.charge(Activity::driver, costs_.tdma_descriptor);
-  const PhysAddr d = pool_alloc(descriptor_pool_, kTdmaDescBytes);
+  const PhysAddr d = pool_alloc(descriptor_pool_);
   store32(d, byte_count);
   store32(d + 4, static_cast<std::uint32_t>(src));
   store32(d + 8, static_cast<std::uint32_t>(dst));
@@ -149,7 +172,7 @@ PhysAddr CesaTdma::add_descriptor(Request& request, std::uint32_t byte_count, Ph
 
 PhysAddr CesaTdma::add_op(Request& request) {
   kernel_.charge(Activity::driver, costs_.tdma_op);
-  const PhysAddr op = pool_alloc(op_pool_, kOpBytes);
+  const PhysAddr op = pool_alloc(op_pool_);
   std::memset(kernel_.phys_to_virt(op), 0, kOpBytes);
   request.ops.push_back(op);
   return op;
@@ -179,8 +202,7 @@ void CesaTdma::build(Engine& engine, Request& request, const Session& session, b
       std::memcpy(kernel_.phys_to_virt(op + kIvAt), iv, kMaxBlockLen);
     }
     // Later chunks find the chaining value where the engine left it, at kIvAt.
-    add_descriptor(request, kTdmaOwn | (first ? kOpBytes : kDescBytes), op,
-                   engine.sram + kDescAt);
+    add_descriptor(request, kTdmaOwn | (first ? kOpBytes : kDescBytes), op, engine.sram + kDescAt);
     add_descriptor(request, kTdmaOwn | chunk, request.data + done, engine.sram + kDataAt);
     add_descriptor(request, 0, 0, 0);  // not owned: the accelerator runs
     add_descriptor(request, kTdmaOwn | chunk, engine.sram + kDataAt, request.data + done);
@@ -194,23 +216,29 @@ int CesaTdma::process(Cryptop* crp, int) {
   kernel_.charge(Activity::driver, costs_.tdma_request);
   const std::uint32_t lid = crypto_sid_lid(crp->crp_sid);
   const CryptoDesc& crd = crp->crp_desc;
-  if (lid == 0 || lid >= sessions_.size() || !sessions_[lid].used ||
-      crd.crd_alg != Alg::aes_cbc || crd.crd_len == 0 || crd.crd_len % kMaxBlockLen != 0 ||
-      crp->crp_buf == 0) {
+  if (lid == 0 || lid >= sessions_.size() || !sessions_[lid].used || crd.crd_alg != Alg::aes_cbc ||
+      crd.crd_len == 0 || crd.crd_len % kMaxBlockLen != 0 || crp->crp_buf == 0) {
     crp->crp_etype = EINVAL;
     crypto_.crypto_done(crp);
     return 0;
   }
-  auto least = std::min_element(engines_.begin(), engines_.end(), [](auto& a, auto& b) {
-    return a->load < b->load;
-  });
+  auto least = std::min_element(engines_.begin(), engines_.end(),
+                                [](auto& a, auto& b) { return a->load < b->load; });
   Engine& engine = **least;
   kernel_.sync();  // the queue's state now, not when this context last looked
-  if (engine.queue.size() >= kQueueDepth) {
-    ++stats_.restarts;
-    blocked_ = true;
-    return ERESTART;
+  if (!probed_ || engine.queue.size() + engine.claimed >= kQueueDepth) return restart();
+  const std::size_t chunks = (crd.crd_len + engine.payload - 1) / engine.payload;
+  if (!pool_reserve(op_pool_, kOpBytes, chunks) ||
+      !pool_reserve(descriptor_pool_, kTdmaDescBytes, 4 * chunks + 1)) {
+    // What is in flight brings its descriptors back.
+    const bool busy = std::any_of(engines_.begin(), engines_.end(),
+                                  [](auto& e) { return e->claimed + e->queue.size() != 0; });
+    if (busy) return restart();
+    crp->crp_etype = ENOMEM;
+    crypto_.crypto_done(crp);
+    return 0;
   }
+  ++engine.claimed;
   Request& request = *get_request();
   request.crp = crp;
   request.bytes = crd.crd_len;
@@ -221,8 +249,23 @@ int CesaTdma::process(Cryptop* crp, int) {
   return 0;
 }
 
+/// Between this answer and the core's marking the driver blocked, an interrupt may free the queue
+/// and unblock in vain: the 2005 core then forgets it always, the 2010 core if another request was
+/// dispatched meanwhile. So the driver goes on unblocking, at every interrupt and by a timer, until
+/// a tick has passed since the last ERESTART.
+int CesaTdma::restart() {
+  ++stats_.restarts;
+  blocked_ = true;
+  restarted_ = kernel_.now();
+  if (!unblock_timer_.armed) kernel_.mod_timer(unblock_timer_, tick_);
+  return ERESTART;
+}
+
+void CesaTdma::unblock() { crypto_.crypto_unblock(driverid_, CRYPTO_SYMQ); }
+
 void CesaTdma::queue_req(Engine& engine, Request& request) {
   Kernel::IrqLock lock(kernel_, engine.lock, Activity::driver);
+  --engine.claimed;
   ++stats_.requests;
   engine.load += request.bytes;
   // Behind the requests that wait (the software chain); never into a chain already running.
@@ -238,7 +281,6 @@ void CesaTdma::queue_req(Engine& engine, Request& request) {
 void CesaTdma::launch(Engine& engine) {
   // All that wait form the chain; it was linked as they came.
   engine.in_hw = engine.queue.size();
-  engine.hw_last = engine.queue.back()->descriptors.back();
   ++stats_.chains;
   stats_.max_chain = std::max<std::uint64_t>(stats_.max_chain, engine.in_hw);
   kernel_.charge(Activity::driver, costs_.tdma_launch);
@@ -271,6 +313,7 @@ bool CesaTdma::interrupt(Engine& engine) {
       tdma_process(engine);
       if (engine.in_hw == 0 && !engine.queue.empty()) launch(engine);
     }
+    if (blocked_) unblock();
     while (!engine.complete.empty()) {
       Request* request = engine.complete.front();
       engine.complete.pop_front();
@@ -280,15 +323,17 @@ bool CesaTdma::interrupt(Engine& engine) {
 }
 
 void CesaTdma::tdma_process(Engine& engine) {
-  const std::uint32_t current =
-      kernel_.readl(engine.at.regs + reg::kTdmaCurrent, Activity::driver);
-  // Every request up to and including the one that owns the current descriptor has ended.
+  const std::uint32_t current = kernel_.readl(engine.at.regs + reg::kTdmaCurrent, Activity::driver);
+  // Walks the chain up to the current descriptor: a request has ended if its last one was met.
   while (engine.in_hw > 0) {
     Request* request = engine.queue.front();
+    const auto& chain = request->descriptors;
+    const auto at = std::find(chain.begin(), chain.end(), current);
+    if (at != chain.end() && at + 1 != chain.end()) break;  // it is still in this request
     engine.queue.pop_front();
     --engine.in_hw;
     engine.complete.push_back(request);
-    if (request->descriptors.back() == current) break;
+    if (at != chain.end()) break;
   }
 }
 
@@ -301,10 +346,6 @@ void CesaTdma::complete_req(Engine& engine, Request& request) {
   op_pool_.insert(op_pool_.end(), request.ops.begin(), request.ops.end());
   Cryptop* crp = request.crp;
   free_requests_.push_back(&request);
-  if (blocked_) {
-    blocked_ = false;
-    crypto_.crypto_unblock(driverid_, CRYPTO_SYMQ);
-  }
   crypto_.crypto_done(crp);
 }
 
