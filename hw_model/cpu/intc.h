@@ -11,10 +11,8 @@
 
 namespace cesasim::hw {
 
-/// Level-sensitive controller. A device calls set_line(); an input that is high and enabled
-/// asserts the interrupt of the core it is routed to until it falls or is disabled. (A plain
-/// call instead of an sc_signal: one delta less per interrupt, same level semantics; the
-/// device's own `irq` port stays an sc_out and is connected by a method of the SoC.)
+/// Level-sensitive controller. A device's wire calls set_line(); an input that is high and
+/// enabled asserts the interrupt of the core it is routed to until it falls or is disabled.
 class Intc : public sc_core::sc_module {
  public:
   static constexpr unsigned kLines = 96;

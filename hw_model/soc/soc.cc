@@ -29,14 +29,12 @@ Soc::Soc(sc_core::sc_module_name name, const SocConfig& config)
     mbus_->out.bind(cesa_->sram[i]);
     mbus_->add_window({"cesa sram " + std::to_string(i), config.cesa.sram_base(i),
                        config.cesa.sram_bytes, target++, true});
-    irq_lines_.push_back(std::make_unique<sc_core::sc_signal<bool>>(
-        ("cesa_irq" + std::to_string(i)).c_str()));
+    irq_lines_.push_back(std::make_unique<IrqLine>(("cesa_irq" + std::to_string(i)).c_str(),
+                                                   *intc_, config.cesa.irq(i)));
     cesa_->irq[i].bind(*irq_lines_.back());
-    connect_irq(*irq_lines_.back(), config.cesa.irq(i));
   }
-  irq_lines_.push_back(std::make_unique<sc_core::sc_signal<bool>>("disk_irq"));
+  irq_lines_.push_back(std::make_unique<IrqLine>("disk_irq", *intc_, config.disk_irq));
   disk_->irq.bind(*irq_lines_.back());
-  connect_irq(*irq_lines_.back(), config.disk_irq);
 }
 
 Soc::~Soc() = default;
@@ -45,17 +43,6 @@ std::vector<CpuCore*> Soc::core_list() {
   std::vector<CpuCore*> list;
   for (auto& core : cores_) list.push_back(core.get());
   return list;
-}
-
-void Soc::connect_irq(sc_core::sc_signal<bool>& line, unsigned irq) {
-  sc_core::sc_spawn_options options;
-  options.spawn_method();
-  options.dont_initialize();
-  options.set_sensitivity(&line.value_changed_event());
-  sc_core::sc_signal<bool>* signal = &line;
-  Intc* intc = intc_.get();
-  sc_core::sc_spawn([signal, intc, irq] { intc->set_line(irq, signal->read()); },
-                    sc_core::sc_gen_unique_name("irq_line"), &options);
 }
 
 }  // namespace cesasim::hw

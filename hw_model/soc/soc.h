@@ -26,6 +26,22 @@ struct SocConfig {
   DiskParams disk;
 };
 
+/// A device's interrupt wire into the controller: a signal (for tracing and for tests) that the
+/// controller sees when it is written, not a delta and a process later.
+class IrqLine : public sc_core::sc_signal<bool> {
+ public:
+  IrqLine(const char* name, Intc& intc, unsigned irq)
+      : sc_signal(name), intc_(intc), irq_(irq) {}
+  void write(const bool& level) override {
+    intc_.set_line(irq_, level);
+    sc_signal::write(level);
+  }
+
+ private:
+  Intc& intc_;
+  unsigned irq_;
+};
+
 /// The board. DRAM stands at bus address 0; the CESA's registers and SRAM windows and the
 /// interrupt numbers are as in the configuration. Throws std::invalid_argument if windows
 /// overlap or parameters contradict each other.
@@ -50,8 +66,6 @@ class Soc : public sc_core::sc_module {
   }
 
  private:
-  void connect_irq(sc_core::sc_signal<bool>& line, unsigned irq);
-
   SocConfig config_;
   std::vector<std::unique_ptr<CpuCore>> cores_;
   std::unique_ptr<Intc> intc_;
@@ -59,7 +73,7 @@ class Soc : public sc_core::sc_module {
   std::unique_ptr<Dram> dram_;
   std::unique_ptr<Cesa> cesa_;
   std::unique_ptr<Disk> disk_;
-  std::vector<std::unique_ptr<sc_core::sc_signal<bool>>> irq_lines_;
+  std::vector<std::unique_ptr<IrqLine>> irq_lines_;
 };
 
 }  // namespace cesasim::hw
