@@ -32,14 +32,16 @@ struct CesaPlatform {
 
 struct CesaTdmaStats {
   std::uint64_t requests = 0;
-  std::uint64_t chains = 0;      ///< launches
-  std::uint64_t restarts = 0;    ///< ERESTART answers (queue full)
+  std::uint64_t chains = 0;    ///< launches
+  std::uint64_t restarts = 0;  ///< ERESTART answers (queue full)
   std::uint64_t max_queue = 0;
-  std::uint64_t max_chain = 0;   ///< most requests in one chain
+  std::uint64_t max_chain = 0;  ///< most requests in one chain
 };
 
 /// Registered HARDWARE (not SYNC): AES-CBC with 128, 192 and 256 bits. process() answers
-/// ERESTART while the engine's queue is full, EINVAL for what it cannot do.
+/// ERESTART while the engine's queue is full, and until the probe is through; what it cannot do
+/// ends with EINVAL in crp_etype, what it has no memory for (and nothing in flight whose memory
+/// will come back) with ENOMEM. Callbacks run in its hard interrupt.
 class CesaTdma : public CryptoDriver {
  public:
   static constexpr std::size_t kQueueDepth = 128;  // CESA_CRYPTO_DEFAULT_MAX_QLEN
@@ -71,14 +73,14 @@ class CesaTdma : public CryptoDriver {
   };
   struct Engine {
     CesaPlatform::Engine at;
-    hw::PhysAddr sram = 0;            // first usable byte, bus address
-    std::uint32_t sram_offset = 0;    // the same as SA offset
-    std::uint32_t payload = 0;        // data bytes per operation
-    std::deque<Request*> queue;       // waiting and in hardware, oldest first
+    hw::PhysAddr sram = 0;          // first usable byte, bus address
+    std::uint32_t sram_offset = 0;  // the same as SA offset
+    std::uint32_t payload = 0;      // data bytes per operation
+    std::deque<Request*> queue;     // waiting and in hardware, oldest first
     std::deque<Request*> complete;
-    std::size_t in_hw = 0;            // requests of the chain the engine runs
-    hw::PhysAddr hw_last = 0;         // its last descriptor
-    std::uint64_t load = 0;           // bytes outstanding
+    std::size_t claimed = 0;  // places in the queue of requests being built
+    std::size_t in_hw = 0;    // requests of the chain the engine runs
+    std::uint64_t load = 0;   // bytes outstanding
     kernel::SpinLock lock;
   };
 
@@ -92,14 +94,21 @@ class CesaTdma : public CryptoDriver {
   void tdma_process(Engine& engine);
   void complete_req(Engine& engine, Request& request);
   Request* get_request();
-  hw::PhysAddr pool_alloc(std::vector<hw::PhysAddr>& pool, std::size_t bytes);
+  bool pool_reserve(std::vector<hw::PhysAddr>& pool, std::size_t bytes, std::size_t count);
+  hw::PhysAddr pool_alloc(std::vector<hw::PhysAddr>& pool);
+  int restart();
+  void unblock();
   void store32(hw::PhysAddr addr, std::uint32_t value);
 
   kernel::Kernel& kernel_;
   Crypto& crypto_;
   DriverCosts costs_;
   std::uint32_t driverid_ = 0;
-  bool blocked_ = false;
+  bool probed_ = false;
+  bool blocked_ = false;  // the core may hold the driver for blocked
+  hw::Ps restarted_ = 0;  // last ERESTART
+  hw::Ps tick_ = 0;
+  kernel::Timer unblock_timer_;
   std::vector<Session> sessions_;
   std::vector<std::unique_ptr<Engine>> engines_;
   std::vector<hw::PhysAddr> descriptor_pool_;
