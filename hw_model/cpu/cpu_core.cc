@@ -1,5 +1,7 @@
 #include "hw_model/cpu/cpu_core.h"
 
+#include <algorithm>
+
 namespace cesasim::hw {
 
 CpuCore::CpuCore(sc_core::sc_module_name name, unsigned id, const CpuParams& params)
@@ -11,6 +13,17 @@ CpuCore::CpuCore(sc_core::sc_module_name name, unsigned id, const CpuParams& par
 void CpuCore::set_irq(bool level) {
   irq_level_ = level;
   if (level) event_.notify(sc_core::SC_ZERO_TIME);
+}
+
+void CpuCore::move_account(CpuCore& to, Activity first, Ps ps) {
+  auto move = [&](std::size_t activity) {
+    const Ps part = std::min(ps, account_[activity]);
+    account_[activity] -= part;
+    to.account_[activity] += part;
+    ps -= part;
+  };
+  move(static_cast<std::size_t>(first));
+  for (std::size_t a = 0; a < kActivities && ps != 0; ++a) move(a);
 }
 
 void CpuCore::access(tlm::tlm_command command, PhysAddr addr, std::uint32_t* data,

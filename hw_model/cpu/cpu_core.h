@@ -40,6 +40,9 @@ class CpuCore : public sc_core::sc_module {
   Ps accounted(Activity activity) const {
     return account_[static_cast<std::size_t>(activity)];
   }
+  /// Hands `ps` of what is booked here to another core: work that was booked ahead of time and
+  /// is done there after all. Taken from `first`, and if that is not enough from the others.
+  void move_account(CpuCore& to, Activity first, Ps ps);
   Ps cycles(double cycles) const { return static_cast<Ps>(cycles * ps_per_cycle_ + 0.5); }
 
   /// Level of the interrupt input (driven by the interrupt controller).
