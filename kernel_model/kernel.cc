@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <exception>
 #include <new>
 #include <stdexcept>
 #include <utility>
@@ -11,8 +12,9 @@
 namespace cesasim::kernel {
 
 namespace {
-constexpr int kIdleNice = 1000;  // below every real thread
-}
+constexpr int kIdleNice = 1000;              // below every real thread
+constexpr unsigned kMaxSoftirqRestart = 10;  // as MAX_SOFTIRQ_RESTART
+}  // namespace
 
 Kernel::Kernel(sc_core::sc_module_name name, const KernelCosts& costs,
                const KernelSettings& settings, std::vector<hw::CpuCore*> cores, hw::Intc& intc,
@@ -43,8 +45,7 @@ Kernel::Kernel(sc_core::sc_module_name name, const KernelCosts& costs,
   }
   for (auto& cpu : cpus_) {
     Cpu* c = cpu.get();
-    sc_core::sc_spawn([this, c] { idle_loop(*c); },
-                      sc_core::sc_gen_unique_name("swapper"));
+    sc_core::sc_spawn([this, c] { idle_loop(*c); }, sc_core::sc_gen_unique_name("swapper"));
     c->ksoftirqd = &kthread_run(
         "ksoftirqd/" + std::to_string(c->id),
         [this, c] {
@@ -57,6 +58,7 @@ Kernel::Kernel(sc_core::sc_module_name name, const KernelCosts& costs,
         },
         19, static_cast<int>(c->id));
   }
+  timer_softirq_.fn = [this] { run_timers(); };
   sc_core::sc_spawn_options options;
   options.spawn_method();
   options.dont_initialize();
@@ -71,6 +73,7 @@ Kernel::~Kernel() = default;
 void Kernel::charge_ps(Activity activity, Ps ps) {
   this_cpu().core->account(activity, ps);
   current_->pending_ += ps;
+  current_->last_activity_ = activity;
 }
 
 void Kernel::charge(Activity activity, double cycles) {
@@ -82,15 +85,23 @@ Ps Kernel::now() const {
   return current_ ? stamp + current_->pending_ : stamp;
 }
 
+bool Kernel::irq_raised(const Cpu& cpu) const { return cpu.core->irq_level() || cpu.timer_irq; }
+
 bool Kernel::irq_due(const Cpu& cpu) const {
-  return cpu.irq_off == 0 && cpu.in_hardirq == 0 && (cpu.core->irq_level() || cpu.timer_irq);
+  return cpu.irq_off == 0 && cpu.in_hardirq == 0 && irq_raised(cpu);
 }
 
 bool Kernel::should_preempt(const Cpu& cpu) const {
   if (cpu.run_queue.empty()) return false;
   const Thread& best = *cpu.run_queue.front();
   const Thread& me = *cpu.running;
-  return best.nice_ < me.nice_ || (best.nice_ == me.nice_ && me.slice_used_ >= timeslice_);
+  return best.nice_ < me.nice_ ||
+         (best.nice_ == me.nice_ && me.slice_used_ + me.pending_ >= timeslice_);
+}
+
+bool Kernel::preemptible(const Cpu& cpu, const Thread& thread) const {
+  return thread.user_mode_ && thread.state_ == Thread::State::running && &thread == cpu.running &&
+         cpu.irq_off == 0 && cpu.in_hardirq == 0 && !cpu.in_softirq;
 }
 
 void Kernel::catch_up(bool always) {
@@ -100,31 +111,32 @@ void Kernel::catch_up(bool always) {
     Cpu& cpu = *cpus_[me->cpu_];
     if (irq_due(cpu)) {
       do_irq(cpu);
-      left += std::exchange(me->pending_, 0);  // what the handler may have left to catch up
+      // What the interrupt has charged and not yet waited for comes before anything else that
+      // this core might do now.
+      const Ps tail = std::exchange(me->pending_, 0);
+      if (tail != 0 && (irq_due(cpu) || (preemptible(cpu, *me) && should_preempt(cpu)))) {
+        me->slice_used_ += wait_on_core(cpu, tail, false);
+      } else {
+        left += tail;
+      }
       continue;
     }
-    const bool preemptible =
-        me->user_mode_ && cpu.in_hardirq == 0 && !cpu.in_softirq && me == cpu.running;
-    if (preemptible && should_preempt(cpu)) {
-      me->in_debt_ = left != 0;  // a thread in debt stays on its core, where it was charged
+    const bool may_preempt = preemptible(cpu, *me);
+    if (may_preempt && should_preempt(cpu)) {
+      me->debt_ = left;  // if another core takes the thread, it takes the debt along
       preempt();
-      me->in_debt_ = false;
+      me->debt_ = 0;
       continue;
     }
     if (left == 0) return;
     Ps step = left;
-    if (!always) {
-      // Nobody can notice the difference before the next simulated event: keep the debt.
-      const bool quiet = hw::nothing_due_within(left);
-      const bool slice_matters = preemptible && !cpu.run_queue.empty();
-      if (quiet && !slice_matters) {
-        me->slice_used_ += left;
-        me->pending_ += left;
-        return;
-      }
+    const bool contended = may_preempt && !cpu.run_queue.empty();
+    // Nobody can notice the difference before the next simulated event: keep the debt.
+    if (!always && !contended && hw::nothing_due_within(left)) {
+      me->pending_ += left;
+      return;
     }
-    if (preemptible && !cpu.run_queue.empty() && cpu.run_queue.front()->nice_ == me->nice_ &&
-        me->slice_used_ < timeslice_) {
+    if (contended && cpu.run_queue.front()->nice_ == me->nice_) {
       step = std::min(step, timeslice_ - me->slice_used_);
     }
     const Ps waited = wait_on_core(cpu, step, cpu.irq_off == 0 && cpu.in_hardirq == 0);
@@ -163,23 +175,33 @@ void Kernel::sync() { catch_up(!run_ahead_); }
 
 void Kernel::sync_now() { catch_up(true); }
 
+void Kernel::user_mode(bool on) {
+  if (current_->user_mode_ == on) return;
+  // Whoever waits for this core may have it as soon as the kernel's part is over.
+  catch_up(!run_ahead_ || (on && !this_cpu().run_queue.empty()));
+  current_->user_mode_ = on;
+}
+
 // --- scheduler ------------------------------------------------------------------------------
 
-Thread& Kernel::kthread_run(std::string name, std::function<void()> body, int nice,
-                            int bound_cpu) {
+Thread& Kernel::kthread_run(std::string name, std::function<void()> body, int nice, int bound_cpu) {
+  if (bound_cpu >= static_cast<int>(cpus_.size())) {
+    throw std::out_of_range("thread " + name + " bound to a core that is not there");
+  }
   threads_.push_back(std::make_unique<Thread>());
   Thread& t = *threads_.back();
   t.name_ = std::move(name);
   t.nice_ = nice;
   t.bound_cpu_ = bound_cpu;
-  t.cpu_ = bound_cpu >= 0 ? static_cast<unsigned>(bound_cpu)
-                          : (current_ ? current_->cpu_ : 0);
+  t.cpu_ = bound_cpu >= 0 ? static_cast<unsigned>(bound_cpu) : (current_ ? current_->cpu_ : 0);
   t.body_ = std::move(body);
   t.state_ = Thread::State::blocked;
   sc_core::sc_spawn([this, thread = &t] { run_thread(thread); },
                     sc_core::sc_gen_unique_name("thread"));
   // A thread's process first waits for its turn; it must get there before it is picked, so
   // the first wake-up goes through the idle loop or the creator's next switch.
+  // Other cores are at simulated time: none may start it before its creator's local time.
+  if (cpus_.size() > 1 && current_ != nullptr && current_->pending_ != 0) sync_now();
   t.state_ = Thread::State::runnable;
   Cpu& cpu = *cpus_[select_cpu(t)];
   t.cpu_ = cpu.id;
@@ -197,24 +219,37 @@ void Kernel::run_thread(Thread* thread) {
   current_ = thread;
   thread->body_();
   sync();
+  thread->user_mode_ = false;
   thread->state_ = Thread::State::dead;
   schedule();
 }
 
 void Kernel::enqueue(Cpu& cpu, Thread& thread, bool front) {
+  if (!front) thread.slice_used_ = 0;  // behind its equals with a new slice
   auto before = [&](const Thread* other) {
     return front ? other->nice_ >= thread.nice_ : other->nice_ > thread.nice_;
   };
   auto it = std::find_if(cpu.run_queue.begin(), cpu.run_queue.end(), before);
   cpu.run_queue.insert(it, &thread);
+  if (thread.bound_cpu_ >= 0 || cpus_.size() == 1 || cpu.running == &cpu.idle) return;
+  // rebalance_tick: an idle core looks for work on the others at the next tick.
+  for (auto& other : cpus_) {
+    if (!is_idle(*other)) continue;
+    const Ps stamp = sc_core::sc_time_stamp().value();
+    other->core->event().notify(sc_core::sc_time::from_value(tick_ - stamp % tick_));
+    return;
+  }
+}
+
+bool Kernel::is_idle(const Cpu& cpu) const {
+  return cpu.running == &cpu.idle && !cpu.switching && cpu.run_queue.empty();
 }
 
 unsigned Kernel::select_cpu(const Thread& thread) const {
   if (thread.bound_cpu_ >= 0) return static_cast<unsigned>(thread.bound_cpu_);
-  auto idle = [](const Cpu& c) { return c.running == &c.idle && c.run_queue.empty(); };
-  if (idle(*cpus_[thread.cpu_])) return thread.cpu_;
+  if (is_idle(*cpus_[thread.cpu_])) return thread.cpu_;
   for (const auto& c : cpus_) {
-    if (idle(*c)) return c->id;
+    if (is_idle(*c)) return c->id;
   }
   return thread.cpu_;
 }
@@ -225,10 +260,11 @@ Thread* Kernel::pick_next(Cpu& cpu) {
     for (auto& other : cpus_) {
       if (other.get() == &cpu) continue;
       auto it = std::find_if(other->run_queue.begin(), other->run_queue.end(),
-                             [](const Thread* t) { return t->bound_cpu_ < 0 && !t->in_debt_; });
+                             [](const Thread* t) { return t->bound_cpu_ < 0; });
       if (it == other->run_queue.end()) continue;
       Thread* t = *it;
       other->run_queue.erase(it);
+      if (t->debt_ != 0) other->core->move_account(*cpu.core, t->last_activity_, t->debt_);
       t->cpu_ = cpu.id;
       return t;
     }
@@ -242,10 +278,8 @@ Thread* Kernel::pick_next(Cpu& cpu) {
 void Kernel::switch_to(Cpu& cpu, Thread& next) {
   Thread* const me = current_;
   cpu.running = &next;
-  cpu.need_resched = false;
   next.cpu_ = cpu.id;
   next.state_ = Thread::State::running;
-  next.slice_used_ = 0;
   ++next.switches_;
   if (&next != &cpu.idle) ++context_switches_;
   next.resume_.notify(sc_core::SC_ZERO_TIME);
@@ -256,9 +290,15 @@ void Kernel::switch_to(Cpu& cpu, Thread& next) {
   current_ = me;
 }
 
+void Kernel::must_not_be_atomic() const {
+  if (in_interrupt() || this_cpu().irq_off != 0) {
+    throw std::logic_error("scheduling while atomic: " + current_->name_);
+  }
+}
+
 void Kernel::schedule() {
   Thread* const me = current_;
-  if (in_interrupt()) throw std::logic_error("scheduling while atomic: " + me->name_);
+  must_not_be_atomic();
   sync();
   // A wake-up that comes before the switch is done only clears the blocked state.
   if (me->state_ == Thread::State::running) return;
@@ -284,31 +324,37 @@ void Kernel::preempt() {
 }
 
 void Kernel::cond_resched() {
+  must_not_be_atomic();
   sync();
   if (should_preempt(this_cpu())) preempt();
 }
 
 void Kernel::yield() {
+  must_not_be_atomic();
   sync();
   Cpu& cpu = this_cpu();
-  if (cpu.run_queue.empty()) return;
+  if (cpu.run_queue.empty() || cpu.run_queue.front()->nice_ > current_->nice_) return;
   current_->slice_used_ = timeslice_;
-  if (cpu.run_queue.front()->nice_ <= current_->nice_) preempt();
+  preempt();
 }
 
 void Kernel::wake_up_process(Thread& thread) {
   if (thread.state_ != Thread::State::blocked) return;
   charge(Activity::sched, costs_.wake_up);
-  if (cpus_[thread.cpu_]->running == &thread) {  // still on its way to sleep
-    if (thread.cpu_ != current_->cpu_) sync_now();
-    if (cpus_[thread.cpu_]->running == &thread) {
+  unsigned target = 0;
+  for (;;) {
+    if (thread.state_ != Thread::State::blocked) return;
+    const bool leaving = cpus_[thread.cpu_]->running == &thread;  // still on its way to sleep
+    target = leaving ? thread.cpu_ : select_cpu(thread);
+    if (target == current_->cpu_ || current_->pending_ == 0) {
+      if (!leaving) break;
       thread.state_ = Thread::State::running;
       return;
     }
+    // The other core is at simulated time. Until that has caught up everything may have
+    // changed: somebody else may have woken the thread, it may have run and left again.
+    sync_now();
   }
-  const unsigned target = select_cpu(thread);
-  if (target != current_->cpu_) sync_now();  // the other core runs at simulated time
-  if (thread.state_ != Thread::State::blocked) return;
   Cpu& cpu = *cpus_[target];
   thread.cpu_ = target;
   thread.state_ = Thread::State::runnable;
@@ -330,9 +376,11 @@ void Kernel::idle_loop(Cpu& cpu) {
     Thread* next = pick_next(cpu);
     if (next != me) {
       me->state_ = Thread::State::runnable;
+      cpu.switching = true;
       charge(Activity::sched, costs_.context_switch);
       // The switch itself: nobody else can be picked meanwhile, the thread is off the queue.
       sync_now();
+      cpu.switching = false;
       switch_to(cpu, *next);
       continue;
     }
@@ -374,6 +422,10 @@ void Kernel::local_irq_disable() {
 
 void Kernel::local_irq_enable() {
   Cpu& cpu = this_cpu();
+  if (cpu.irq_off == 0) throw std::logic_error("interrupts enabled that were not disabled");
+  // The time with interrupts off ends here, and one that has waited for it comes after it.
+  sync();
+  if (irq_raised(cpu)) sync_now();
   if (--cpu.irq_off == 0 && cpu.in_hardirq == 0) sync();
 }
 
@@ -382,7 +434,8 @@ void Kernel::do_irq(Cpu& cpu) {
   charge(Activity::irq, costs_.irq_entry);
   if (cpu.timer_irq) {
     cpu.timer_irq = false;
-    run_timers();
+    // raise_softirq(TIMER_SOFTIRQ), which comes before tasklets.
+    if (!std::exchange(timer_softirq_.scheduled, true)) cpu.tasklets.push_front(&timer_softirq_);
   } else {
     const int number = intc_.pending(cpu.id);
     if (number >= 0) {
@@ -394,22 +447,32 @@ void Kernel::do_irq(Cpu& cpu) {
   }
   charge(Activity::irq, costs_.irq_exit);
   sync();
+  if (costs_.irq_exit == 0) {
+    // A line behind a signal falls a delta cycle after the handler cleared its cause.
+    Thread* const me = current_;
+    sc_core::wait(sc_core::SC_ZERO_TIME);
+    current_ = me;
+  }
   --cpu.in_hardirq;
   if (!cpu.tasklets.empty() && !cpu.in_softirq) do_softirq(cpu);
 }
 
 void Kernel::do_softirq(Cpu& cpu) {
   cpu.in_softirq = true;
-  while (!cpu.tasklets.empty()) {
-    Tasklet* t = cpu.tasklets.front();
-    cpu.tasklets.pop_front();
-    t->scheduled = false;
-    charge(Activity::irq, costs_.softirq);
-    t->fn();
-    sync();
+  // Each round runs what was pending at its start. What keeps coming is left to ksoftirqd (and
+  // to the next interrupt), so that threads get on.
+  for (unsigned round = 0; round < kMaxSoftirqRestart && !cpu.tasklets.empty(); ++round) {
+    for (std::size_t n = cpu.tasklets.size(); n != 0; --n) {
+      Tasklet* t = cpu.tasklets.front();
+      cpu.tasklets.pop_front();
+      t->scheduled = false;
+      charge(Activity::irq, costs_.softirq);
+      t->fn();
+      sync();
+    }
   }
-  sync_now();
   cpu.in_softirq = false;
+  if (!cpu.tasklets.empty()) wake_up_process(*cpu.ksoftirqd);
 }
 
 void Kernel::tasklet_schedule(Tasklet& tasklet) {
@@ -423,6 +486,7 @@ void Kernel::tasklet_schedule(Tasklet& tasklet) {
 // --- timers ---------------------------------------------------------------------------------
 
 void Kernel::mod_timer(Timer& timer, Ps expires_in) {
+  sync();  // if it was due before now, it has fired
   charge(Activity::sched, costs_.timer);
   if (timer.armed) timers_.remove(&timer);
   const Ps due = now() + expires_in;
@@ -435,6 +499,7 @@ void Kernel::mod_timer(Timer& timer, Ps expires_in) {
 }
 
 void Kernel::del_timer(Timer& timer) {
+  sync();
   charge(Activity::sched, costs_.timer);
   if (!timer.armed) return;
   timer.armed = false;
@@ -476,32 +541,44 @@ Kernel::IrqOff::IrqOff(Kernel& kernel, Activity activity)
   ++kernel_.this_cpu().irq_off;
 }
 
-Kernel::IrqOff::~IrqOff() { --kernel_.cpus_[cpu_]->irq_off; }
+Kernel::IrqOff::~IrqOff() {
+  // The time inside must have passed before an interrupt that waits for it is taken and before
+  // a core that spins has the lock. Neither shows as an event to come, hence the questions.
+  if (std::uncaught_exceptions() == 0) {
+    kernel_.sync();
+    const bool awaited =
+        kernel_.irq_raised(kernel_.this_cpu()) || (lock_ != nullptr && lock_->spinning_ != 0);
+    if (awaited) kernel_.sync_now();
+  }
+  if (lock_ != nullptr) {
+    lock_->held_ = false;
+    if (lock_->spinning_ != 0) lock_->released_.notify(sc_core::SC_ZERO_TIME);
+  }
+  --kernel_.cpus_[cpu_]->irq_off;
+}
 
 Kernel::IrqLock::IrqLock(Kernel& kernel, SpinLock& lock, Activity activity)
-    : IrqOff(kernel, activity), lock_(lock) {
-  while (lock_.held_) {
+    : IrqOff(kernel, activity) {
+  while (lock.held_) {
+    if (lock.cpu_ == cpu_) throw std::logic_error("deadlock: the core holds this lock already");
     kernel_.sync_now();
-    if (!lock_.held_) break;
+    if (!lock.held_) break;
     Cpu& cpu = kernel_.this_cpu();
     Thread* const me = kernel_.current_;
     const Ps start = sc_core::sc_time_stamp().value();
     cpu.wait_since = start;
-    ++lock_.spinning_;
-    sc_core::wait(lock_.released_);
-    --lock_.spinning_;
+    ++lock.spinning_;
+    sc_core::wait(lock.released_);
+    --lock.spinning_;
     kernel_.current_ = me;
     const Ps spun = sc_core::sc_time_stamp().value() - start;
     cpu.waited_busy += spun;
     cpu.wait_since = start + spun;
     cpu.core->account(activity, spun);
   }
-  lock_.held_ = true;
-}
-
-Kernel::IrqLock::~IrqLock() {
-  lock_.held_ = false;
-  if (lock_.spinning_ != 0) lock_.released_.notify(sc_core::SC_ZERO_TIME);
+  lock.held_ = true;
+  lock.cpu_ = cpu_;
+  lock_ = &lock;
 }
 
 // --- memory ---------------------------------------------------------------------------------
@@ -520,6 +597,9 @@ PhysAddr Kernel::alloc_page(Activity activity) {
 }
 
 void Kernel::free_page(PhysAddr page, Activity activity) {
+  if (page == 0 || page % hw::kPageBytes != 0 || page >= dram_.size()) {
+    throw std::logic_error("free_page: not a page");
+  }
   charge(activity, costs_.page_free);
   free_list_.push_back(page);
 }
@@ -541,8 +621,8 @@ PhysAddr Kernel::dma_alloc_coherent(std::size_t bytes) {
 
 void Kernel::charge_with_dram(Activity activity, double cycles, std::uint64_t dram_bytes) {
   hw::CpuCore& core = *this_cpu().core;
-  charge_ps(activity, dram_.bandwidth().transfer(hw::mbus_master_cpu(core.id()), now(),
-                                                 dram_bytes, core.cycles(cycles)));
+  charge_ps(activity, dram_.bandwidth().transfer(hw::mbus_master_cpu(core.id()), now(), dram_bytes,
+                                                 core.cycles(cycles)));
 }
 
 void Kernel::memcpy(PhysAddr dst, PhysAddr src, std::size_t bytes) {
@@ -618,9 +698,10 @@ void WaitQueue::sleep() {
 
 void WaitQueue::wake_up() {
   if (waiters_.empty()) return;
-  std::vector<Thread*> woken;
-  woken.swap(waiters_);
-  for (Thread* t : woken) kernel_.wake_up_process(*t);
+  // A woken thread may take this queue away before the others are woken.
+  Kernel& kernel = kernel_;
+  const std::vector<Thread*> woken = std::exchange(waiters_, {});
+  for (Thread* t : woken) kernel.wake_up_process(*t);
 }
 
 }  // namespace cesasim::kernel

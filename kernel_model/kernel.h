@@ -14,9 +14,8 @@
 #include <list>
 #include <memory>
 #include <string>
-#include <vector>
-
 #include <systemc>
+#include <vector>
 
 #include "hw_model/base/units.h"
 #include "hw_model/cpu/activity.h"
@@ -47,12 +46,13 @@ class Thread {
   enum class State { running, runnable, blocked, dead };
   std::string name_;
   int nice_ = 0;
-  int bound_cpu_ = -1;       // -1: any
-  unsigned cpu_ = 0;         // where it runs or ran last
-  bool user_mode_ = false;   // preemptible although the kernel is not
+  int bound_cpu_ = -1;      // -1: any
+  unsigned cpu_ = 0;        // where it runs or ran last
+  bool user_mode_ = false;  // preemptible although the kernel is not
   State state_ = State::runnable;
   Ps pending_ = 0;
-  bool in_debt_ = false;     // preempted before simulated time caught up with its charges
+  Ps debt_ = 0;  // preempted before simulated time caught up with this much
+  Activity last_activity_ = Activity::user;  // of what it charged
   Ps slice_used_ = 0;
   std::uint64_t switches_ = 0;
   std::function<void()> body_;
@@ -77,6 +77,7 @@ class SpinLock {
  private:
   friend class Kernel;
   bool held_ = false;
+  unsigned cpu_ = 0;  // of the holder
   unsigned spinning_ = 0;
   sc_core::sc_event released_;
 };
@@ -123,13 +124,16 @@ class Kernel : public sc_core::sc_module {
   CoreTime core_time(unsigned cpu) const;
 
   // --- threads ----------------------------------------------------------------------------
-  /// Creates a runnable thread. `bound_cpu` < 0: may run anywhere.
+  /// Creates a runnable thread. `bound_cpu` < 0: may run anywhere; throws std::out_of_range for
+  /// a core that is not there.
   Thread& kthread_run(std::string name, std::function<void()> body, int nice = 0,
                       int bound_cpu = -1);
   Thread& current() { return *current_; }
   unsigned smp_processor_id() const { return current_->cpu_; }
   /// The current thread sleeps until wake_up_process(). set_blocked() before testing the
-  /// condition makes a wake-up in between count (as set_current_state does).
+  /// condition makes a wake-up in between count (as set_current_state does). Wake-ups may be
+  /// spurious: test the condition again. schedule(), cond_resched() and yield() throw
+  /// std::logic_error in an interrupt or with interrupts off ("scheduling while atomic").
   void set_blocked() { current_->state_ = Thread::State::blocked; }
   void set_running() { current_->state_ = Thread::State::running; }
   void schedule();
@@ -138,14 +142,14 @@ class Kernel : public sc_core::sc_module {
   void yield();
   void wake_up_process(Thread& thread);
   /// Marks what follows as user mode: preemptible by any better thread and by the slice.
-  void user_mode(bool on) { current_->user_mode_ = on; }
+  /// A synchronisation point: kernel time charged before is not preemptible, user time is.
+  void user_mode(bool on);
   /// Sleeps for `ps` (rounded up to a tick).
   void schedule_timeout(Ps ps);
 
   // --- interrupts -------------------------------------------------------------------------
   /// Installs the handler of `irq`, enables it and routes it to `cpu`.
-  void request_irq(unsigned irq, std::function<bool()> handler, std::string name,
-                   unsigned cpu = 0);
+  void request_irq(unsigned irq, std::function<bool()> handler, std::string name, unsigned cpu = 0);
   bool in_interrupt() const;
   bool in_irq() const;
   void local_irq_disable();
@@ -160,7 +164,8 @@ class Kernel : public sc_core::sc_module {
   std::uint64_t irq_count(unsigned irq) const { return irqs_.at(irq).count; }
 
   // --- locks --------------------------------------------------------------------------------
-  /// local_irq_save / restore around code that must not meet an interrupt of this core.
+  /// local_irq_save / restore around code that must not meet an interrupt of this core. Begin
+  /// and end are synchronisation points, so an interrupt waits for exactly the time inside.
   class IrqOff {
    public:
     IrqOff(Kernel& kernel, Activity activity);
@@ -170,21 +175,20 @@ class Kernel : public sc_core::sc_module {
    protected:
     Kernel& kernel_;
     unsigned cpu_;
+    SpinLock* lock_ = nullptr;
   };
   /// spin_lock_irqsave / spin_unlock_irqrestore: a synchronisation point and a cost; another
-  /// core that finds the lock held spins (booked on `activity`) until it is released.
+  /// core that finds the lock held spins (booked on `activity`) until it is released. Taking a
+  /// lock that the own core holds throws std::logic_error: it would spin for ever.
   class IrqLock : public IrqOff {
    public:
     IrqLock(Kernel& kernel, SpinLock& lock, Activity activity);
-    ~IrqLock();
-
-   private:
-    SpinLock& lock_;
   };
 
   // --- memory -----------------------------------------------------------------------------
   /// One 4 KiB page of the modelled DRAM; charges page_alloc. Returns 0 when none is left.
   PhysAddr alloc_page(Activity activity);
+  /// Throws std::logic_error for what is no page.
   void free_page(PhysAddr page, Activity activity);
   /// Physically contiguous memory set aside for good: uncharged, never freed, from before the
   /// first thread runs or later. Throws std::bad_alloc when the modelled DRAM is full.
@@ -223,14 +227,14 @@ class Kernel : public sc_core::sc_module {
     Thread idle;
     Thread* running = nullptr;
     std::list<Thread*> run_queue;  // best nice first, FIFO within one
-    bool need_resched = false;
+    bool switching = false;        // the idle thread has picked a thread and is on its way to it
     unsigned irq_off = 0;
     unsigned in_hardirq = 0;
     bool in_softirq = false;
     std::deque<Tasklet*> tasklets;
     bool timer_irq = false;
     Thread* ksoftirqd = nullptr;
-    Ps wait_since = 0;   // start of the wait in progress
+    Ps wait_since = 0;  // start of the wait in progress
     bool waiting_idle = false;
     Ps waited_busy = 0;  // simulated time that passed for charges
     Ps waited_idle = 0;
@@ -240,8 +244,11 @@ class Kernel : public sc_core::sc_module {
   const Cpu& this_cpu() const { return *cpus_[current_->cpu_]; }
   void run_thread(Thread* thread);
   void idle_loop(Cpu& cpu);
+  bool is_idle(const Cpu& cpu) const;
+  void must_not_be_atomic() const;
   Ps wait_on_core(Cpu& cpu, Ps ps, bool interruptible);
   void catch_up(bool always);
+  bool irq_raised(const Cpu& cpu) const;
   bool irq_due(const Cpu& cpu) const;
   void do_irq(Cpu& cpu);
   void do_softirq(Cpu& cpu);
@@ -253,6 +260,7 @@ class Kernel : public sc_core::sc_module {
   void switch_to(Cpu& cpu, Thread& next);
   unsigned select_cpu(const Thread& thread) const;
   bool should_preempt(const Cpu& cpu) const;
+  bool preemptible(const Cpu& cpu, const Thread& thread) const;
   void preempt();
   void charge_lines(Activity activity, std::size_t bytes, double per_line);
 
@@ -265,6 +273,7 @@ class Kernel : public sc_core::sc_module {
   std::vector<Irq> irqs_;
   Thread* current_ = nullptr;
   std::list<Timer*> timers_;  // by expiry
+  Tasklet timer_softirq_;
   sc_core::sc_event timer_event_;
   Ps tick_ = 0;
   Ps timeslice_ = 0;

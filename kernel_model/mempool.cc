@@ -27,10 +27,10 @@ void PageMempool::free(PhysAddr page) {
   if (reserve_.size() < min_nr_) {
     kernel_.charge(activity_, kernel_.costs().page_free);
     reserve_.push_back(page);
-    wait_.wake_up();
   } else {
     kernel_.free_page(page, activity_);
   }
+  wait_.wake_up();
 }
 
 }  // namespace cesasim::kernel

@@ -5,7 +5,12 @@
 namespace cesasim::hw {
 
 CpuCore::CpuCore(sc_core::sc_module_name name, unsigned id, const CpuParams& params)
-    : sc_module(name), bus("bus"), id_(id), params_(params), ps_per_cycle_(1e12 / params.clock_hz), event_("event") {
+    : sc_module(name),
+      bus("bus"),
+      id_(id),
+      params_(params),
+      ps_per_cycle_(1e12 / params.clock_hz),
+      event_("event") {
   extension_.master = mbus_master_cpu(id);
   payload_.set_extension(&extension_);
 }

@@ -2,11 +2,12 @@
 // What runs on it (threads, interrupt handlers) belongs to the kernel model one floor up.
 #pragma once
 
+#include <tlm_utils/simple_initiator_socket.h>
+
 #include <array>
 #include <cstdint>
 #include <systemc>
 #include <tlm>
-#include <tlm_utils/simple_initiator_socket.h>
 
 #include "hw_model/base/params.h"
 #include "hw_model/base/units.h"
@@ -17,9 +18,7 @@ namespace cesasim::hw {
 
 struct CpuParams {
   double clock_hz = 0;
-  void describe(ParamVisitor& v) {
-    v.number("clock_hz", clock_hz, "Hz", 1e6, 1e11, "core clock");
-  }
+  void describe(ParamVisitor& v) { v.number("clock_hz", clock_hz, "Hz", 1e6, 1e11, "core clock"); }
 };
 
 /// A core: charges are accounted by activity; simulated time is advanced by whoever runs on
@@ -34,12 +33,8 @@ class CpuCore : public sc_core::sc_module {
   double clock_hz() const { return params_.clock_hz; }
 
   /// Books `ps` on `activity` (does not advance time).
-  void account(Activity activity, Ps ps) {
-    account_[static_cast<std::size_t>(activity)] += ps;
-  }
-  Ps accounted(Activity activity) const {
-    return account_[static_cast<std::size_t>(activity)];
-  }
+  void account(Activity activity, Ps ps) { account_[static_cast<std::size_t>(activity)] += ps; }
+  Ps accounted(Activity activity) const { return account_[static_cast<std::size_t>(activity)]; }
   /// Hands `ps` of what is booked here to another core: work that was booked ahead of time and
   /// is done there after all. Taken from `first`, and if that is not enough from the others.
   void move_account(CpuCore& to, Activity first, Ps ps);
