@@ -67,7 +67,7 @@ void DmCrypt::submit_bio(Bio& bio) {
     lower_.submit_bio(bio);
     return;
   }
-  if (bio.sector + bio.sectors() > table_.sectors) {
+  if (bio.sectors() > table_.sectors || bio.sector > table_.sectors - bio.sectors()) {
     bio.end_io(bio, -EIO);
     return;
   }

@@ -78,7 +78,7 @@ struct DmCryptStats {
   std::uint64_t late_callbacks = 0;       ///< callbacks after such a timeout
 };
 
-/// The target. Paths override ocf_or_crypt_convert().
+/// The target. Paths override crypt_convert().
 class DmCrypt : public kernel::BlockDevice {
  public:
   static constexpr unsigned kMinIos = 256;       // MIN_IOS
@@ -92,6 +92,7 @@ class DmCrypt : public kernel::BlockDevice {
   void submit_bio(Bio& bio) override;
   std::uint64_t sectors() const override { return table_.sectors; }
   void unplug() override { lower_.unplug(); }
+  void blk_congestion_wait(hw::Ps timeout) override { lower_.blk_congestion_wait(timeout); }
 
   virtual const char* path() const = 0;
   const DmCryptStats& stats() const { return stats_; }

@@ -89,23 +89,22 @@ TEST_P(DmCryptVectors, BytesEqualTheRealKernels) {
   EXPECT_EQ(sha256_hex(ciphertext), vector["ciphertext_sha256"]);
   if (board.cesa_tdma) {
     EXPECT_EQ(board.cesa_tdma->stats().requests, 2 * 4096u);
-    EXPECT_EQ(board.soc.cesa().stats(0).guest_errors, 0u)
-        << board.soc.cesa().stats(0).last_report;
+    EXPECT_EQ(board.soc.cesa().stats(0).guest_errors, 0u) << board.soc.cesa().stats(0).last_report;
   }
   EXPECT_EQ(board.soc.mbus().decode_errors(), 0u);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    All, DmCryptVectors,
-    testing::Combine(testing::Values("s1-cbc-plain", "s2-cbc-essiv"),
-                     testing::Values("standard", "ocf-v1", "ocf-v3"),
-                     testing::Values("cryptosoft", "cesa_tdma")),
-    [](const auto& info) {
-      std::string name = std::get<0>(info.param) + "_" + std::get<1>(info.param) + "_" +
-                         std::get<2>(info.param);
-      std::replace(name.begin(), name.end(), '-', '_');
-      return name;
-    });
+INSTANTIATE_TEST_SUITE_P(All, DmCryptVectors,
+                         testing::Combine(testing::Values("s1-cbc-plain", "s2-cbc-essiv"),
+                                          testing::Values("standard", "ocf-v1", "ocf-v3"),
+                                          testing::Values("cryptosoft", "cesa_tdma")),
+                         [](const auto& info) {
+                           std::string name = std::get<0>(info.param) + "_" +
+                                              std::get<1>(info.param) + "_" +
+                                              std::get<2>(info.param);
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
 
 }  // namespace
 }  // namespace cesasim
