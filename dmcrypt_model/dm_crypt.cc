@@ -95,8 +95,8 @@ int DmCrypt::crypt_map(Bio& bio) {
         ctx.bio_out = &clone->bio;
         ctx.offset_out = ctx.idx_out = ctx.vec_offset_out = 0;
         ++writes_inside_;
-        stats_.max_parallel_writes = std::max<std::uint64_t>(stats_.max_parallel_writes,
-                                                             writes_inside_);
+        stats_.max_parallel_writes =
+            std::max<std::uint64_t>(stats_.max_parallel_writes, writes_inside_);
         result = crypt_convert(ctx);
         --writes_inside_;
         if (result < 0) {

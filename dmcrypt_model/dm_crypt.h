@@ -50,13 +50,13 @@ struct ConvertContext {
   CryptIo* io = nullptr;
   const Bio* bio_in = nullptr;
   const Bio* bio_out = nullptr;
-  std::uint32_t offset_in = 0;   // bytes into bio_in
-  std::uint32_t idx_in = 0;      // its vec and the offset in it
+  std::uint32_t offset_in = 0;  // bytes into bio_in
+  std::uint32_t idx_in = 0;     // its vec and the offset in it
   std::uint32_t vec_offset_in = 0;
   std::uint32_t offset_out = 0;
   std::uint32_t idx_out = 0;
   std::uint32_t vec_offset_out = 0;
-  std::uint64_t sector = 0;      // IV sector of the next unit
+  std::uint64_t sector = 0;  // IV sector of the next unit
   bool write = false;
 };
 
@@ -74,8 +74,8 @@ struct DmCryptStats {
   std::uint64_t partial_clones = 0;       ///< writes cut by crypt_alloc_buffer
   std::uint64_t max_parallel_writes = 0;  ///< write conversions inside at once
   std::uint64_t convert_errors = 0;
-  std::uint64_t timeouts = 0;             ///< waits given up after 30 s (ocf-v3)
-  std::uint64_t late_callbacks = 0;       ///< callbacks after such a timeout
+  std::uint64_t timeouts = 0;        ///< waits given up after 30 s (ocf-v3)
+  std::uint64_t late_callbacks = 0;  ///< callbacks after such a timeout
 };
 
 /// The target. Paths override crypt_convert().

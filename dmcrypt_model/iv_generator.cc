@@ -32,9 +32,7 @@ class EssivIv : public IvGenerator {
  public:
   EssivIv(kernel::Kernel& kernel, double cost, std::span<const std::uint8_t> salt,
           const driver::CipherCosts& cipher_costs)
-      : kernel_(kernel),
-        cost_(cost),
-        tfm_(kernel, cipher_costs, driver::CipherMode::ecb, salt) {}
+      : kernel_(kernel), cost_(cost), tfm_(kernel, cipher_costs, driver::CipherMode::ecb, salt) {}
   void generate(std::uint64_t sector, Iv& iv) override {
     kernel_.charge(kernel::Activity::dm, cost_);
     put_le(sector, 8, iv);

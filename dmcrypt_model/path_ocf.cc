@@ -16,8 +16,8 @@ OcfPath::OcfPath(kernel::Kernel& kernel, const CryptTable& table, const DmCryptC
   cri.cri_key = table_.key;
   if (const int error = crypto_.crypto_newsession(&sid_, cri)) {
     throw CipherSpecError("no OCF driver takes " + table_.cipher.str() + " with a key of " +
-                          std::to_string(cri.cri_klen) + " bits (error " +
-                          std::to_string(error) + ")");
+                          std::to_string(cri.cri_klen) + " bits (error " + std::to_string(error) +
+                          ")");
   }
 }
 

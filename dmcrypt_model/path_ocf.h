@@ -16,7 +16,8 @@ class OcfPath : public DmCrypt {
  public:
   /// Opens one OCF session for the device. Throws CipherSpecError when no driver takes it.
   OcfPath(kernel::Kernel& kernel, const CryptTable& table, const DmCryptCosts& costs,
-          const driver::CipherCosts& cipher_costs, kernel::BlockDevice& lower, driver::Crypto& crypto);
+          const driver::CipherCosts& cipher_costs, kernel::BlockDevice& lower,
+          driver::Crypto& crypto);
   ~OcfPath() override;
 
  protected:
@@ -38,7 +39,8 @@ class OcfPath : public DmCrypt {
 class OcfV1Path : public OcfPath {
  public:
   OcfV1Path(kernel::Kernel& kernel, const CryptTable& table, const DmCryptCosts& costs,
-            const driver::CipherCosts& cipher_costs, kernel::BlockDevice& lower, driver::Crypto& crypto);
+            const driver::CipherCosts& cipher_costs, kernel::BlockDevice& lower,
+            driver::Crypto& crypto);
   const char* path() const override { return "ocf-v1"; }
 
  protected:
@@ -59,7 +61,8 @@ class OcfV3Path : public OcfPath {
   static constexpr hw::Ps kReadErrorPause = hw::kPsPerS / 2;
 
   OcfV3Path(kernel::Kernel& kernel, const CryptTable& table, const DmCryptCosts& costs,
-            const driver::CipherCosts& cipher_costs, kernel::BlockDevice& lower, driver::Crypto& crypto);
+            const driver::CipherCosts& cipher_costs, kernel::BlockDevice& lower,
+            driver::Crypto& crypto);
   ~OcfV3Path() override;
   const char* path() const override { return "ocf-v3"; }
 

@@ -71,8 +71,9 @@ struct DriverCosts {
     cycles("cryptosoft_request", cryptosoft_request,
            "cryptosoft process(): session look-up, descriptor walk, scatterlist");
     cycles("tdma_request", tdma_request, "cesa_tdma: request set-up and queueing");
-    cycles("tdma_op", tdma_op, "cesa_tdma: pool allocation, filling and freeing of one operation "
-                               "context (128 bytes)");
+    cycles("tdma_op", tdma_op,
+           "cesa_tdma: pool allocation, filling and freeing of one operation "
+           "context (128 bytes)");
     cycles("tdma_descriptor", tdma_descriptor,
            "cesa_tdma: pool allocation, filling and freeing of one TDMA descriptor");
     cycles("tdma_launch", tdma_launch, "cesa_tdma: starting a chain, register writes apart");

@@ -8,7 +8,6 @@
 #include <cstring>
 #include <memory>
 #include <stdexcept>
-
 #include <systemc>
 
 #include "dmcrypt_model/path_ocf.h"
@@ -118,8 +117,8 @@ class Machine {
     build_crypto();
     build_dmcrypt();
     reader_ = traces::open_trace(s.workload.trace_file);
-    replay_ = std::make_unique<traces::Replay>(kernel_, *crypt_, *reader_, oracle_,
-                                               replay_params(s));
+    replay_ =
+        std::make_unique<traces::Replay>(kernel_, *crypt_, *reader_, oracle_, replay_params(s));
     replay_->verify_unwritten = [this](std::uint64_t sector, const std::uint8_t* data) {
       // A blank disk reads as zeros, so dm-crypt returns what zeros decrypt to.
       std::uint8_t blank[hw::kSectorBytes] = {};
@@ -160,9 +159,9 @@ class Machine {
         const auto report = replay_->report();
         const auto& t = report.total;
         progress({sc_core::sc_time_stamp().to_seconds(),
-                  rows == 0 ? 0
-                            : static_cast<double>(t.served + t.skipped) /
-                                  static_cast<double>(rows)});
+                  rows == 0
+                      ? 0
+                      : static_cast<double>(t.served + t.skipped) / static_cast<double>(rows)});
       }
       // Nothing will ever happen again: whatever is outstanding is lost.
       if (!sc_core::sc_pending_activity()) break;
@@ -200,8 +199,7 @@ class Machine {
 void Machine::build_crypto() {
   const Scenario& s = scenario_;
   if (s.dmcrypt.path == "standard") return;
-  const auto policy =
-      s.ocf.policy == "2010" ? driver::OcfPolicy::v2010 : driver::OcfPolicy::v2005;
+  const auto policy = s.ocf.policy == "2010" ? driver::OcfPolicy::v2010 : driver::OcfPolicy::v2005;
   crypto_ = std::make_unique<driver::Crypto>(kernel_, s.soc.costs.ocf, policy);
   if (s.ocf.driver == "cryptosoft") {
     cryptosoft_ = std::make_unique<driver::Cryptosoft>(kernel_, *crypto_, s.soc.costs.driver,
@@ -367,14 +365,12 @@ void Machine::add_machine_metrics(MetricList& m, const Counters& c,
   m.emplace_back("cpu.cycles_per_byte",
                  bytes > 0 ? charged * 1e-12 * scenario_.soc.cpu.clock_hz / bytes : 0);
   const double elapsed = static_cast<double>(c.time);
-  m.emplace_back("engine.utilization",
-                 elapsed > 0 ? static_cast<double>(c.engine_busy) /
-                                   (elapsed * self.soc_.cesa().engines())
-                             : 0);
+  m.emplace_back("engine.utilization", elapsed > 0 ? static_cast<double>(c.engine_busy) /
+                                                         (elapsed * self.soc_.cesa().engines())
+                                                   : 0);
   m.emplace_back("engine.operations", static_cast<double>(c.engine_operations));
   m.emplace_back("engine.bytes", static_cast<double>(c.engine_bytes));
-  m.emplace_back("disk.utilization",
-                 elapsed > 0 ? static_cast<double>(c.disk_busy) / elapsed : 0);
+  m.emplace_back("disk.utilization", elapsed > 0 ? static_cast<double>(c.disk_busy) / elapsed : 0);
   m.emplace_back("disk.queue_depth_mean", elapsed > 0 ? c.disk_depth_ps / elapsed : 0);
   m.emplace_back("bytes_copied", static_cast<double>(c.bytes_copied));
   m.emplace_back("interrupts", static_cast<double>(c.interrupts));
@@ -418,8 +414,7 @@ PointResult Machine::result(double host_seconds) {
   }
   for (unsigned i = 0; i < soc_.cores(); ++i) guest_errors += soc_.core(i).bus_errors();
   // Neither version of the OCF patch looks at crp_etype: every error of a request is lost.
-  const std::uint64_t unreported =
-      crypto_ ? crypto_->stats().cs_errs + crypto_->stats().lost : 0;
+  const std::uint64_t unreported = crypto_ ? crypto_->stats().cs_errs + crypto_->stats().lost : 0;
   p.integrity = {
       {"requests_ended", r.total.bios()},
       {"verified_reads", r.total.verified_reads},

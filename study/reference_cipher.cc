@@ -15,10 +15,14 @@ constexpr int kBlock = 16;
 
 const EVP_CIPHER* aes(std::size_t key_bytes, bool cbc) {
   switch (key_bytes) {
-    case 16: return cbc ? EVP_aes_128_cbc() : EVP_aes_128_ecb();
-    case 24: return cbc ? EVP_aes_192_cbc() : EVP_aes_192_ecb();
-    case 32: return cbc ? EVP_aes_256_cbc() : EVP_aes_256_ecb();
-    default: throw std::invalid_argument("no AES key length");
+    case 16:
+      return cbc ? EVP_aes_128_cbc() : EVP_aes_128_ecb();
+    case 24:
+      return cbc ? EVP_aes_192_cbc() : EVP_aes_192_ecb();
+    case 32:
+      return cbc ? EVP_aes_256_cbc() : EVP_aes_256_ecb();
+    default:
+      throw std::invalid_argument("no AES key length");
   }
 }
 
@@ -46,8 +50,8 @@ ReferenceCipher::ReferenceCipher(const std::string& cipher, std::vector<std::uin
     essiv_salt_.resize(EVP_MAX_MD_SIZE);
     unsigned bytes = 0;
     const EVP_MD* md = EVP_get_digestbyname(cipher.substr(essiv.size()).c_str());
-    if (md == nullptr || EVP_Digest(key_.data(), key_.size(), essiv_salt_.data(), &bytes, md,
-                                    nullptr) != 1) {
+    if (md == nullptr ||
+        EVP_Digest(key_.data(), key_.size(), essiv_salt_.data(), &bytes, md, nullptr) != 1) {
       throw std::invalid_argument("no such hash: " + cipher);
     }
     essiv_salt_.resize(bytes);

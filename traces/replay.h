@@ -241,7 +241,7 @@ class Replay {
     explicit Submitter(kernel::Kernel& kernel) : wait(kernel) {}
     kernel::WaitQueue wait;
     Fifo<Pending> queue;
-    std::size_t released = 0;  // how many of them it may take
+    std::size_t released = 0;     // how many of them it may take
     Fifo<Pending> arrived_reads;  // data is there, application has not looked at it yet
     bool plugged = false;         // submitted something since it last unplugged the queue
     // What it sleeps for when a bio of its own would overlap an outstanding one.

@@ -13,10 +13,14 @@ namespace {
 const EVP_CIPHER* cipher_for(CipherMode mode, std::size_t key_bytes) {
   const bool cbc = mode == CipherMode::cbc;
   switch (key_bytes) {
-    case 16: return cbc ? EVP_aes_128_cbc() : EVP_aes_128_ecb();
-    case 24: return cbc ? EVP_aes_192_cbc() : EVP_aes_192_ecb();
-    case 32: return cbc ? EVP_aes_256_cbc() : EVP_aes_256_ecb();
-    default: return nullptr;
+    case 16:
+      return cbc ? EVP_aes_128_cbc() : EVP_aes_128_ecb();
+    case 24:
+      return cbc ? EVP_aes_192_cbc() : EVP_aes_192_ecb();
+    case 32:
+      return cbc ? EVP_aes_256_cbc() : EVP_aes_256_ecb();
+    default:
+      return nullptr;
   }
 }
 

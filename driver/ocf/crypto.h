@@ -36,7 +36,7 @@ struct CryptoStats {  // struct cryptostats
 
 class Crypto {
  public:
-  static constexpr std::uint32_t kQMax = 1000;  ///< crypto_q_max
+  static constexpr std::uint32_t kQMax = 1000;          ///< crypto_q_max
   static constexpr std::uint32_t kMaxLoopcount = 1000;  ///< crypto_max_loopcount (2010)
 
   Crypto(kernel::Kernel& kernel, const OcfCosts& costs, OcfPolicy policy);

@@ -61,7 +61,7 @@ struct Cryptop {
   std::uint64_t crp_sid = 0;  ///< bits 0-31 driver's local id, 32-55 driver slot, 56-63 caps
   std::uint32_t crp_ilen = 0;
   std::uint32_t crp_olen = 0;
-  int crp_etype = 0;          ///< 0 or errno, valid in the callback
+  int crp_etype = 0;  ///< 0 or errno, valid in the callback
   std::uint32_t crp_flags = 0;
   hw::PhysAddr crp_buf = 0;
   void* crp_opaque = nullptr;
@@ -70,9 +70,7 @@ struct Cryptop {
   Crypto* core = nullptr;  ///< the core it came from (in the original there is only one)
 };
 
-inline std::uint32_t crypto_sid_lid(std::uint64_t sid) {
-  return static_cast<std::uint32_t>(sid);
-}
+inline std::uint32_t crypto_sid_lid(std::uint64_t sid) { return static_cast<std::uint32_t>(sid); }
 inline std::uint32_t crypto_sid_hid(std::uint64_t sid) {
   return static_cast<std::uint32_t>(sid >> 32) & 0xffffff;
 }

@@ -22,8 +22,8 @@ class ParamVisitor {
                      std::uint32_t max, const char* doc) = 0;
   virtual void flag(const char* name, bool& value, const char* doc) = 0;
   /// One of a fixed set of names.
-  virtual void choice(const char* name, std::string& value,
-                      const std::vector<std::string>& choices, const char* doc) = 0;
+  virtual void choice(const char* name, std::string& value, const std::vector<std::string>& choices,
+                      const char* doc) = 0;
   virtual void begin_group(const char* name, const char* doc) = 0;
   virtual void end_group() = 0;
 

@@ -23,11 +23,9 @@ enum class Activity {
 
 inline constexpr std::size_t kActivities = 12;
 inline constexpr std::array<const char*, kActivities> kActivityNames = {
-    "user", "fs", "dm", "ocf", "driver", "cipher", "copy", "cache", "irq", "sched", "block",
-    "idle"};
+    "user", "fs",    "dm",  "ocf",   "driver", "cipher",
+    "copy", "cache", "irq", "sched", "block",  "idle"};
 
-inline const char* activity_name(Activity a) {
-  return kActivityNames[static_cast<std::size_t>(a)];
-}
+inline const char* activity_name(Activity a) { return kActivityNames[static_cast<std::size_t>(a)]; }
 
 }  // namespace cesasim::hw

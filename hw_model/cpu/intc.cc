@@ -21,7 +21,8 @@ void Intc::enable(unsigned irq, bool on) {
 }
 
 void Intc::route(unsigned irq, unsigned core) {
-  if (core >= cores_.size()) throw std::out_of_range("interrupt routed to a core that is not there");
+  if (core >= cores_.size())
+    throw std::out_of_range("interrupt routed to a core that is not there");
   const unsigned old = route_.at(irq);
   route_[irq] = core;
   update(old);

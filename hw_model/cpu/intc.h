@@ -3,9 +3,8 @@
 
 #include <array>
 #include <cstdint>
-#include <vector>
-
 #include <systemc>
+#include <vector>
 
 #include "hw_model/cpu/cpu_core.h"
 

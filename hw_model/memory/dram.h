@@ -1,11 +1,12 @@
 // DRAM: bytes in host memory (touched pages only) and one shared bandwidth.
 #pragma once
 
+#include <tlm_utils/simple_target_socket.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <systemc>
 #include <tlm>
-#include <tlm_utils/simple_target_socket.h>
 
 #include "hw_model/base/params.h"
 #include "hw_model/base/units.h"

@@ -19,8 +19,7 @@ Mbus::Mbus(sc_core::sc_module_name name, const MbusParams& params)
 void Mbus::add_window(const MbusWindow& window) {
   for (const MbusWindow& w : windows_) {
     if (window.base < w.base + w.size && w.base < window.base + window.size) {
-      throw std::invalid_argument("address window '" + window.name + "' overlaps '" + w.name +
-                                  "'");
+      throw std::invalid_argument("address window '" + window.name + "' overlaps '" + w.name + "'");
     }
   }
   windows_.push_back(window);
@@ -65,8 +64,7 @@ bool Mbus::get_direct_mem_ptr(int, tlm::tlm_generic_payload& trans, tlm::tlm_dmi
   const bool granted = out[w->target]->get_direct_mem_ptr(trans, dmi);
   trans.set_address(addr);
   dmi.set_start_address(dmi.get_start_address() + w->base);
-  dmi.set_end_address(
-      std::min<sc_dt::uint64>(dmi.get_end_address(), w->size - 1) + w->base);
+  dmi.set_end_address(std::min<sc_dt::uint64>(dmi.get_end_address(), w->size - 1) + w->base);
   return granted;
 }
 

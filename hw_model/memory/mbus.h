@@ -2,14 +2,14 @@
 // with the window's base taken off.
 #pragma once
 
-#include <cstdint>
-#include <string>
-#include <vector>
-
-#include <systemc>
-#include <tlm>
 #include <tlm_utils/multi_passthrough_initiator_socket.h>
 #include <tlm_utils/multi_passthrough_target_socket.h>
+
+#include <cstdint>
+#include <string>
+#include <systemc>
+#include <tlm>
+#include <vector>
 
 #include "hw_model/base/params.h"
 #include "hw_model/base/units.h"
@@ -32,8 +32,8 @@ struct MbusWindow {
   std::string name;
   PhysAddr base = 0;
   std::uint64_t size = 0;
-  int target = 0;        ///< index of the bound target, in binding order of `out`
-  bool device = false;   ///< registers: a core's access pays device_access_cycles
+  int target = 0;       ///< index of the bound target, in binding order of `out`
+  bool device = false;  ///< registers: a core's access pays device_access_cycles
 };
 
 class Mbus : public sc_core::sc_module {

@@ -4,11 +4,9 @@
 
 namespace cesasim::hw {
 
-Soc::Soc(sc_core::sc_module_name name, const SocConfig& config)
-    : sc_module(name), config_(config) {
+Soc::Soc(sc_core::sc_module_name name, const SocConfig& config) : sc_module(name), config_(config) {
   for (unsigned i = 0; i < config.cores; ++i) {
-    cores_.push_back(
-        std::make_unique<CpuCore>(("cpu" + std::to_string(i)).c_str(), i, config.cpu));
+    cores_.push_back(std::make_unique<CpuCore>(("cpu" + std::to_string(i)).c_str(), i, config.cpu));
   }
   intc_ = std::make_unique<Intc>("intc", core_list());
   mbus_ = std::make_unique<Mbus>("mbus", config.mbus);
@@ -29,8 +27,8 @@ Soc::Soc(sc_core::sc_module_name name, const SocConfig& config)
     mbus_->out.bind(cesa_->sram[i]);
     mbus_->add_window({"cesa sram " + std::to_string(i), config.cesa.sram_base(i),
                        config.cesa.sram_bytes, target++, true});
-    irq_lines_.push_back(std::make_unique<IrqLine>(("cesa_irq" + std::to_string(i)).c_str(),
-                                                   *intc_, config.cesa.irq(i)));
+    irq_lines_.push_back(std::make_unique<IrqLine>(("cesa_irq" + std::to_string(i)).c_str(), *intc_,
+                                                   config.cesa.irq(i)));
     cesa_->irq[i].bind(*irq_lines_.back());
   }
   irq_lines_.push_back(std::make_unique<IrqLine>("disk_irq", *intc_, config.disk_irq));

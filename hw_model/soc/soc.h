@@ -2,9 +2,8 @@
 #pragma once
 
 #include <memory>
-#include <vector>
-
 #include <systemc>
+#include <vector>
 
 #include "hw_model/cesa/cesa.h"
 #include "hw_model/cpu/cpu_core.h"
@@ -30,8 +29,7 @@ struct SocConfig {
 /// controller sees when it is written, not a delta and a process later.
 class IrqLine : public sc_core::sc_signal<bool> {
  public:
-  IrqLine(const char* name, Intc& intc, unsigned irq)
-      : sc_signal(name), intc_(intc), irq_(irq) {}
+  IrqLine(const char* name, Intc& intc, unsigned irq) : sc_signal(name), intc_(intc), irq_(irq) {}
   void write(const bool& level) override {
     intc_.set_line(irq_, level);
     sc_signal::write(level);
@@ -61,8 +59,7 @@ class Soc : public sc_core::sc_module {
   const SocConfig& config() const { return config_; }
   /// Bus address of the registers of CESA engine `i`.
   PhysAddr cesa_regs(unsigned engine) const {
-    return config_.internal_regs_base + config_.cesa.regs_offset +
-           cesa_reg::kEngineStride * engine;
+    return config_.internal_regs_base + config_.cesa.regs_offset + cesa_reg::kEngineStride * engine;
   }
 
  private:

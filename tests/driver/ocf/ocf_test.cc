@@ -356,7 +356,7 @@ TEST_P(OcfBoth, NothingIsLostOrDoubledUnderRandomErestart) {
   board->kernel.kthread_run("second", [&] {
     for (std::size_t i = 0; i < kRequests / 2; ++i) {
       const bool batch = random() % 3 == 0;
-      EXPECT_EQ(dispatch((i % 5 == 0 ? 0 : CRYPTO_F_CBIMM) | (batch ? CRYPTO_F_BATCH : 0)), 0);
+      EXPECT_EQ(dispatch((i % 5 == 0 ? 0u : CRYPTO_F_CBIMM) | (batch ? CRYPTO_F_BATCH : 0u)), 0);
       if (random() % 10 == 0) sleep(kMs);
     }
     --senders;
