@@ -1,0 +1,246 @@
+// Whole points over a small trace: complete, honest about what went wrong, reproducible.
+//
+// SystemC elaborates once per process, so every point runs in a forked child, which sends its
+// result back as JSON.
+#include "study/machine.h"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "study/config/study.h"
+
+namespace cesasim::study {
+namespace {
+
+Scenario scenario(const std::string& text) {
+  const Library library(std::filesystem::current_path());
+  Tree tree = parse_yaml(text, "t.yaml", Layer::scenario);
+  expand_dotted(tree);
+  return resolve_scenario(tree, library, false);
+}
+
+PointResult run(const Scenario& s) {
+  int pipe_fd[2];
+  if (pipe(pipe_fd) != 0) throw std::runtime_error("pipe");
+  const pid_t child = fork();
+  if (child == 0) {
+    close(pipe_fd[0]);
+    std::string text;
+    try {
+      text = to_json(run_point(s, nullptr)).dump();
+    } catch (const std::exception& error) {
+      PointResult failed;
+      failed.status = Status::failed;
+      failed.error = std::string("exception: ") + error.what();
+      text = to_json(failed).dump();
+    }
+    for (std::size_t at = 0; at < text.size();) {
+      const ssize_t n = write(pipe_fd[1], text.data() + at, text.size() - at);
+      if (n <= 0) _exit(2);
+      at += static_cast<std::size_t>(n);
+    }
+    _exit(0);  // not exit(): the parent's tests are not this process's
+  }
+  close(pipe_fd[1]);
+  std::string text;
+  char buffer[4096];
+  for (ssize_t n; (n = read(pipe_fd[0], buffer, sizeof buffer)) > 0;) {
+    text.append(buffer, static_cast<std::size_t>(n));
+  }
+  close(pipe_fd[0]);
+  int status = 0;
+  waitpid(child, &status, 0);
+  if (text.empty()) {
+    PointResult failed;
+    failed.status = Status::failed;
+    failed.error = "the child died with status " + std::to_string(status);
+    return failed;
+  }
+  return point_from_json(Json::parse(text));
+}
+
+double metric(const PointResult& p, const std::string& name) {
+  return find_value(p.metrics, name).value_or(std::nan(""));
+}
+
+std::uint64_t integrity(const PointResult& p, const std::string& name) {
+  for (const auto& [key, value] : p.integrity) {
+    if (key == name) return value;
+  }
+  ADD_FAILURE() << "no " << name;
+  return 0;
+}
+
+/// Writes, reads back, reads what was never written; small and large, several submitters.
+struct Trace {
+  Trace() {
+    file = std::filesystem::path(testing::TempDir()) /
+           ("machine_test_" + std::to_string(getpid()) + ".csv");
+    std::ofstream out(file);
+    out << "time_ns,op,sector,bytes,pid,phase,flags,done_ns\n";
+    unsigned long t = 0;
+    auto row = [&](char op, unsigned sector, unsigned size, unsigned pid, const char* phase) {
+      out << t << ',' << op << ',' << sector << ',' << size << ',' << pid << ',' << phase << ",,\n";
+      t += 1000;
+      ++rows;
+      bytes += size;
+      (op == 'W' ? written : read) += size / 512;
+    };
+    for (unsigned i = 0; i < 60; ++i) row('W', i * 8, 4096, 10, "small");
+    for (unsigned i = 0; i < 12; ++i) row('W', 4096 + i * 256, 131072, 10 + i % 2, "large");
+    for (unsigned i = 0; i < 60; ++i) row('R', i * 8, 4096, 12, "back");
+    for (unsigned i = 0; i < 12; ++i) row('R', 4096 + i * 256, 131072, 12, "back");
+    for (unsigned i = 0; i < 10; ++i) row('R', 20000 + i * 16, 8192, 12, "unwritten");
+  }
+  ~Trace() { std::filesystem::remove(file); }
+  std::filesystem::path file;
+  unsigned rows = 0;
+  std::uint64_t bytes = 0, written = 0, read = 0;
+};
+
+std::string combination(const char* path, const char* driver, const char* soc) {
+  return std::string("soc: ") + soc + "\ndisk: flash\ndmcrypt: {path: " + path +
+         ", cipher: aes-cbc-essiv:sha256, iv_offset: 77}\nocf: {policy: \"2005\", driver: " +
+         driver + "}\nworkload.trace: t.csv\n";
+}
+
+struct Combination {
+  const char* path;
+  const char* driver;
+};
+
+class MachinePoints : public testing::TestWithParam<Combination> {};
+
+TEST_P(MachinePoints, RunsRight) {
+  const Trace trace;
+  for (const char* soc : {"kirkwood-88f6281", "armada-385"}) {
+    SCOPED_TRACE(soc);
+    Scenario s = scenario(combination(GetParam().path, GetParam().driver, soc));
+    s.workload.trace_file = trace.file.string();
+    const PointResult p = run(s);
+    ASSERT_EQ(p.status, Status::ok) << p.error;
+    for (const auto& [name, value] : p.integrity) {
+      if (std::count(fault_counters().begin(), fault_counters().end(), name) != 0) {
+        EXPECT_EQ(value, 0u) << name;
+      }
+    }
+    EXPECT_EQ(integrity(p, "unimplemented"), 0u);
+    EXPECT_EQ(integrity(p, "late_callbacks"), 0u);
+    EXPECT_EQ(integrity(p, "requests_ended"), trace.rows);
+    EXPECT_EQ(integrity(p, "verified_reads"), 82u);
+    EXPECT_EQ(integrity(p, "verified_sectors"), trace.read);
+    EXPECT_EQ(integrity(p, "verified_disk_sectors"), trace.written);
+    EXPECT_EQ(metric(p, "bytes"), static_cast<double>(trace.bytes));
+    EXPECT_EQ(metric(p, "requests"), trace.rows);
+    EXPECT_EQ(metric(p, "requests.offered"), trace.rows);
+    EXPECT_EQ(metric(p, "requests.served"), trace.rows);
+    double shares = 0;
+    for (const auto& [name, value] : p.metrics) {
+      if (name.rfind("cpu.share.", 0) != 0) continue;
+      EXPECT_GE(value, 0) << name;
+      shares += value;
+    }
+    EXPECT_NEAR(shares, 1, 1e-9);
+    EXPECT_NEAR(metric(p, "cpu.utilization") + metric(p, "cpu.share.idle"), 1, 1e-9);
+    const bool ocf = std::string(GetParam().path) != "standard";
+    const bool engine = ocf && std::string(GetParam().driver) == "cesa_tdma";
+    EXPECT_EQ(metric(p, "engine.bytes"), engine ? static_cast<double>(trace.bytes) : 0);
+    EXPECT_EQ(metric(p, "engine.operations"), engine ? static_cast<double>(trace.bytes) / 512 : 0);
+    // OCF is in place: each written byte is copied once to its bounce page.
+    EXPECT_EQ(metric(p, "bytes_copied"), ocf ? static_cast<double>(trace.written) * 512 : 0);
+    ASSERT_EQ(p.phases.size(), 4u);
+    double requests = 0, seconds = 0;
+    for (const auto& phase : p.phases) {
+      requests += find_value(phase.metrics, "requests").value_or(0);
+      seconds += find_value(phase.metrics, "sim_seconds").value_or(0);
+    }
+    EXPECT_EQ(requests, trace.rows);
+    EXPECT_LE(seconds, metric(p, "sim_seconds") * (1 + 1e-9));
+  }
+}
+
+TEST_P(MachinePoints, TwoRunsAreTheSame) {
+  const Trace trace;
+  Scenario s = scenario(combination(GetParam().path, GetParam().driver, "armada-385"));
+  s.workload.trace_file = trace.file.string();
+  Json a = to_json(run(s));
+  Json b = to_json(run(s));
+  a["metrics"].erase("host_seconds");
+  b["metrics"].erase("host_seconds");
+  EXPECT_EQ(a.dump(), b.dump());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, MachinePoints,
+    testing::Values(Combination{"standard", "cryptosoft"}, Combination{"ocf-v1", "cryptosoft"},
+                    Combination{"ocf-v1", "cesa_tdma"}, Combination{"ocf-v3", "cryptosoft"},
+                    Combination{"ocf-v3", "cesa_tdma"}),
+    [](const auto& info) {
+      std::string name = std::string(info.param.path) + "_" + info.param.driver;
+      std::replace(name.begin(), name.end(), '-', '_');
+      return name;
+    });
+
+/// Another key, another seed, another offset: other bytes, and still right.
+TEST(Machine, KeySeedAndOffsetAreUsed) {
+  const Trace trace;
+  for (const char* change : {"dmcrypt.key: \"seed:9\"\n", "seed: 5\n", "dmcrypt.key_bits: 256\n",
+                             "dmcrypt.cipher: aes-cbc-plain\n"}) {
+    Scenario s = scenario(
+        "soc: kirkwood-88f6281\ndisk: flash\ndmcrypt.path: ocf-v3\n"
+        "ocf.driver: cesa_tdma\nworkload.trace: t.csv\n" +
+        std::string(change));
+    s.workload.trace_file = trace.file.string();
+    const PointResult p = run(s);
+    EXPECT_EQ(p.status, Status::ok) << change << p.error;
+    EXPECT_EQ(integrity(p, "verified_disk_sectors"), trace.written);
+  }
+}
+
+/// An engine that stops in the middle of every chain (a limit of the model, set absurdly low).
+/// v3 gives up after 30 s and lets the plaintext go to the disk; the run says so.
+TEST(Machine, PlaintextOnTheDiskIsFound) {
+  const Trace trace;
+  Scenario s = scenario(combination("ocf-v3", "cesa_tdma", "kirkwood-88f6281"));
+  s.workload.trace_file = trace.file.string();
+  s.soc.cesa.chain_limit = 3;
+  const PointResult p = run(s);
+  EXPECT_EQ(p.status, Status::broken) << p.error;
+  EXPECT_GT(integrity(p, "plaintext_sectors"), 0u);
+  EXPECT_GT(integrity(p, "guest_errors"), 0u);
+}
+
+/// v1 waits for ever: the machine stops, and the outstanding requests are counted as lost.
+TEST(Machine, ARequestThatNeverEndsIsReported) {
+  const Trace trace;
+  Scenario s = scenario(combination("ocf-v1", "cesa_tdma", "kirkwood-88f6281"));
+  s.workload.trace_file = trace.file.string();
+  s.soc.cesa.chain_limit = 3;
+  const PointResult p = run(s);
+  EXPECT_EQ(p.status, Status::broken);
+  EXPECT_NE(p.error.find("outstanding"), std::string::npos) << p.error;
+  EXPECT_GT(integrity(p, "lost_requests"), 0u);
+}
+
+/// The request limit of the 2010 core: large reads at depth fail, and the point says failed.
+TEST(Machine, AFailedRequestFailsThePoint) {
+  const Trace trace;
+  Scenario s = scenario(combination("ocf-v3", "cesa_tdma", "kirkwood-88f6281"));
+  s.workload.trace_file = trace.file.string();
+  s.ocf.policy = "2010";
+  s.workload.depth_read = 32;
+  s.soc.cesa.aes128_block_cycles = 1000;  // slower than the software that feeds it
+  const PointResult p = run(s);
+  EXPECT_EQ(p.status, Status::failed) << p.error;
+  EXPECT_NE(p.error.find("ended with an error"), std::string::npos) << p.error;
+}
+
+}  // namespace
+}  // namespace cesasim::study
