@@ -64,10 +64,12 @@ void Dram::b_transport(tlm::tlm_generic_payload& trans, sc_core::sc_time& delay)
 }
 
 unsigned Dram::transport_dbg(tlm::tlm_generic_payload& trans) {
+  if (trans.get_command() == tlm::TLM_IGNORE_COMMAND) return 0;
   return move(trans) ? trans.get_data_length() : 0;
 }
 
 bool Dram::get_direct_mem_ptr(tlm::tlm_generic_payload& trans, tlm::tlm_dmi& dmi) {
+  if (trans.get_address() >= size()) return false;
   dmi.set_dmi_ptr(storage_.data());
   dmi.set_start_address(0);
   dmi.set_end_address(size() - 1);

@@ -1,5 +1,6 @@
 #include "hw_model/memory/mbus.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace cesasim::hw {
@@ -17,8 +18,14 @@ Mbus::Mbus(sc_core::sc_module_name name, const MbusParams& params)
 }
 
 void Mbus::add_window(const MbusWindow& window) {
+  // Ends are inclusive: a window may reach the very last address.
+  const PhysAddr last = window.base + (window.size - 1);
+  if (window.size == 0 || last < window.base) {
+    throw std::invalid_argument("address window '" + window.name +
+                                "' is empty or goes past the end of the address space");
+  }
   for (const MbusWindow& w : windows_) {
-    if (window.base < w.base + w.size && w.base < window.base + window.size) {
+    if (window.base <= w.base + (w.size - 1) && w.base <= last) {
       throw std::invalid_argument("address window '" + window.name + "' overlaps '" + w.name + "'");
     }
   }
@@ -70,9 +77,10 @@ bool Mbus::get_direct_mem_ptr(int, tlm::tlm_generic_payload& trans, tlm::tlm_dmi
 
 void Mbus::invalidate_direct_mem_ptr(int id, sc_dt::uint64 start, sc_dt::uint64 end) {
   for (const MbusWindow& w : windows_) {
-    if (w.target != id) continue;
+    if (w.target != id || start >= w.size) continue;
+    const PhysAddr last = std::min<PhysAddr>(end, w.size - 1);
     for (unsigned i = 0; i < in.size(); ++i) {
-      in[static_cast<int>(i)]->invalidate_direct_mem_ptr(start + w.base, end + w.base);
+      in[static_cast<int>(i)]->invalidate_direct_mem_ptr(start + w.base, last + w.base);
     }
   }
 }

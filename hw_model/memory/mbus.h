@@ -43,7 +43,8 @@ class Mbus : public sc_core::sc_module {
 
   Mbus(sc_core::sc_module_name name, const MbusParams& params);
 
-  /// Adds a window. Throws std::invalid_argument, naming both, if it overlaps another.
+  /// Adds a window. Throws std::invalid_argument, naming both, if it overlaps another, or if it
+  /// is empty or goes past the end of the address space.
   void add_window(const MbusWindow& window);
   const std::vector<MbusWindow>& windows() const { return windows_; }
   /// Accesses that hit no window (also answered TLM_ADDRESS_ERROR_RESPONSE).

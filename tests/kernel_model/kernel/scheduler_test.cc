@@ -113,6 +113,7 @@ TEST(Scheduler, ASliceIsNotUsedUpTwiceByRunningAhead) {
     b.note("b");
   });
   b.thread("a", [&] {
+    b.k().schedule_timeout(2 * kMs);  // whoever starts up has gone to sleep
     b.k().user_mode(true);
     for (int i = 0; i < 90; ++i) b.use(100 * kUs);
     go = true;
@@ -282,9 +283,14 @@ TEST(Scheduler, AYieldThatFindsNobodyCostsNoSlice) {
 }
 
 TEST(Scheduler, AThreadMayEndInUserMode) {
+  // A better thread wakes while the core switches away from the dead one.
   Bench b;
   WaitQueue wait(b.k());
   bool go = false;
+  b.device(5, {}, [&] {
+    go = true;
+    wait.wake_up();
+  });
   b.thread(
       "better",
       [&] {
@@ -293,20 +299,18 @@ TEST(Scheduler, AThreadMayEndInUserMode) {
       },
       -10);
   b.thread("a", [&] {
-    b.device(5, {stamp() + 100 * kUs}, [&] {
-      go = true;
-      wait.wake_up();
-    });
+    b.k().schedule_timeout(2 * kMs);
     b.k().kthread_run("user", [&b] {
       b.k().user_mode(true);
       b.k().charge_ps(Activity::user, 500 * kUs);
-      // Returns with its time not waited for yet and the better thread on its way.
+      b.at(b.k().now() + kSwitch / 2, [&b] { b.intc->set_line(5, true); });
+      b.note("user");
     });
+    b.k().schedule_timeout(5 * kMs);
+    b.note("a");
   });
-  b.thread(
-      "last", [&] { b.note("last"); }, 5);
   b.go();
-  EXPECT_EQ(b.log, (Log{"better", "last"}));
+  EXPECT_EQ(b.log, (Log{"user", "better", "a"}));
 }
 
 TEST(Scheduler, GoingToSleepInUserModeIsNotUndoneByAPreemption) {

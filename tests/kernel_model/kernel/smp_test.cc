@@ -90,24 +90,20 @@ TEST(Smp, ANewThreadStartsNoEarlierThanItsCreation) {
 }
 
 TEST(Smp, ACoreThatIsSwitchingIsNotIdle) {
-  // Three cores; core 1 and 2 idle. Two wake-ups in a row must not both land on core 1.
+  // Cores 1 and 2 idle: two new threads in a row must not both land on core 1.
   Bench b(with_cpus(3));
-  WaitQueue wait(b.k());
-  bool go = false;
-  for (int i = 0; i < 2; ++i) {
-    b.thread("sleeper", [&] {
-      wait.wait_event([&] { return go; });
-      const Ps start = b.k().now();
-      EXPECT_LT(start, 2 * kMs + 110 * kUs + 100 * kUs);
-      b.use(10 * kMs);
-    });
-  }
   b.thread(
-      "waker",
+      "creator",
       [&] {
-        b.k().schedule_timeout(1500 * kUs);
-        go = true;
-        wait.wake_up();
+        b.k().schedule_timeout(2 * kMs);
+        for (int i = 0; i < 2; ++i) {
+          b.k().charge_ps(Activity::user, 300 * kCycle);
+          const Ps created = b.k().now();
+          b.thread("new", [&b, created] {
+            EXPECT_EQ(b.k().now(), created + kSwitch);
+            b.use(10 * kMs);
+          });
+        }
         b.use(20 * kMs);
       },
       0, 0);
@@ -253,29 +249,32 @@ TEST(Smp, TwoWakersOfAThreadThatFallsAsleepAgain) {
   // The second waker decides at its local time, ahead of simulated time; by then the first has
   // woken the sleeper, which has run and is on its way to sleep again on another core.
   Bench b(with_cpus(4));
-  WaitQueue wait(b.k());
   int given = 0, taken = 0;
-  constexpr int kRounds = 60;
+  constexpr int kRounds = 120;
+  Thread& sleeper = b.thread("sleeper", [&] {
+    for (;;) {
+      b.k().set_blocked();
+      if (taken == given) b.k().schedule();
+      b.k().set_running();
+      taken = given;
+      if (taken == 2 * kRounds) return;
+    }
+  });
   for (int cpu = 0; cpu < 2; ++cpu) {
     b.thread(
         "waker",
-        [&b, &wait, &given, cpu] {
+        [&b, &given, &sleeper, cpu] {
           for (int i = 0; i < kRounds; ++i) {
             b.k().schedule_timeout(kMs);
-            // Cores 0 and 1 at the same instant but for this:
-            b.k().charge_ps(Activity::user, cpu == 0 ? 10 * kUs : i * 200'000);
+            // Woken within a few microseconds of each other; then one ahead of the other by more
+            // and more.
+            b.k().charge_ps(Activity::user, 1 + (cpu == 1 ? i * 100'000 : 0));
             ++given;
-            wait.wake_up();
+            b.k().wake_up_process(sleeper);
           }
         },
         0, cpu);
   }
-  b.thread("sleeper", [&] {
-    while (taken < 2 * kRounds) {
-      wait.wait_event([&] { return taken < given; });
-      ++taken;
-    }
-  });
   b.go();
   EXPECT_EQ(taken, 2 * kRounds);
 }

@@ -1,0 +1,180 @@
+// The house's floors as its #include lines see them. Bazel's visibility keeps targets apart;
+// this test says which line of which file breaks a rule, and also what visibility cannot
+// say, such as "of this package the register constants only".
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <optional>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace cesasim {
+namespace {
+
+namespace fs = std::filesystem;
+
+// What each floor may include, besides itself: folders (ending in '/') and single files. The
+// one place to change when the house changes; docs/architecture.md says why it stands so.
+const std::map<std::string, std::vector<std::string>> kAllowed = {
+    // Silicon knows nothing of any software.
+    {"hw_model", {}},
+    // The kernel runs on cores, memory and the disk. It knows no accelerator and no board.
+    {"kernel_model", {"hw_model/base/", "hw_model/cpu/", "hw_model/memory/", "hw_model/disk/"}},
+    // Drivers reach a device through the kernel (readl, writel, DMA mapping, request_irq), so a
+    // fake device can stand in; the register constants are what a data sheet gives. No bios.
+    {"driver",
+     {"kernel_model/kernel.h", "kernel_model/mempool.h", "kernel_model/params.h",
+      "kernel_model/workqueue.h", "hw_model/base/", "hw_model/cesa/registers.h"}},
+    {"dmcrypt_model", {"driver/", "kernel_model/", "hw_model/base/"}},
+    // A replay must not know which crypto path runs under the block device it is given.
+    {"traces", {"kernel_model/", "hw_model/base/"}},
+    // Puts boards together and runs them.
+    {"study", {"hw_model/", "kernel_model/", "driver/", "dmcrypt_model/", "traces/"}},
+};
+
+std::string floor_of(const std::string& path) { return path.substr(0, path.find('/')); }
+
+/// Why `file` may not include `included`; nothing if it may.
+std::optional<std::string> objection(const std::string& file, const std::string& included) {
+  const std::string floor = floor_of(file);
+  const auto rule = kAllowed.find(floor);
+  if (rule == kAllowed.end()) return "no floor \"" + floor + "\" in the house";
+  if (included.find("..") != std::string::npos) return "a path from the root is wanted";
+  if (floor_of(included) == floor) return std::nullopt;
+  for (const std::string& allowed : rule->second) {
+    if (allowed.back() == '/' ? included.rfind(allowed, 0) == 0 : included == allowed) {
+      return std::nullopt;
+    }
+  }
+  if (kAllowed.count(floor_of(included)) == 0) return "not a file of the house";
+  return floor + " may not use it";
+}
+
+/// The file named by an #include "..." line, if it is one.
+std::optional<std::string> quoted_include(const std::string& line) {
+  std::size_t at = line.find_first_not_of(" \t");
+  if (at == std::string::npos || line[at] != '#') return std::nullopt;
+  at = line.find_first_not_of(" \t", at + 1);
+  if (at == std::string::npos || line.compare(at, 7, "include") != 0) return std::nullopt;
+  const std::size_t open = line.find_first_not_of(" \t", at + 7);
+  if (open == std::string::npos || line[open] != '"') return std::nullopt;
+  const std::size_t close = line.find('"', open + 1);
+  return close == std::string::npos ? line.substr(open + 1)
+                                    : line.substr(open + 1, close - open - 1);
+}
+
+struct Include {
+  std::string file;
+  int line;
+  std::string included;
+  std::string where() const { return file + ":" + std::to_string(line); }
+};
+
+struct House {
+  std::set<std::string> files;
+  std::vector<Include> includes;
+};
+
+/// Every source of every floor, from the runfiles.
+const House& house() {
+  static const House read = [] {
+    House h;
+    const fs::path root = fs::path(std::getenv("TEST_SRCDIR")) / std::getenv("TEST_WORKSPACE");
+    for (const auto& [floor, allowed] : kAllowed) {
+      if (!fs::exists(root / floor)) continue;
+      for (const auto& entry : fs::recursive_directory_iterator(
+               root / floor, fs::directory_options::follow_directory_symlink)) {
+        const std::string extension = entry.path().extension().string();
+        if (extension != ".h" && extension != ".cc") continue;
+        const std::string file = entry.path().lexically_relative(root).string();
+        h.files.insert(file);
+        std::ifstream in(entry.path());
+        std::string line;
+        for (int number = 1; std::getline(in, line); ++number) {
+          if (const auto included = quoted_include(line)) {
+            h.includes.push_back({file, number, *included});
+          }
+        }
+      }
+    }
+    return h;
+  }();
+  return read;
+}
+
+TEST(Floors, NoFileIncludesWhatItsFloorMayNotUse) {
+  for (const Include& i : house().includes) {
+    if (const auto why = objection(i.file, i.included)) {
+      ADD_FAILURE() << i.where() << ": #include \"" << i.included << "\": " << *why;
+    }
+  }
+}
+
+TEST(Floors, EveryFileIsLookedAt) {
+  // A package whose BUILD has no `sources`, or that is not in this test's data, shows here as
+  // soon as anybody includes a header of it; and no floor may be missing altogether.
+  std::map<std::string, int> count;
+  for (const std::string& file : house().files) ++count[floor_of(file)];
+  for (const auto& [floor, allowed] : kAllowed) EXPECT_GE(count[floor], 3) << floor;
+  for (const Include& i : house().includes) {
+    EXPECT_EQ(house().files.count(i.included), 1u)
+        << i.where() << ": \"" << i.included << "\" is not among this test's data";
+  }
+}
+
+TEST(Floors, EveryHeaderIsIncludedOnce) {
+  for (const std::string& file : house().files) {
+    std::set<std::string> seen;
+    for (const Include& i : house().includes) {
+      if (i.file != file) continue;
+      EXPECT_TRUE(seen.insert(i.included).second)
+          << i.where() << ": \"" << i.included << "\" is included twice";
+    }
+  }
+}
+
+TEST(Rules, LowerFloorsMayBeUsedHigherOnesNot) {
+  EXPECT_FALSE(objection("kernel_model/kernel.h", "hw_model/cpu/cpu_core.h"));
+  EXPECT_TRUE(objection("hw_model/cpu/cpu_core.h", "kernel_model/kernel.h"));
+  EXPECT_TRUE(objection("kernel_model/block.cc", "driver/ocf/crypto.h"));
+  EXPECT_TRUE(objection("driver/ocf/crypto.cc", "dmcrypt_model/dm_crypt.h"));
+  EXPECT_TRUE(objection("traces/replay.cc", "study/machine.h"));
+  EXPECT_FALSE(objection("study/machine.cc", "traces/replay.h"));
+}
+
+TEST(Rules, OnlyTheStudyFloorSeesTheDevices) {
+  EXPECT_TRUE(objection("dmcrypt_model/dm_crypt.cc", "hw_model/cesa/cesa.h"));
+  EXPECT_TRUE(objection("traces/replay.cc", "hw_model/cesa/registers.h"));
+  EXPECT_TRUE(objection("traces/replay.cc", "dmcrypt_model/dm_crypt.h"));
+  EXPECT_TRUE(objection("kernel_model/kernel.cc", "hw_model/cesa/registers.h"));
+  EXPECT_TRUE(objection("kernel_model/kernel.cc", "hw_model/soc/soc.h"));
+  EXPECT_TRUE(objection("driver/cesa_tdma/cesa_tdma.cc", "hw_model/cesa/engine.h"));
+  EXPECT_FALSE(objection("driver/cesa_tdma/cesa_tdma.cc", "hw_model/cesa/registers.h"));
+  EXPECT_TRUE(objection("driver/ocf/crypto.h", "kernel_model/bio.h"));
+  EXPECT_FALSE(objection("driver/params.h", "hw_model/base/params.h"));
+  EXPECT_FALSE(objection("study/machine.cc", "hw_model/soc/soc.h"));
+}
+
+TEST(Rules, OnlyPathsFromTheRoot) {
+  EXPECT_TRUE(objection("driver/ocf/crypto.cc", "crypto.h"));
+  EXPECT_TRUE(objection("driver/ocf/crypto.cc", "driver/../study/machine.h"));
+  EXPECT_TRUE(objection("driver/ocf/crypto.cc", "tests/support/board.h"));
+  EXPECT_TRUE(objection("attic/old.cc", "driver/params.h"));
+}
+
+TEST(Rules, IncludeLinesAreRecognised) {
+  EXPECT_EQ(quoted_include("#include \"a/b.h\""), "a/b.h");
+  EXPECT_EQ(quoted_include("  #  include   \"a/b.h\"  // why"), "a/b.h");
+  EXPECT_EQ(quoted_include("#include <vector>"), std::nullopt);
+  EXPECT_EQ(quoted_include("// #include \"a/b.h\""), std::nullopt);
+  EXPECT_EQ(quoted_include("#define X \"a/b.h\""), std::nullopt);
+  EXPECT_EQ(quoted_include(""), std::nullopt);
+}
+
+}  // namespace
+}  // namespace cesasim
