@@ -19,7 +19,7 @@ std::vector<std::string> split(std::string_view text, char separator) {
 
 [[noreturn]] void refuse(std::string_view text, const std::string& why) {
   throw CipherSpecError("cipher '" + std::string(text) + "': " + why +
-                        "; valid: aes-cbc-plain, aes-cbc-essiv:HASH (sha256, sha1, md5)");
+                        "; valid: aes-cbc-plain, aes-cbc-essiv:HASH (sha256, md5)");
 }
 
 int hex_digit(char c) {

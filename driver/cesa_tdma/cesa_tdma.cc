@@ -66,17 +66,19 @@ CesaTdma::CesaTdma(Kernel& kernel, Crypto& crypto, const DriverCosts& costs,
   }
   driverid_ = crypto_.crypto_get_driverid(0, *this);
   crypto_.crypto_register(driverid_, Alg::aes_cbc);
-  // Probe: address window 0 covers DRAM, the interrupt mask lets the chain's end through. Runs
-  // as a thread because registers can be reached from a modelled context only.
   tick_ = static_cast<hw::Ps>(static_cast<double>(hw::kPsPerS) / kernel_.settings().hz);
   unblock_timer_.fn = [this] {
-    unblock();
+    // Without room an interrupt is still to come (or the engine is dead and never will).
+    if (!has_room()) return;
+    crypto_.crypto_unblock(driverid_, CRYPTO_SYMQ);
     if (kernel_.now() < restarted_ + tick_) {
       kernel_.mod_timer(unblock_timer_, tick_);
     } else {
       blocked_ = false;
     }
   };
+  // Probe: address window 0 covers DRAM, the interrupt mask lets the chain's end through. Runs
+  // as a thread because registers can be reached from a modelled context only.
   const std::uint64_t dram = platform.dram_bytes;
   kernel_.kthread_run("cesa_probe", [this, dram] {
     for (auto& e : engines_) {
@@ -133,7 +135,7 @@ bool CesaTdma::pool_reserve(std::vector<PhysAddr>& pool, std::size_t bytes, std:
     // dma_pool grows by a page of coherent memory.
     PhysAddr page = 0;
     try {
-      page = kernel_.alloc_boot(hw::kPageBytes, hw::kPageBytes);
+      page = kernel_.dma_alloc_coherent(hw::kPageBytes);
     } catch (const std::bad_alloc&) {
       page = kernel_.alloc_page(Activity::driver);  // one that was in use before
     }
@@ -233,7 +235,10 @@ int CesaTdma::process(Cryptop* crp, int) {
     // What is in flight brings its descriptors back.
     const bool busy = std::any_of(engines_.begin(), engines_.end(),
                                   [](auto& e) { return e->claimed + e->queue.size() != 0; });
-    if (busy) return restart();
+    if (busy) {
+      starved_ = true;
+      return restart();
+    }
     crp->crp_etype = ENOMEM;
     crypto_.crypto_done(crp);
     return 0;
@@ -251,17 +256,26 @@ int CesaTdma::process(Cryptop* crp, int) {
 
 /// Between this answer and the core's marking the driver blocked, an interrupt may free the queue
 /// and unblock in vain: the 2005 core then forgets it always, the 2010 core if another request was
-/// dispatched meanwhile. So the driver goes on unblocking, at every interrupt and by a timer, until
-/// a tick has passed since the last ERESTART.
+/// dispatched meanwhile. So the driver unblocks at every interrupt, and once more by a timer when a
+/// tick has passed since the last ERESTART.
 int CesaTdma::restart() {
   ++stats_.restarts;
   blocked_ = true;
   restarted_ = kernel_.now();
-  if (!unblock_timer_.armed) kernel_.mod_timer(unblock_timer_, tick_);
   return ERESTART;
 }
 
-void CesaTdma::unblock() { crypto_.crypto_unblock(driverid_, CRYPTO_SYMQ); }
+void CesaTdma::unblock() {
+  starved_ = false;
+  crypto_.crypto_unblock(driverid_, CRYPTO_SYMQ);
+  if (!unblock_timer_.armed) kernel_.mod_timer(unblock_timer_, tick_);
+}
+
+bool CesaTdma::has_room() const {
+  return !starved_ && std::any_of(engines_.begin(), engines_.end(), [](const auto& e) {
+    return e->queue.size() + e->claimed < kQueueDepth;
+  });
+}
 
 void CesaTdma::queue_req(Engine& engine, Request& request) {
   Kernel::IrqLock lock(kernel_, engine.lock, Activity::driver);

@@ -98,6 +98,7 @@ class CesaTdma : public CryptoDriver {
   hw::PhysAddr pool_alloc(std::vector<hw::PhysAddr>& pool);
   int restart();
   void unblock();
+  bool has_room() const;
   void store32(hw::PhysAddr addr, std::uint32_t value);
 
   kernel::Kernel& kernel_;
@@ -106,6 +107,7 @@ class CesaTdma : public CryptoDriver {
   std::uint32_t driverid_ = 0;
   bool probed_ = false;
   bool blocked_ = false;  // the core may hold the driver for blocked
+  bool starved_ = false;  // no memory for a request until one in flight ends
   hw::Ps restarted_ = 0;  // last ERESTART
   hw::Ps tick_ = 0;
   kernel::Timer unblock_timer_;

@@ -214,6 +214,25 @@ TEST_P(CesaTdmaPolicy, BackPressureOnTwoCores) {
   EXPECT_LE(driver().max_queue, CesaTdma::kQueueDepth);
 }
 
+/// An engine that never answers again: the machine comes to rest, so that it can be told.
+TEST_P(CesaTdmaPolicy, ADeadEngineLeavesNothingTicking) {
+  hw::SocConfig soc = test::test_soc();
+  soc.cesa.chain_limit = 3;  // stops in the middle of the first chain
+  build(soc, GetParam());
+  board->kernel.kthread_run("sender", [&] {
+    client->open(Bytes(16));
+    const hw::PhysAddr at = client->buffer(Bytes(512));
+    for (int i = 0; i < 300; ++i) client->post(true, at, 512, Bytes(16));
+    client->wait();
+  });
+  sc_core::sc_start(10, sc_core::SC_SEC);
+  EXPECT_FALSE(sc_core::sc_pending_activity());
+  EXPECT_EQ(client->outstanding, 300u);
+  EXPECT_EQ(driver().requests, CesaTdma::kQueueDepth);
+  EXPECT_EQ(engine().guest_errors, 1u);
+  board.reset();  // nothing of what TearDown() expects holds
+}
+
 TEST_F(CesaTdmaTest, TwoEnginesShareTheLoad) {
   build(2, 2);
   board->run([&] {
