@@ -107,6 +107,29 @@ TEST_F(CliTest, BadInputIsCodeTwoWithPlace) {
   EXPECT_FALSE(fs::exists(work_ / "out"));
 }
 
+// A trace is read to its end before the first point runs: seed 15 would sleep for ever.
+TEST_F(CliTest, BadTracesAreCodeTwoBeforeAnythingRuns) {
+  const std::string header = "time_ns,op,sector,bytes,pid,phase\n";
+  const std::string row = "0,W,0,4096,1,all\n";
+  struct {
+    std::string text;
+    const char* message;
+  } const cases[] = {
+      {header, "t.csv: the trace holds no request"},
+      {header + row + "1,W,zero,4096,1,all\n", "t.csv:3: "},
+      {header + row + "1,W,8,4095,1,all\n", "t.csv:3: "},
+      {header + row + "1,R,99999999999,4096,1,all\n", "t.csv:3: sectors 99999999999 to "},
+      {"what is this\n", "t.csv"},
+  };
+  for (const auto& c : cases) {
+    write_file(work_ / "t.csv", c.text);
+    const Outcome o = run("run s.yaml --set seed=15 --set workload.trace=t.csv");
+    EXPECT_EQ(o.code, 2) << c.text;
+    EXPECT_NE(o.err.find(c.message), std::string::npos) << o.err;
+    EXPECT_FALSE(fs::exists(work_ / "out")) << c.text;
+  }
+}
+
 TEST_F(CliTest, BadUsageIsCodeTwo) {
   for (const char* arguments :
        {"", "frobnicate", "run", "run s.yaml --jobs 0", "run s.yaml --jobs x", "run nowhere.yaml",

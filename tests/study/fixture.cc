@@ -117,8 +117,10 @@ Home::Home() : path_(fresh_folder("home")) {
              head("kernel", "linux-2.6.12") + values_of(kernel::KernelSettings()));
   write_file(preset("user", "linux-2.6-arm9"),
              head("user", "linux-2.6-arm9") + values_of(UserGroups()));
-  write_file(path_ / "traces" / "a.csv", "time_ns,op,sector,bytes,pid,phase,flags,done_ns\n");
-  write_file(path_ / "traces" / "b.csv", "time_ns,op,sector,bytes,pid,phase,flags,done_ns\n");
+  write_file(path_ / "traces" / "a.csv",
+             "time_ns,op,sector,bytes,pid,phase,flags,done_ns\n0,W,0,4096,1,all,,1\n");
+  write_file(path_ / "traces" / "b.csv",
+             "time_ns,op,sector,bytes,pid,phase,flags,done_ns\n0,W,0,4096,1,all,,1\n");
 }
 
 std::string good_study() {
