@@ -66,6 +66,10 @@ traces::ReplayParams replay_params(const Scenario& s) {
   return p;
 }
 
+/// A run in which no request has ended for so long (simulated) is stuck. Well above the 30 s that
+/// a writer of ocf-v3 waits for lost callbacks.
+constexpr double kStallSeconds = 300;
+
 /// What a run has cost so far; differences between two instants are what a phase has cost.
 struct Counters {
   Ps time = 0;
@@ -152,9 +156,18 @@ class Machine {
   void run(const ProgressFn& progress, std::uint64_t rows) {
     const auto slice = sc_core::sc_time(0.25, sc_core::SC_SEC);
     replay_->start();
+    std::uint64_t ended = 0;
+    double ended_at = 0;
     while (!replay_->done()) {
       sc_core::sc_start(slice);
       if (replay_->done()) break;
+      const double now = sc_core::sc_time_stamp().to_seconds();
+      if (replay_->ended() != ended) {
+        ended = replay_->ended();
+        ended_at = now;
+      } else if (now - ended_at > kStallSeconds) {
+        break;  // something keeps the machine busy, but no request ends any more
+      }
       if (progress) {
         const auto report = replay_->report();
         const auto& t = report.total;
