@@ -59,7 +59,10 @@ CipherSpec CipherSpec::parse(std::string_view text) {
     if (!spec.ivopts.empty()) refuse(text, "the IV mode plain takes no option");
   } else if (spec.ivmode == "essiv") {
     if (spec.ivopts.empty()) refuse(text, "the IV mode essiv needs a hash, as in essiv:sha256");
-    if (spec.ivopts != "sha256" && spec.ivopts != "sha1" && spec.ivopts != "md5") {
+    if (spec.ivopts == "sha1") {
+      refuse(text, "essiv:sha1 gives a salt of 160 bits, which is no AES key length");
+    }
+    if (spec.ivopts != "sha256" && spec.ivopts != "md5") {
       refuse(text, "the hash '" + spec.ivopts + "' is not known");
     }
   } else {

@@ -81,7 +81,6 @@ struct DmCryptStats {
 /// The target. Paths override crypt_convert().
 class DmCrypt : public kernel::BlockDevice {
  public:
-  static constexpr unsigned kMinIos = 256;       // MIN_IOS
   static constexpr unsigned kMinPoolPages = 32;  // MIN_POOL_PAGES
   static constexpr unsigned kMinBioPages = 8;    // MIN_BIO_PAGES
 

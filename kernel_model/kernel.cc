@@ -501,6 +501,11 @@ void Kernel::mod_timer(Timer& timer, Ps expires_in) {
 void Kernel::del_timer(Timer& timer) {
   sync();
   charge(Activity::sched, costs_.timer);
+  // del_timer_sync: a function that cpu 0 is in the middle of must end before its owner goes.
+  while (running_timer_ == &timer && !in_interrupt()) {
+    charge(Activity::sched, costs_.lock + 1);
+    sync_now();
+  }
   if (!timer.armed) return;
   timer.armed = false;
   timers_.remove(&timer);
@@ -526,7 +531,9 @@ void Kernel::run_timers() {
     Timer* t = timers_.front();
     timers_.pop_front();
     t->armed = false;
+    running_timer_ = t;
     t->fn();
+    running_timer_ = nullptr;
   }
   arm_timer_device();
 }
@@ -661,9 +668,10 @@ void Kernel::writel_relaxed(std::uint32_t value, PhysAddr addr, Activity activit
   this_cpu().core->write32(addr, value, delay);
 }
 
-void Kernel::charge_lines(Activity activity, std::size_t bytes, double per_line) {
+void Kernel::charge_lines(Activity activity, std::size_t bytes, double per_line,
+                          std::uint64_t dram_bytes) {
   const double lines = std::ceil(static_cast<double>(bytes) / costs_.cache_line_bytes);
-  charge_with_dram(activity, lines * per_line, bytes);
+  charge_with_dram(activity, lines * per_line, dram_bytes);
 }
 
 PhysAddr Kernel::dma_map_single(PhysAddr addr, std::size_t bytes, DmaDirection direction) {
@@ -671,11 +679,12 @@ PhysAddr Kernel::dma_map_single(PhysAddr addr, std::size_t bytes, DmaDirection d
   if (settings_.non_coherent_dma) {
     // A device's reads need the lines written back; its writes need them gone (2.6: both
     // before the transfer, consistent_sync / dma_cache_maint).
+    // Both ways is one pass of clean-and-invalidate, which costs what a clean does. Only lines
+    // written back move data.
     if (direction != DmaDirection::from_device) {
-      charge_lines(Activity::cache, bytes, costs_.dma_clean_per_line);
-    }
-    if (direction != DmaDirection::to_device) {
-      charge_lines(Activity::cache, bytes, costs_.dma_invalidate_per_line);
+      charge_lines(Activity::cache, bytes, costs_.dma_clean_per_line, bytes);
+    } else {
+      charge_lines(Activity::cache, bytes, costs_.dma_invalidate_per_line, 0);
     }
   }
   return addr;

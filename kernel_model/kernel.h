@@ -262,7 +262,8 @@ class Kernel : public sc_core::sc_module {
   bool should_preempt(const Cpu& cpu) const;
   bool preemptible(const Cpu& cpu, const Thread& thread) const;
   void preempt();
-  void charge_lines(Activity activity, std::size_t bytes, double per_line);
+  void charge_lines(Activity activity, std::size_t bytes, double per_line,
+                    std::uint64_t dram_bytes);
 
   KernelCosts costs_;
   KernelSettings settings_;
@@ -273,6 +274,7 @@ class Kernel : public sc_core::sc_module {
   std::vector<Irq> irqs_;
   Thread* current_ = nullptr;
   std::list<Timer*> timers_;  // by expiry
+  Timer* running_timer_ = nullptr;
   Tasklet timer_softirq_;
   sc_core::sc_event timer_event_;
   Ps tick_ = 0;

@@ -57,6 +57,7 @@ traces::ReplayParams replay_params(const Scenario& s) {
   p.dirty_kib = s.workload.dirty_kib;
   p.writeback_kib = s.workload.writeback_kib;
   p.submitter_bonus = s.workload.submitter_bonus;
+  p.writeback = s.workload.writeback;
   p.mode = s.workload.replay;
   p.phase_costs.clear();
   for (const auto& [phase, cost] : s.workload.user) {
@@ -69,6 +70,8 @@ traces::ReplayParams replay_params(const Scenario& s) {
 /// A run in which no request has ended for so long (simulated) is stuck. Well above the 30 s that
 /// a writer of ocf-v3 waits for lost callbacks.
 constexpr double kStallSeconds = 300;
+/// Most time that a core may have been charged for and not yet waited for when a run ends.
+constexpr Ps kMaxDebt = 100 * hw::kPsPerMs;
 
 /// What a run has cost so far; differences between two instants are what a phase has cost.
 struct Counters {
@@ -292,6 +295,12 @@ void Machine::check_image(std::uint64_t& wrong, std::uint64_t& right) const {
     oracle_.fill(sector, generation, expected);
     ++(std::memcmp(plain, expected, sizeof plain) == 0 ? right : wrong);
   });
+  // Whatever else was written to the disk should not have been.
+  store.for_each_extent([&](std::uint64_t sector, const std::uint8_t*, std::uint32_t count) {
+    for (std::uint32_t i = 0; i < count; ++i) {
+      if (!oracle_.written(sector + i)) ++wrong;
+    }
+  });
 }
 
 /// Conservation laws: what must hold whatever the parameters. Empty if all do.
@@ -307,9 +316,15 @@ std::string Machine::broken_law(const Counters& c, const traces::ReplayReport& r
     for (std::size_t a = 0; a < hw::kActivities; ++a) {
       charged += self.soc_.core(i).accounted(static_cast<Activity>(a));
     }
-    if (charged < t.busy) {
-      return fmt::format("core {}: busy {} ps but only {} ps were charged", i, t.busy, charged);
+    // What was charged has been waited for, but for a request's worth at the end of the run.
+    if (charged < t.busy || charged - t.busy > kMaxDebt) {
+      return fmt::format("core {}: busy {} ps, charged {} ps", i, t.busy, charged);
     }
+  }
+  const traces::ReplayMetrics& total = r.total;
+  if (total.rows != total.served + total.skipped + total.rejected) {
+    return fmt::format("rows: {} offered, {} served, {} skipped, {} rejected", total.rows,
+                       total.served, total.skipped, total.rejected);
   }
   const double in_flight = r.total.in_flight_ps;
   const auto latency = r.total.latency();
@@ -393,6 +408,14 @@ void Machine::add_machine_metrics(MetricList& m, const Counters& c,
   m.emplace_back("crypto_restarts", static_cast<double>(c.crypto_restarts));
 }
 
+/// Where wrong data was seen first, for the point's message.
+std::string first_mismatch(const traces::ReplayReport& r) {
+  if (r.first_mismatches.empty()) return "";
+  const traces::Mismatch& m = r.first_mismatches.front();
+  return fmt::format("; first wrong read: sector {} at {:.6f} s, line {} of the trace", m.sector,
+                     static_cast<double>(m.time) * 1e-12, m.line);
+}
+
 PointResult Machine::result(double host_seconds) {
   const Counters c = counters();
   const traces::ReplayReport r = replay_->report();
@@ -441,12 +464,29 @@ PointResult Machine::result(double host_seconds) {
       {"unreported_errors", unreported},
       {"guest_errors", guest_errors},
       {"unimplemented", unimplemented},
+      {"write_timeouts", crypt_->stats().timeouts},
       {"late_callbacks", crypt_->stats().late_callbacks},
+      {"flags_not_carried", r.total.fua_or_preflush},
   };
   if (!replay_->done()) {
     p.status = Status::broken;
     p.error = fmt::format("the machine stopped at {:.6f} s with {} requests outstanding",
                           sc_core::sc_time_stamp().to_seconds(), replay_->outstanding());
+    return p;
+  }
+  check_integrity(p);
+  if (p.status != Status::ok) {  // wrong data outranks failed requests
+    p.error += first_mismatch(r);
+    if (r.total.errors() != 0) {
+      p.error += fmt::format("; {} requests ended with an error", r.total.errors());
+    }
+    return p;
+  }
+  try {
+    if (replay_->error()) std::rethrow_exception(replay_->error());
+  } catch (const std::exception& error) {
+    p.status = Status::failed;
+    p.error = error.what();
     return p;
   }
   if (r.total.errors() != 0) {
@@ -458,7 +498,6 @@ PointResult Machine::result(double host_seconds) {
     p.status = Status::broken;
     p.error = "conservation law broken: " + law;
   }
-  check_integrity(p);
   return p;
 }
 

@@ -37,7 +37,7 @@ std::vector<Metric> make_metrics() {
       {"disk.utilization", "1", "share of time the disk was busy", neither},
       {"disk.queue_depth_mean", "requests", "requests at the disk and in its queue, mean", neither},
       {"bytes_copied", "bytes", "moved by memcpy", lower},
-      {"interrupts", "interrupts", "hard interrupts taken", lower},
+      {"interrupts", "interrupts", "device interrupts taken (kernel timers apart)", lower},
       {"context_switches", "switches", "from one thread to another", lower},
       {"crypto_requests", "requests", "requests given to OCF", neither},
       {"crypto_restarts", "requests", "times a driver's queue was full (ERESTART)", lower},

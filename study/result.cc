@@ -217,7 +217,8 @@ PointResult point_from_json(const Json& json) {
 const std::vector<std::string>& fault_counters() {
   static const std::vector<std::string> names = {
       "mismatched_sectors", "plaintext_sectors", "lost_requests", "double_ended",
-      "unreported_errors",  "guest_errors",      "dma_hazards"};
+      "unreported_errors",  "guest_errors",      "dma_hazards",   "clobbered_sectors",
+      "unimplemented",      "write_timeouts"};
   return names;
 }
 

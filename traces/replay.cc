@@ -32,29 +32,6 @@ void PhaseCost::describe(hw::ParamVisitor& v) {
            "file system: mapping blocks and building one bio");
 }
 
-void ReplayParams::describe(hw::ParamVisitor& v) {
-  v.count("depth_read", depth_read, "bios", 1, 65536,
-          "reads outstanding at most (read-ahead window), closed loop");
-  v.count("depth_write", depth_write, "bios", 1, 65536,
-          "writes and flushes outstanding at most (write-back), closed loop");
-  v.count("max_bio_bytes", max_bio_bytes, "bytes", 512, 8u << 20,
-          "reads and writes are cut into bios of at most this size; a multiple of 512");
-  v.count("lookahead", lookahead, "records", 1, 1u << 20,
-          "read records handed out and not yet submitted");
-  v.count("dirty_kib", dirty_kib, "KiB", 4, 1u << 22,
-          "data of write records handed out and not yet submitted (dirty memory)");
-  v.count("writeback_kib", writeback_kib, "KiB", 0, 1u << 22,
-          "dirty data at which its submitter starts to write (0: at once)");
-  v.count("submitter_bonus", submitter_bonus, "nice levels", 0, 20,
-          "submitters run this far ahead of the application, as the 2.6 scheduler's bonus for "
-          "threads that mostly sleep makes them do");
-  v.choice("mode", mode, {"closed", "open"},
-           "closed: as fast as the depths allow; open: at the trace's time stamps");
-  v.begin_group("phase_costs", "processor time of application and file system, by phase");
-  for (auto& [name, cost] : phase_costs) v.group(name.c_str(), cost, "one phase");
-  v.end_group();
-}
-
 void OpMetrics::merge(const OpMetrics& other) {
   bios += other.bios;
   bytes += other.bytes;
@@ -77,6 +54,7 @@ Replay::Replay(kernel::Kernel& kernel, kernel::BlockDevice& device, TraceReader&
       oracle_(oracle),
       params_(params),
       open_loop_(params.mode == "open"),
+      one_flusher_(params.writeback == "flusher"),
       dirty_limit_(std::uint64_t{params.dirty_kib} * 1024),
       writeback_bytes_(std::uint64_t{params.writeback_kib} * 1024),
       done_event_("replay_done"),
@@ -219,7 +197,11 @@ void Replay::hand_over(const TraceRecord& record) {
   const bool write = record.op == Op::write;
   if (!open_loop_) wait_for_room(write ? record.bytes : 0);
   if (abandoned_) return;
-  Submitter& owner = submitter(record.pid);
+  // 2.6.12 lets one pdflush at a time write back to a disk; later kernels' captures show its
+  // work under whichever worker thread happened to carry it. O_SYNC and fsync writes are the
+  // caller's own.
+  const bool by_flusher = write && one_flusher_ && (record.flags & kSync) == 0;
+  Submitter& owner = submitter(by_flusher ? kFlusher : record.pid);
   Pending& pending = allocate_pending();
   pending.record = record;
   pending.owner = &owner;
@@ -616,7 +598,9 @@ void Replay::wake_waiters(const RequestLog& ended) {
   if (in_flight_ == 0 && abandoned_) all_done_.wake_up();
   if (overlap_waiters_ == 0 && page_waiters_ == 0) return;
   const std::uint64_t end = ended.sector + ended.bytes / kSectorBytes;
-  for (Submitter& s : submitters_) {
+  // By index: a wake-up lets other cores run, and one may add a submitter.
+  for (std::size_t i = 0; i < submitters_.size(); ++i) {
+    Submitter& s = submitters_[i];
     const bool overlapped =
         s.waits_for_overlap && s.wanted_sector < end && ended.sector < s.wanted_end;
     if (overlapped || s.waits_for_pages) s.wait.wake_up();

@@ -1,8 +1,8 @@
 // Replays a trace into a block device of the modelled kernel, carrying and checking real data.
 //
 // An application thread reads the trace and hands its records, in order, to one submitter
-// thread per pid of the trace; a submitter cuts a record into bios, waits for its turn and
-// submits them. A path that sleeps in submit_bio() thus holds up its own submitter only.
+// thread per pid of the trace (write-back: one for all, see ReplayParams::writeback); a submitter
+// cuts a record into bios, waits for its turn and submits them. A path that sleeps in submit_bio() thus holds up its own submitter only.
 //
 // Processor time that a trace cannot carry is charged from PhaseCost: a *write* record costs the
 // application thread, which produces the data, before it is handed over; a *read* record costs
@@ -62,15 +62,15 @@ struct ReplayParams {
   std::uint32_t writeback_kib = 4096;
   std::uint32_t submitter_bonus = 5;
   std::string mode = "closed";
+  /// Who submits write-back (writes without the sync flag): "flusher", one context for all of
+  /// it, or "pid", the thread that the trace names.
+  std::string writeback = "flusher";
   /// By phase name; a phase without an entry costs what "default" says.
   std::map<std::string, PhaseCost> phase_costs = {{"default", {}}};
   /// Replay these phases only (records of others count as skipped). Empty: all.
   std::vector<std::string> limit_phases;
   /// Stop after this many records. 0: no limit.
   std::uint64_t max_records = 0;
-
-  /// Visits the physical parameters, each phase cost as a group of its name included.
-  void describe(hw::ParamVisitor& v);
 };
 
 /// One bio, once it has ended.
@@ -316,7 +316,9 @@ class Replay {
   TraceReader& reader_;
   ContentOracle& oracle_;
   ReplayParams params_;
+  static constexpr std::uint32_t kFlusher = 0xFFFFFFFF;  // no pid
   bool open_loop_;
+  bool one_flusher_;
   std::uint64_t dirty_limit_;
   std::uint64_t writeback_bytes_;
 

@@ -1,6 +1,6 @@
 // Every model keeps its physical parameters in a struct that lists its own fields once, in
-// `describe(ParamVisitor&)`. The preset loader, --print-config, the parameter list and the
-// test that varies every parameter are all visitors, so they cannot drift apart.
+// `describe(ParamVisitor&)`. The preset loader, --print-config and the parameter list are all
+// visitors, so they cannot drift apart.
 #pragma once
 
 #include <cstdint>

@@ -41,6 +41,7 @@ class Cesa::Unit : public sc_core::sc_module, public DmaPort {
   ~Unit() override { payload_.clear_extension(&extension_); }
 
   CesaEngine core;
+  bool run_ahead = false;
 
   void write(std::uint32_t offset, std::uint32_t value, const sc_core::sc_time& delay) {
     const bool was_running = core.running();
@@ -84,7 +85,7 @@ class Cesa::Unit : public sc_core::sc_module, public DmaPort {
       const Ps took = core.step(now_ps() + ahead_);
       if (!core.running()) break;
       ahead_ += took;
-      if (core.finishing() || !nothing_due_within(ahead_)) {
+      if (!run_ahead || core.finishing() || !nothing_due_within(ahead_)) {
         step_event_.notify(to_sc_time(ahead_));
         break;
       }
@@ -133,6 +134,10 @@ Cesa::Cesa(sc_core::sc_module_name name, const CesaParams& params)
 }
 
 Cesa::~Cesa() = default;
+
+void Cesa::run_ahead(bool on) {
+  for (auto& unit : units_) unit->run_ahead = on;
+}
 
 const CesaEngine& Cesa::engine(unsigned engine) const { return units_.at(engine)->core; }
 const CesaStats& Cesa::stats(unsigned engine) const { return units_.at(engine)->core.stats(); }

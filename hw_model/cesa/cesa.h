@@ -35,6 +35,11 @@ class Cesa : public sc_core::sc_module {
   Cesa(sc_core::sc_module_name name, const CesaParams& params);
   ~Cesa() override;
 
+  /// Lets the engines run ahead of simulated time as far as no process could tell (see
+  /// base/lookahead.h). Off by default: code outside the simulation that stops it in the middle
+  /// of a chain (sc_start with a duration) would see the engine ahead of the clock.
+  void run_ahead(bool on);
+
   unsigned engines() const { return static_cast<unsigned>(units_.size()); }
   const CesaStats& stats(unsigned engine) const;
   /// Registers, SRAM and timing of one engine (for observers; time does not pass).

@@ -314,7 +314,8 @@ void CesaEngine::halt() { go_idle(now_); }
 
 void CesaEngine::go_idle(Ps now) {
   state_ = State::idle;
-  stats_.busy_ps += now - started_at_;
+  // A stop may carry less of the core's local time than the activation before it.
+  stats_.busy_ps += std::max(now, started_at_) - started_at_;
   regs_.clear_bits(kCmd, cmd::kActivate0);
   regs_.clear_bits(kStatus, cesa_bit::status::kActive0);
   regs_.clear_bits(kTdmaControl, control::kActive);

@@ -6,36 +6,38 @@
 namespace cesasim::hw {
 
 Intc::Intc(sc_core::sc_module_name name, std::vector<CpuCore*> cores)
-    : sc_module(name), cores_(std::move(cores)) {}
+    : sc_module(name), cores_(std::move(cores)), pending_(cores_.size()) {}
 
 void Intc::set_line(unsigned irq, bool level) {
   if (level_.at(irq) == level) return;
   level_[irq] = level;
   if (level) ++raised_[irq];
-  update(route_[irq]);
+  update(irq);
 }
 
 void Intc::enable(unsigned irq, bool on) {
   enabled_.at(irq) = on;
-  update(route_[irq]);
+  update(irq);
 }
 
 void Intc::route(unsigned irq, unsigned core) {
   if (core >= cores_.size())
     throw std::out_of_range("interrupt routed to a core that is not there");
-  const unsigned old = route_.at(irq);
-  route_[irq] = core;
-  update(old);
-  update(core);
+  const unsigned old = std::exchange(route_.at(irq), core);
+  pending_[old].reset(irq);
+  cores_[old]->set_irq(pending_[old].any());
+  update(irq);
 }
 
 int Intc::pending(unsigned core) const {
-  for (unsigned i = 0; i < kLines; ++i) {
-    if (level_[i] && enabled_[i] && route_[i] == core) return static_cast<int>(i);
-  }
-  return -1;
+  const std::size_t first = pending_.at(core)._Find_first();
+  return first == kLines ? -1 : static_cast<int>(first);
 }
 
-void Intc::update(unsigned core) { cores_[core]->set_irq(pending(core) >= 0); }
+void Intc::update(unsigned irq) {
+  auto& pending = pending_[route_[irq]];
+  pending.set(irq, level_[irq] && enabled_[irq]);
+  cores_[route_[irq]]->set_irq(pending.any());
+}
 
 }  // namespace cesasim::hw

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <cstdint>
 #include <systemc>
 #include <vector>
@@ -30,9 +31,10 @@ class Intc : public sc_core::sc_module {
   std::uint64_t raised(unsigned irq) const { return raised_.at(irq); }
 
  private:
-  void update(unsigned core);
+  void update(unsigned irq);
 
   std::vector<CpuCore*> cores_;
+  std::vector<std::bitset<kLines>> pending_;  // by core: inputs high, enabled and routed to it
   std::array<bool, kLines> level_{};
   std::array<bool, kLines> enabled_{};
   std::array<unsigned, kLines> route_{};

@@ -19,7 +19,7 @@ DramStorage::~DramStorage() { munmap(data_, size_); }
 Dram::Dram(sc_core::sc_module_name name, const DramParams& params)
     : sc_module(name),
       socket("socket"),
-      storage_(static_cast<std::size_t>(params.size_mib) << 20),
+      storage_(std::size_t{params.size_mib} << 20),
       bandwidth_(params.bandwidth_bytes_per_s),
       read_latency_(static_cast<Ps>(params.read_latency_ns * kPsPerNs)) {
   socket.register_b_transport(this, &Dram::b_transport);

@@ -15,11 +15,11 @@
 namespace cesasim::hw {
 
 struct DramParams {
-  double size_mib = 0;
+  std::uint32_t size_mib = 0;
   double bandwidth_bytes_per_s = 0;
   double read_latency_ns = 0;
   void describe(ParamVisitor& v) {
-    v.number("size_mib", size_mib, "MiB", 16, 4096, "fitted memory");
+    v.count("size_mib", size_mib, "MiB", 16, 4096, "fitted memory");
     v.number("bandwidth_bytes_per_s", bandwidth_bytes_per_s, "bytes/s", 1e6, 1e12,
              "what all masters together can move");
     v.number("read_latency_ns", read_latency_ns, "ns", 0, 10000,

@@ -12,19 +12,20 @@ Soc::Soc(sc_core::sc_module_name name, const SocConfig& config) : sc_module(name
   mbus_ = std::make_unique<Mbus>("mbus", config.mbus);
   dram_ = std::make_unique<Dram>("dram", config.dram);
   cesa_ = std::make_unique<Cesa>("cesa", config.cesa);
+  cesa_->run_ahead(true);
   disk_ = std::make_unique<Disk>("disk", config.disk);
 
-  for (auto& core : cores_) core->bus.bind(mbus_->in);
-  for (unsigned i = 0; i < cesa_->engines(); ++i) cesa_->dma[i].bind(mbus_->in);
-  disk_->dma.bind(mbus_->in);
+  for (auto& core : cores_) connect(core->bus, mbus_->in);
+  for (unsigned i = 0; i < cesa_->engines(); ++i) connect(cesa_->dma[i], mbus_->in);
+  connect(disk_->dma, mbus_->in);
 
   int target = 0;
-  mbus_->out.bind(dram_->socket);
+  connect(mbus_->out, dram_->socket);
   mbus_->add_window({"dram", 0, dram_->size(), target++, false});
-  mbus_->out.bind(cesa_->regs);
+  connect(mbus_->out, cesa_->regs);
   mbus_->add_window({"cesa registers", cesa_regs(0), cesa_reg::kWindowBytes, target++, true});
   for (unsigned i = 0; i < cesa_->engines(); ++i) {
-    mbus_->out.bind(cesa_->sram[i]);
+    connect(mbus_->out, cesa_->sram[i]);
     mbus_->add_window({"cesa sram " + std::to_string(i), config.cesa.sram_base(i),
                        config.cesa.sram_bytes, target++, true});
     irq_lines_.push_back(std::make_unique<IrqLine>(("cesa_irq" + std::to_string(i)).c_str(), *intc_,
@@ -36,6 +37,30 @@ Soc::Soc(sc_core::sc_module_name name, const SocConfig& config) : sc_module(name
 }
 
 Soc::~Soc() = default;
+
+template <class Initiator, class Target>
+void Soc::connect(Initiator& initiator, Target& target) {
+  if (!config_.checkers) {
+    initiator.bind(target);
+    return;
+  }
+  const std::string name = "checker" + std::to_string(checkers_.size());
+  checkers_.push_back(std::make_unique<TlmChecker>(name.c_str()));
+  initiator.bind(checkers_.back()->in);
+  checkers_.back()->out.bind(target);
+}
+
+std::uint64_t Soc::checked_calls() const {
+  std::uint64_t n = 0;
+  for (const auto& checker : checkers_) n += checker->calls();
+  return n;
+}
+
+std::uint64_t Soc::protocol_violations() const {
+  std::uint64_t n = 0;
+  for (const auto& checker : checkers_) n += checker->violations();
+  return n;
+}
 
 std::vector<CpuCore*> Soc::core_list() {
   std::vector<CpuCore*> list;

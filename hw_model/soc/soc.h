@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "hw_model/cesa/cesa.h"
+#include "hw_model/checker/tlm_checker.h"
 #include "hw_model/cpu/cpu_core.h"
 #include "hw_model/cpu/intc.h"
 #include "hw_model/disk/disk.h"
@@ -23,6 +24,8 @@ struct SocConfig {
   MbusParams mbus;
   CesaParams cesa;
   DiskParams disk;
+  /// Puts a TLM base-protocol checker on every socket (test builds).
+  bool checkers = false;
 };
 
 /// A device's interrupt wire into the controller: a signal (for tracing and for tests) that the
@@ -57,12 +60,18 @@ class Soc : public sc_core::sc_module {
   Cesa& cesa() { return *cesa_; }
   Disk& disk() { return *disk_; }
   const SocConfig& config() const { return config_; }
+  /// Calls seen and rules broken on all sockets; 0 without checkers.
+  std::uint64_t checked_calls() const;
+  std::uint64_t protocol_violations() const;
   /// Bus address of the registers of CESA engine `i`.
   PhysAddr cesa_regs(unsigned engine) const {
     return config_.internal_regs_base + config_.cesa.regs_offset + cesa_reg::kEngineStride * engine;
   }
 
  private:
+  template <class Initiator, class Target>
+  void connect(Initiator& initiator, Target& target);
+
   SocConfig config_;
   std::vector<std::unique_ptr<CpuCore>> cores_;
   std::unique_ptr<Intc> intc_;
@@ -71,6 +80,7 @@ class Soc : public sc_core::sc_module {
   std::unique_ptr<Cesa> cesa_;
   std::unique_ptr<Disk> disk_;
   std::vector<std::unique_ptr<IrqLine>> irq_lines_;
+  std::vector<std::unique_ptr<TlmChecker>> checkers_;
 };
 
 }  // namespace cesasim::hw

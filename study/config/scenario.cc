@@ -71,6 +71,9 @@ void describe_workload(ScenarioVisitor& v, WorkloadSettings& w) {
   v.optional_count("submitter_bonus", w.submitter_bonus, "nice levels", 0, 20,
                    "how much better than the application a submitter is scheduled (the 2.6 "
                    "scheduler's bonus for threads that mostly sleep)");
+  v.choice("writeback", w.writeback, {"flusher", "pid"},
+           "who submits writes without the sync flag: one pdflush for all, as 2.6.12 has per disk, "
+           "or the thread that the trace names");
   v.begin_reference("user", "user", w.user_preset,
                     "processor time of application and file system, by phase");
   std::vector<std::string> phases = v.member_groups();
@@ -217,13 +220,64 @@ void check_key(const Tree& tree, const DmCryptSettings& s) {
   }
 }
 
+/// What the parts of a SoC ask of each other.
+void check_soc(const Tree& tree, const SocParams& soc) {
+  try {
+    soc.cesa.check();
+  } catch (const std::invalid_argument& error) {
+    throw ConfigError(where(tree, "soc.cesa"), "soc.cesa", error.what(),
+                      "sizes and addresses as in the shipped presets");
+  }
+  // The drivers keep 128 bytes for descriptor, key and IV, and cipher whole blocks.
+  constexpr std::uint32_t kLeast = 128 + 16;
+  if (soc.cesa.sram_bytes < soc.cesa.sram_reserved_bytes + kLeast) {
+    throw ConfigError(where(tree, "soc.cesa.sram_bytes"), "soc.cesa.sram_bytes",
+                      fmt::format("{} bytes less {} reserved leave no room for data",
+                                  soc.cesa.sram_bytes, soc.cesa.sram_reserved_bytes),
+                      fmt::format("at least {} more than sram_reserved_bytes", kLeast));
+  }
+  struct Window {
+    std::string key;
+    std::uint64_t base, size;
+  };
+  std::vector<Window> windows = {
+      {"soc.dram.size_mib", 0, std::uint64_t{soc.dram.size_mib} << 20},
+      {"soc.internal_regs_base",
+       std::uint64_t{soc.internal_regs_base} + soc.cesa.regs_offset, 0x10000},
+  };
+  for (unsigned i = 0; i < soc.cesa.engines; ++i) {
+    windows.push_back({fmt::format("soc.cesa.sram_base{}", i), soc.cesa.sram_base(i),
+                       soc.cesa.sram_bytes});
+  }
+  for (std::size_t i = 0; i < windows.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      const Window& a = windows[i];
+      const Window& b = windows[j];
+      if (a.base < b.base + b.size && b.base < a.base + a.size) {
+        throw ConfigError(where(tree, a.key.c_str()), a.key,
+                          fmt::format("the address window {:#x}..{:#x} overlaps that of {}, "
+                                      "{:#x}..{:#x}",
+                                      a.base, a.base + a.size - 1, b.key, b.base,
+                                      b.base + b.size - 1),
+                          "windows that do not overlap");
+      }
+    }
+  }
+}
+
 void check_scenario(const Tree& tree, const Scenario& s) {
   if (s.fidelity == "burst") {
     throw ConfigError(where(tree, "fidelity"), "fidelity", "'burst' is not built yet",
                       "descriptor");
   }
+  if (s.dmcrypt.placement != "in-place") {
+    throw ConfigError(where(tree, "dmcrypt.placement"), "dmcrypt.placement",
+                      fmt::format("no path built so far can work out of place (OCF is in-place)"),
+                      "in-place");
+  }
   check_cipher(tree, s);
   check_key(tree, s.dmcrypt);
+  check_soc(tree, s.soc);
   if (s.ocf.driver == "cesa_tdma") {
     if (s.dmcrypt.path == "standard") {
       throw ConfigError(where(tree, "ocf.driver"), "ocf.driver",

@@ -81,6 +81,7 @@ struct WorkloadSettings {
   std::uint32_t dirty_kib = 32768;
   std::uint32_t writeback_kib = 4096;
   std::uint32_t submitter_bonus = 5;
+  std::string writeback = "flusher";
   std::string user_preset = "linux-2.6-arm9";
   std::map<std::string, UserCosts> user;  ///< by phase; "default" always present
 

@@ -67,7 +67,7 @@ struct SocGroups {
   void describe(hw::ParamVisitor& v) {
     std::uint32_t unused = 0;
     v.count("cores", unused, "cores", 1, 8, "");
-    v.count("internal_regs_base", unused, "address", 0, 10, "");
+    v.count("internal_regs_base", unused, "address", 0, 0xFFFFFFFF, "");
     v.count("disk_irq", unused, "line", 0, 10, "");
     v.group("cpu", cpu, "");
     v.group("dram", dram, "");
@@ -103,13 +103,13 @@ std::string read_file(const fs::path& file) {
 }
 
 Home::Home() : path_(fresh_folder("home")) {
-  const std::string soc = values_of(SocGroups(), {{"disk_irq", "7"}}) + "  costs: test-costs\n";
+  const std::string soc = values_of(SocGroups(), {{"disk_irq", "7"}, {"internal_regs_base", "0xF1000000"}}) + "  costs: test-costs\n";
   write_file(preset("soc", "test-soc"), head("soc", "test-soc") + soc + "  cesa: test-cesa\n");
   write_file(preset("soc", "no-tdma"), head("soc", "no-tdma") + soc + "  cesa: plain-cesa\n");
   write_file(preset("cesa", "test-cesa"),
-             head("cesa", "test-cesa") + values_of(hw::CesaParams(), {{"tdma", "true"}}));
+             head("cesa", "test-cesa") + values_of(hw::CesaParams(), {{"tdma", "true"}, {"sram_base0", "0xF5000000"}}));
   write_file(preset("cesa", "plain-cesa"),
-             head("cesa", "plain-cesa") + values_of(hw::CesaParams(), {{"tdma", "false"}}));
+             head("cesa", "plain-cesa") + values_of(hw::CesaParams(), {{"tdma", "false"}, {"sram_base0", "0xF5000000"}}));
   write_file(preset("disk", "test-disk"),
              head("disk", "test-disk") + values_of(hw::DiskParams(), {{"rpm", "7200"}}));
   write_file(preset("costs", "test-costs"), head("costs", "test-costs") + values_of(Costs()));

@@ -43,6 +43,7 @@ T all(double value) {
 hw::SocConfig test_soc(unsigned cores, unsigned engines) {
   hw::SocConfig c;
   c.cores = cores;
+  c.checkers = true;
   c.internal_regs_base = 0xF1000000;
   c.disk_irq = 10;
   c.cpu.clock_hz = 1e9;
@@ -161,6 +162,7 @@ void Board::run(std::function<void()> body, hw::Ps limit) {
     sc_core::sc_stop();
   });
   sc_core::sc_start(sc_core::sc_time::from_value(limit));
+  EXPECT_EQ(soc.protocol_violations(), 0u);
   EXPECT_TRUE(done) << "the modelled thread had not returned at "
                     << sc_core::sc_time_stamp().to_string();
 }

@@ -173,6 +173,7 @@ struct ReplayBench {
         intc("intc", cores),
         kernel("kernel", costs, settings(), cores, intc, dram),
         device("device", kernel, intc) {
+    params.writeback = "pid";
     params.writeback_kib = 0;  // every write at once; the test of batches sets it
     core.bus.bind(dram.socket);
     other_core.bus.bind(other_dram.socket);
