@@ -171,7 +171,9 @@ std::string random_program(unsigned seed, unsigned cpus, bool run_ahead) {
             }
             EXPECT_EQ(&k.current(), *self);
             EXPECT_FALSE(k.in_interrupt());
-            if (bound >= 0) EXPECT_EQ(k.smp_processor_id(), static_cast<unsigned>(bound));
+            if (bound >= 0) {
+              EXPECT_EQ(k.smp_processor_id(), static_cast<unsigned>(bound));
+            }
           }
         },
         nice, bound);
