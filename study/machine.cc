@@ -123,7 +123,7 @@ class Machine {
         reference_(s.dmcrypt.cipher, key_, s.dmcrypt.iv_offset) {
     build_crypto();
     build_dmcrypt();
-    reader_ = traces::open_trace(s.workload.trace_file);
+    reader_ = traces::open_trace(s.workload.trace_file, s.workload.trace_options());
     replay_ =
         std::make_unique<traces::Replay>(kernel_, *crypt_, *reader_, oracle_, replay_params(s));
     replay_->verify_unwritten = [this](std::uint64_t sector, const std::uint8_t* data) {
@@ -467,6 +467,7 @@ PointResult Machine::result(double host_seconds) {
       {"write_timeouts", crypt_->stats().timeouts},
       {"late_callbacks", crypt_->stats().late_callbacks},
       {"flags_not_carried", r.total.fua_or_preflush},
+      {"skipped_lines", r.skipped_lines},
   };
   if (!replay_->done()) {
     p.status = Status::broken;
@@ -506,7 +507,8 @@ PointResult Machine::result(double host_seconds) {
 PointResult run_point(const Scenario& scenario, const ProgressFn& progress) {
   std::uint64_t rows = 0;
   if (progress) {
-    auto reader = traces::open_trace(scenario.workload.trace_file);
+    auto reader =
+        traces::open_trace(scenario.workload.trace_file, scenario.workload.trace_options());
     traces::TraceRecord record;
     while (reader->next(record)) ++rows;
   }

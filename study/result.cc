@@ -252,6 +252,7 @@ Json to_json(const StudyResult& result) {
   out["schema"] = kResultSchema;
   out["study"] = result.study;
   out["version"] = result.version;
+  if (!result.overrides.empty()) out["overrides"] = result.overrides;
   Json& points = out["points"] = Json::array();
   for (const PointResult& point : result.points) points.push_back(to_json(point));
   Json& expectations = out["expectations"] = Json::array();
@@ -281,6 +282,7 @@ StudyResult study_result_from_json(const Json& json) {
     StudyResult out;
     out.study = json.at("study").get<std::string>();
     out.version = json.at("version").get<std::string>();
+    out.overrides = json.value("overrides", std::vector<std::string>{});
     for (const Json& point : json.at("points")) out.points.push_back(point_from_json(point));
     for (const Json& item : json.at("expectations")) {
       ExpectationResult e;

@@ -73,6 +73,7 @@ struct StudyResult {
   std::string version;
   std::vector<PointResult> points;
   std::vector<ExpectationResult> expectations;
+  std::vector<std::string> overrides;  ///< as given with --set
 };
 
 Json to_json(const StudyResult& result);

@@ -20,9 +20,9 @@ std::string number(std::optional<double> value, const char* format) {
 std::string short_number(std::optional<double> value) {
   if (!value || !std::isfinite(*value)) return "-";
   const double v = std::fabs(*value);
-  if (v != 0 && (v < 1e-4 || v >= 1e15)) return fmt::format("{:.3e}", *value);
+  if (v != 0 && (v < 1e-6 || v >= 1e15)) return fmt::format("{:.3e}", *value);
   if (v >= 1000) return fmt::format("{:.0f}", *value);
-  const int decimals = v >= 100 ? 1 : v >= 10 ? 2 : v >= 1 ? 3 : 4;
+  const int decimals = v == 0 ? 0 : 3 - static_cast<int>(std::floor(std::log10(v)));
   return fmt::format("{:.{}f}", *value, decimals);
 }
 
@@ -76,10 +76,7 @@ std::string trace_of(const PointResult& point) {
   return node != nullptr && node->is_string() ? node->get<std::string>() : "";
 }
 
-std::string label_of(const PointResult& point) {
-  const std::string label = point_label(point.axes, kTraceAxis);
-  return label.empty() ? "(one point)" : label;
-}
+std::string label_of(const PointResult& point) { return point_name(point.axes, kTraceAxis); }
 
 std::string main_block(const Study& study, const StudyResult& result,
                        const std::vector<const PointResult*>& points) {
@@ -151,17 +148,19 @@ std::string phase_block(const Study& study, const StudyResult& result,
 std::string expectation_line(const ExpectationResult& e) {
   std::string bound;
   if (e.min && e.max) {
-    bound = fmt::format("{:.6g} .. {:.6g}", *e.min, *e.max);
+    bound = fmt::format("{:.10g} .. {:.10g}", *e.min, *e.max);
   } else if (e.min) {
-    bound = fmt::format(">= {:.6g}", *e.min);
+    bound = fmt::format(">= {:.10g}", *e.min);
   } else if (e.max) {
-    bound = fmt::format("<= {:.6g}", *e.max);
+    bound = fmt::format("<= {:.10g}", *e.max);
   }
   const char* verdict = !e.ok ? "skip" : *e.ok ? "ok  " : "FAIL";
   std::string out = fmt::format("  {}  {}: {}{}", verdict, e.name, e.metric,
                                 e.phase.empty() ? "" : " of phase " + e.phase);
   if (e.relative) out += " relative to the baseline";
-  if (e.value) out += fmt::format(" = {:.6g}", *e.value);
+  if (e.value)
+    out += fmt::format(" = {}", *e.value >= 1e5 ? fmt::format("{:.10g}", *e.value)
+                                                : fmt::format("{:.5g}", *e.value));
   out += fmt::format(", expected {}", bound);
   if (!e.point.empty()) out += fmt::format(" ({})", e.point);
   if (!e.note.empty()) out += fmt::format("; {}", e.note);
@@ -196,6 +195,10 @@ std::string align(const std::vector<std::vector<std::string>>& rows, const std::
 
 std::string to_table(const Study& study, const StudyResult& result) {
   std::string out = fmt::format("{}\n", result.study);
+  for (const std::string& set : result.overrides) out += fmt::format("set: {}\n", set);
+  if (!result.overrides.empty() && !result.expectations.empty()) {
+    out += "(the study's expectations were written for its own values)\n";
+  }
   if (study.baseline) {
     Json base = Json::object();
     for (const auto& [path, value] : study.baseline->values) base[path] = scalar_json(value);
@@ -218,7 +221,7 @@ std::string to_table(const Study& study, const StudyResult& result) {
   std::string errors;
   for (const PointResult& point : result.points) {
     if (point.status == Status::ok) continue;
-    errors += fmt::format("  {}: {}: {}\n", point_label(point.axes), status_name(point.status),
+    errors += fmt::format("  {}: {}: {}\n", point_name(point.axes), status_name(point.status),
                           point.error);
   }
   if (!errors.empty()) out += "\nerrors\n" + errors;

@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -36,7 +37,10 @@ struct RunArguments {
   bool print_config = false;
 };
 
-void complain(const std::string& message) { fmt::print(stderr, "cesasim: {}\n", message); }
+void complain(const std::string& message) {
+  std::fflush(stdout);  // what was said before comes first also where both go to one file
+  fmt::print(stderr, "cesasim: {}\n", message);
+}
 
 std::string duration(double seconds) {
   const long s = static_cast<long>(seconds + 0.5);
@@ -108,6 +112,7 @@ int run_study(const Prepared& prepared, const RunArguments& arguments) {
   StudyResult result;
   result.study = prepared.study.name;
   result.version = kVersion;
+  result.overrides = arguments.set;
   result.points = run_points(prepared.points, options);
   line.clear();
   result.expectations = check_expectations(prepared.study, result.points);
@@ -132,7 +137,7 @@ int run_study(const Prepared& prepared, const RunArguments& arguments) {
   for (const PointResult& point : result.points) {
     if (point.status == Status::ok) continue;
     code = kPointFailed;
-    complain(fmt::format("{}: point '{}' {}: {}", prepared.study.name, point_label(point.axes),
+    complain(fmt::format("{}: point '{}' {}: {}", prepared.study.name, point_name(point.axes),
                          status_name(point.status), point.error));
   }
   return code;
@@ -141,14 +146,20 @@ int run_study(const Prepared& prepared, const RunArguments& arguments) {
 /// Reads every trace to its end once, so that a bad line or a request beyond the disk is known
 /// before anything runs. Throws TraceError.
 void check_traces(const std::vector<Point>& points) {
-  std::map<std::string, std::uint64_t> limits;  // trace -> smallest disk it is replayed on
+  struct Use {
+    std::uint64_t sectors;  // of the smallest disk it is replayed on
+    traces::TraceOptions options;
+  };
+  std::map<std::string, Use> uses;
   for (const Point& point : points) {
     const std::uint64_t sectors = point.scenario.disk.sectors();
-    auto [it, added] = limits.emplace(point.scenario.workload.trace_file, sectors);
-    if (!added) it->second = std::min(it->second, sectors);
+    const WorkloadSettings& w = point.scenario.workload;
+    auto [it, added] = uses.emplace(w.trace_file, Use{sectors, w.trace_options()});
+    if (!added) it->second.sectors = std::min(it->second.sectors, sectors);
   }
-  for (const auto& [file, sectors] : limits) {
-    const auto reader = traces::open_trace(file);
+  for (const auto& [file, use] : uses) {
+    const std::uint64_t sectors = use.sectors;
+    const auto reader = traces::open_trace(file, use.options);
     traces::TraceRecord record;
     std::uint64_t records = 0;
     while (reader->next(record)) {
@@ -167,6 +178,19 @@ void check_traces(const std::vector<Point>& points) {
   }
 }
 
+/// "out/STUDY", or with overrides a folder of their own beside it, so that the results to
+/// compare with stay: "out/STUDY,soc.cores=2".
+std::string default_folder(const Study& study, const RunArguments& arguments) {
+  std::string name = study.name;
+  for (const std::string& set : arguments.set) name += "," + set;
+  for (char& c : name) {
+    const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+                       std::string_view("._=,-+:").find(c) != std::string_view::npos;
+    if (!plain) c = '_';
+  }
+  return "out/" + name.substr(0, 200);
+}
+
 int run(const RunArguments& arguments) {
   const Library library = Library::locate();
   std::vector<Override> overrides;
@@ -183,7 +207,7 @@ int run(const RunArguments& arguments) {
                         "different names");
     }
     prepared.points = expand(prepared.study, overrides, library, !arguments.print_config);
-    prepared.out = arguments.out.empty()           ? "out/" + prepared.study.name
+    prepared.out = arguments.out.empty()           ? default_folder(prepared.study, arguments)
                    : arguments.studies.size() == 1 ? arguments.out
                                                    : arguments.out + "/" + prepared.study.name;
     all.push_back(std::move(prepared));
@@ -257,13 +281,17 @@ void list(const std::string& what) {
   fmt::print("also: cesasim list metrics, cesasim list parameters\n");
 }
 
-int trace_info(const std::string& file, bool json) {
-  const auto reader = traces::open_trace(file);
+int trace_info(const std::string& file, const traces::TraceOptions& options, bool json) {
+  const auto reader = traces::open_trace(file, options);
   const traces::TraceInfo info = traces::collect_info(*reader);
   if (json) {
     fmt::print("{}\n", traces::to_json(info).dump(2));
   } else {
     fmt::print("{}", traces::to_text(info));
+    if (reader->skipped_lines() != 0) {
+      fmt::print("\n{} lines skipped, the first: {}\n", reader->skipped_lines(),
+                 reader->first_skipped());
+    }
   }
   return kOk;
 }
@@ -288,7 +316,8 @@ int dispatch(int argc, char** argv) {
       ->allow_extra_args(false);
   run_command->add_option("--jobs", arguments.jobs, "points at a time (default: one per processor)")
       ->check(CLI::Range(1u, 4096u));
-  run_command->add_option("--out", arguments.out, "folder for the results (default: out/STUDY)");
+  run_command->add_option("--out", arguments.out,
+                          "folder for the results (default: out/STUDY, with the overrides added)");
   run_command->add_flag("--quiet", arguments.quiet, "no table and no progress, only errors");
   run_command->add_flag("--print-config", arguments.print_config,
                         "print every point's resolved scenario as YAML and stop");
@@ -305,6 +334,11 @@ int dispatch(int argc, char** argv) {
   CLI::App* info_command = trace_command->add_subcommand("info", "Statistics of a trace");
   info_command->add_option("FILE", trace_file, "a trace file")->required();
   info_command->add_flag("--json", trace_json, "as JSON");
+  traces::TraceOptions trace_options;
+  info_command->add_option("--device", trace_options.device,
+                           "blkparse: the device to take, as major,minor");
+  info_command->add_flag("--skip-bad-lines", trace_options.skip_bad_lines,
+                         "count lines that do not parse instead of stopping");
 
   std::vector<int> fds;
   CLI::App* worker_command = app.add_subcommand("worker", "")->group("");
@@ -315,7 +349,16 @@ int dispatch(int argc, char** argv) {
   } catch (const CLI::Success& success) {
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
-    complain(fmt::format("{}; valid: cesasim --help", error.what()));
+    const std::string_view first = argc > 1 ? argv[1] : "";
+    if (!first.empty() && first[0] != '-' && first != "run" && first != "list" &&
+        first != "trace") {
+      complain(
+          fmt::format("unknown command '{}'; valid: run, list, trace (and, of the launcher: "
+                      "test, build)",
+                      first));
+    } else {
+      complain(fmt::format("{}; see cesasim --help", error.what()));
+    }
     return kBadInput;
   }
 
@@ -325,7 +368,7 @@ int dispatch(int argc, char** argv) {
       list(what);
       return kOk;
     }
-    if (*info_command) return trace_info(trace_file, trace_json);
+    if (*info_command) return trace_info(trace_file, trace_options, trace_json);
     return worker_main(fds[0], fds[1], fds[2]);
   } catch (const ConfigError& error) {
     complain(error.what());

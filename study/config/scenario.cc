@@ -52,6 +52,9 @@ void describe_dmcrypt(ScenarioVisitor& v, DmCryptSettings& s) {
 void describe_workload(ScenarioVisitor& v, WorkloadSettings& w) {
   v.begin_group("workload", "what is asked of the device");
   v.text("trace", w.trace, "the path of a trace file", "block trace to replay");
+  v.text("device", w.device, "major,minor, or any",
+         "blkparse text of several devices: the one to take");
+  v.flag("skip_bad_lines", w.skip_bad_lines, "count lines that do not parse instead of stopping");
   v.choice("replay", w.replay, {"closed", "open"},
            "closed: per phase and direction at most `depth` bios outstanding; open: by time "
            "stamp, without depth, barriers and user costs");
@@ -242,24 +245,24 @@ void check_soc(const Tree& tree, const SocParams& soc) {
   };
   std::vector<Window> windows = {
       {"soc.dram.size_mib", 0, std::uint64_t{soc.dram.size_mib} << 20},
-      {"soc.internal_regs_base",
-       std::uint64_t{soc.internal_regs_base} + soc.cesa.regs_offset, 0x10000},
+      {"soc.internal_regs_base", std::uint64_t{soc.internal_regs_base} + soc.cesa.regs_offset,
+       0x10000},
   };
   for (unsigned i = 0; i < soc.cesa.engines; ++i) {
-    windows.push_back({fmt::format("soc.cesa.sram_base{}", i), soc.cesa.sram_base(i),
-                       soc.cesa.sram_bytes});
+    windows.push_back(
+        {fmt::format("soc.cesa.sram_base{}", i), soc.cesa.sram_base(i), soc.cesa.sram_bytes});
   }
   for (std::size_t i = 0; i < windows.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {
       const Window& a = windows[i];
       const Window& b = windows[j];
       if (a.base < b.base + b.size && b.base < a.base + a.size) {
-        throw ConfigError(where(tree, a.key.c_str()), a.key,
-                          fmt::format("the address window {:#x}..{:#x} overlaps that of {}, "
-                                      "{:#x}..{:#x}",
-                                      a.base, a.base + a.size - 1, b.key, b.base,
-                                      b.base + b.size - 1),
-                          "windows that do not overlap");
+        throw ConfigError(
+            where(tree, a.key.c_str()), a.key,
+            fmt::format("the address window {:#x}..{:#x} overlaps that of {}, "
+                        "{:#x}..{:#x}",
+                        a.base, a.base + a.size - 1, b.key, b.base, b.base + b.size - 1),
+            "windows that do not overlap");
       }
     }
   }
@@ -278,6 +281,11 @@ void check_scenario(const Tree& tree, const Scenario& s) {
   check_cipher(tree, s);
   check_key(tree, s.dmcrypt);
   check_soc(tree, s.soc);
+  try {
+    hw::DiskTiming::create(s.disk);
+  } catch (const std::invalid_argument& error) {
+    throw ConfigError(where(tree, "disk"), "disk", error.what(), "values that agree");
+  }
   if (s.ocf.driver == "cesa_tdma") {
     if (s.dmcrypt.path == "standard") {
       throw ConfigError(where(tree, "ocf.driver"), "ocf.driver",

@@ -18,6 +18,7 @@
 #include "study/config/library.h"
 #include "study/config/tree.h"
 #include "study/config/visitor.h"
+#include "traces/trace_reader.h"
 
 namespace cesasim::study {
 
@@ -82,11 +83,16 @@ struct WorkloadSettings {
   std::uint32_t writeback_kib = 4096;
   std::uint32_t submitter_bonus = 5;
   std::string writeback = "flusher";
+  std::string device = "any";  ///< blkparse text of several devices: the one to take
+  bool skip_bad_lines = false;
   std::string user_preset = "linux-2.6-arm9";
   std::map<std::string, UserCosts> user;  ///< by phase; "default" always present
 
   /// Costs of `phase`, or the default ones.
   const UserCosts& user_costs(const std::string& phase) const;
+  traces::TraceOptions trace_options() const {
+    return {traces::TraceFormat::detect, skip_bad_lines, device == "any" ? "" : device};
+  }
 };
 
 struct Scenario {

@@ -11,7 +11,7 @@
 namespace cesasim::study {
 namespace {
 
-constexpr std::size_t kMaxPoints = 100'000;
+constexpr std::size_t kMaxPoints = 10'000;
 
 [[noreturn]] void unknown(const Tree& member, const std::string& key, const std::string& what,
                           const std::string& name, const std::vector<std::string>& valid) {
@@ -258,6 +258,11 @@ std::string point_label(const Json& axes, const std::string& skip) {
   return out;
 }
 
+std::string point_name(const Json& axes, const std::string& skip) {
+  const std::string label = point_label(axes, skip);
+  return label.empty() ? "(one point)" : label;
+}
+
 Override parse_override(const std::string& text) {
   const Position at{"--set", 0};
   const std::size_t equals = text.find('=');
@@ -296,7 +301,8 @@ std::vector<Point> expand(const Study& study, const std::vector<Override>& overr
   for (const Axis& axis : axes) {
     count *= axis.values.size();
     if (count > kMaxPoints) {
-      throw ConfigError(axis.at, "axes", "more than 100000 points", "fewer values");
+      throw ConfigError(axis.at, "axes", fmt::format("more than {} points", kMaxPoints),
+                        "fewer values");
     }
   }
   std::vector<Point> points;

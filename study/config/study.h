@@ -75,6 +75,8 @@ std::vector<Point> expand(const Study& study, const std::vector<Override>& overr
 /// What tells points apart: the values of the axes that vary, "standard cryptosoft".
 /// `skip` leaves one axis out.
 std::string point_label(const Json& axes, const std::string& skip = "");
+/// The same for people: "(one point)" where nothing varies.
+std::string point_name(const Json& axes, const std::string& skip = "");
 
 /// Whether `selector` names the point with these axes.
 bool matches(const Selector& selector, const Json& axes);

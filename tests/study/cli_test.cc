@@ -154,7 +154,7 @@ TEST_F(CliTest, AMachineThatStopsIsCodeThree) {
   EXPECT_EQ(o.code, 3);
   EXPECT_NE(o.err.find("failed: the machine stopped"), std::string::npos) << o.err;
   const StudyResult r =
-      study_result_from_json(Json::parse(read_file(work_ / "out/test/results.json")));
+      study_result_from_json(Json::parse(read_file(work_ / "out/test,seed=13/results.json")));
   EXPECT_EQ(r.points[0].status, Status::failed);
   EXPECT_EQ(r.expectations[0].ok, false);
 }

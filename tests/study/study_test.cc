@@ -136,7 +136,7 @@ TEST_F(StudyTest, TooManyPoints) {
   for (const char* key : {"a", "b", "c", "d", "e", "f"}) {
     text += std::string("  ") + key + ": [1,2,3,4,5,6,7,8,9,10]\n";
   }
-  EXPECT_TRUE(error(text).find("more than 100000 points") != std::string::npos);
+  EXPECT_TRUE(error(text).find("more than 10000 points") != std::string::npos);
 }
 
 TEST_F(StudyTest, Selectors) {
