@@ -62,7 +62,7 @@ struct BenchOptions {
   unsigned cpus = 1;
   KernelCosts costs = kernel::costs();
   KernelSettings settings = kernel::settings();
-  double dram_mib = 64;
+  std::uint32_t dram_mib = 64;
   double dram_bytes_per_s = 8e9;
 };
 
