@@ -42,12 +42,6 @@ hw::SocConfig soc_config(const Scenario& s) {
   return c;
 }
 
-kernel::KernelSettings kernel_settings(const Scenario& s) {
-  kernel::KernelSettings k = s.kernel;
-  k.non_coherent_dma = !s.soc.io_coherent;
-  return k;
-}
-
 traces::ReplayParams replay_params(const Scenario& s) {
   traces::ReplayParams p;
   p.depth_read = s.workload.depth_read;
@@ -116,7 +110,7 @@ class Machine {
       : scenario_(s),
         key_(key_bytes(s.dmcrypt)),
         soc_("soc", soc_config(s)),
-        kernel_("kernel", s.soc.costs.kernel, kernel_settings(s), soc_.core_list(), soc_.intc(),
+        kernel_("kernel", s.soc.costs.kernel, s.kernel, soc_.core_list(), soc_.intc(),
                 soc_.dram()),
         queue_(kernel_, soc_.disk(), s.soc.disk_irq, s.disk_preset),
         oracle_(s.seed),

@@ -21,17 +21,6 @@ constexpr std::size_t kPoisonBytes = 16;  // what tells plaintext: version and m
 
 }  // namespace
 
-void PhaseCost::describe(hw::ParamVisitor& v) {
-  v.number("user_cycles_per_byte", user_cycles_per_byte, "cycles/byte", 0, 1e5,
-           "application: producing or consuming the data");
-  v.number("user_cycles_per_bio", user_cycles_per_bio, "cycles", 0, 1e9,
-           "application: fixed part for each bio");
-  v.number("fs_cycles_per_byte", fs_cycles_per_byte, "cycles/byte", 0, 1e5,
-           "system call, page cache and copy to or from the user");
-  v.number("fs_cycles_per_bio", fs_cycles_per_bio, "cycles", 0, 1e9,
-           "file system: mapping blocks and building one bio");
-}
-
 void OpMetrics::merge(const OpMetrics& other) {
   bios += other.bios;
   bytes += other.bytes;

@@ -32,7 +32,6 @@
 #include <systemc>
 #include <vector>
 
-#include "hw_model/base/params.h"
 #include "kernel_model/bio.h"
 #include "kernel_model/kernel.h"
 #include "traces/content_oracle.h"
@@ -49,8 +48,6 @@ struct PhaseCost {
   double user_cycles_per_bio = 0;
   double fs_cycles_per_byte = 0;
   double fs_cycles_per_bio = 0;
-
-  void describe(hw::ParamVisitor& v);
 };
 
 struct ReplayParams {
