@@ -139,6 +139,10 @@ void Cesa::run_ahead(bool on) {
   for (auto& unit : units_) unit->run_ahead = on;
 }
 
+bool Cesa::map_sram(unsigned engine, PhysAddr base) {
+  return units_.at(engine)->core.map_sram(base);
+}
+
 const CesaEngine& Cesa::engine(unsigned engine) const { return units_.at(engine)->core; }
 const CesaStats& Cesa::stats(unsigned engine) const { return units_.at(engine)->core.stats(); }
 

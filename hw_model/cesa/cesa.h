@@ -40,6 +40,12 @@ class Cesa : public sc_core::sc_module {
   /// of a chain (sc_start with a duration) would see the engine ahead of the clock.
   void run_ahead(bool on);
 
+  /// Moves an engine's SRAM window on the bus, as a changed Mbus window does: from then on
+  /// descriptors find the SRAM at `base`. Returns false, and moves nothing, while the engine
+  /// runs. Throws std::out_of_range for an engine that is not there, std::invalid_argument for
+  /// a window past 4 GiB.
+  bool map_sram(unsigned engine, PhysAddr base);
+
   unsigned engines() const { return static_cast<unsigned>(units_.size()); }
   const CesaStats& stats(unsigned engine) const;
   /// Registers, SRAM and timing of one engine (for observers; time does not pass).

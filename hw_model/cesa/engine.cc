@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdio>
+#include <stdexcept>
 #include <utility>
 
 #include "hw_model/cesa/tdma_windows.h"
@@ -43,6 +44,16 @@ CesaEngine::CesaEngine(const CesaParams& params, PhysAddr sram_base, DmaPort& po
       sram_(params.sram_bytes),
       sram_base_(sram_base),
       port_(port) {}
+
+bool CesaEngine::map_sram(PhysAddr base) {
+  constexpr PhysAddr kReach = PhysAddr{1} << 32;
+  if (base > kReach - sram_.size()) {
+    throw std::invalid_argument("cesa: an SRAM window at " + hex(base) + " goes past 4 GiB");
+  }
+  if (running()) return false;
+  sram_base_ = base;
+  return true;
+}
 
 std::uint32_t CesaEngine::read(std::uint32_t offset) {
   const std::uint8_t i = regs_.find(offset);

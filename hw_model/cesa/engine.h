@@ -50,6 +50,11 @@ class CesaEngine {
   /// Throws std::invalid_argument if params.engines is 0 or above 2.
   CesaEngine(const CesaParams& params, PhysAddr sram_base, DmaPort& port);
 
+  /// Moves the SRAM's window to bus address `base`, as a changed Mbus window does. Returns
+  /// false, and moves nothing, while the engine runs. Throws std::invalid_argument if the
+  /// window would go past 4 GiB, which descriptors cannot address.
+  bool map_sram(PhysAddr base);
+
   /// Software's view of the registers; `offset` is the engine's own. An offset without a
   /// register reads 0, drops writes and counts as a guest error.
   std::uint32_t read(std::uint32_t offset);

@@ -294,6 +294,32 @@ TEST_F(CesaDevice, CpuCopyModeRunsTheAcceleratorAlone) {
   EXPECT_EQ(stats().guest_errors + stats().unimplemented, 0u);
 }
 
+TEST_F(CesaDevice, TheSramWindowMovesWhileIdle) {
+  constexpr std::uint32_t kElsewhere = 0xE0100000;
+  const Bytes expected = prepare();
+  b.launch(kPlace.descriptor(0));
+  run_for(kStart + 1);
+  EXPECT_FALSE(b.cesa.map_sram(0, kElsewhere)) << "it runs";
+  run();
+  EXPECT_EQ(memory(kPlace.dst, 512), expected);
+  b.write(kIntCause, 0);
+  place(kPlace.dst, Bytes(512));
+
+  EXPECT_TRUE(b.cesa.map_sram(0, kElsewhere));
+  b.launch(kPlace.descriptor(0));
+  run();
+  EXPECT_EQ(b.read(kTdmaErrorCause), bit::tdma_error::kMiss) << "nothing at the old place";
+  EXPECT_THROW(b.cesa.map_sram(0, 0xFFFFFF00), std::invalid_argument);
+  EXPECT_THROW(b.cesa.map_sram(1, kElsewhere), std::out_of_range);
+
+  const Bytes key = pattern(16, 100), iv = pattern(16, 201);
+  put_request(b, kPlace, CipherOp(sa_aes_config(16, true, false), key, iv, 512), 512, kElsewhere);
+  b.launch(kPlace.descriptor(0));
+  run();
+  EXPECT_EQ(memory(kPlace.dst, 512), expected);
+  EXPECT_EQ(b.read(kIntCause), bit::irq::kAccel0DmaDone);
+}
+
 TEST_F(CesaDevice, NistVectorsThroughTheRegisters) {
   b.write(kCfg, bit::cfg::kNoParallel);
   const Bytes plain = from_hex(kSp800Plaintext), iv = from_hex(kSp800Iv);
