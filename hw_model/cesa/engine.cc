@@ -41,6 +41,7 @@ CesaEngine::CesaEngine(const CesaParams& params, PhysAddr sram_base, DmaPort& po
     : params_(checked(params)),
       timing_(params),
       regs_(features(params)),
+      sa_({.sha256 = params.sha256}),
       sram_(params.sram_bytes),
       sram_base_(sram_base),
       port_(port) {}
@@ -245,7 +246,11 @@ Ps CesaEngine::step_registers() {
 }
 
 bool CesaEngine::accelerate(Ps& delay) {
-  const SaResult r = sa_.run(sram_, regs_.get(kDescP0));
+  // Words F..H exist where SHA-256 does.
+  const unsigned words = params_.sha256 ? 8 : 5;
+  std::array<std::uint32_t, 8> digest{};
+  for (unsigned i = 0; i < words; ++i) digest[i] = regs_.get(ivdig(i));
+  const SaResult r = sa_.run(sram_, regs_.get(kDescP0), digest);
   if (r.status != SaStatus::done) {
     if (r.status == SaStatus::guest_error) {
       guest_error(r.report);
@@ -257,8 +262,11 @@ bool CesaEngine::accelerate(Ps& delay) {
   }
   ++chain_operations_;
   ++stats_.operations;
-  stats_.bytes_ciphered += r.bytes;
-  const Ps took = timing_.aes(r.bytes / kAesBlockBytes, r.key_bytes);
+  if (r.mac != SaMac::none) {
+    for (unsigned i = 0; i < words; ++i) regs_.set(ivdig(i), digest[i]);
+  }
+  stats_.bytes_ciphered += r.cipher_bytes;
+  const Ps took = r.cipher == SaCipher::aes ? timing_.aes(r.cipher_blocks, r.key_bytes) : 0;
   stats_.sa_busy_ps += took;
   delay += took;
   return true;

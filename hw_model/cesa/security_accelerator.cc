@@ -8,7 +8,7 @@ namespace {
 SaResult refuse(SaStatus status, const SaDescriptor& d, const std::string& why) {
   char config[48];
   std::snprintf(config, sizeof config, " (descriptor word 0 is 0x%08x: ", d.config);
-  return {status, 0, 0, "accelerator: " + why + config + d.algorithm_name() + ")"};
+  return {.status = status, .report = "accelerator: " + why + config + d.algorithm_name() + ")"};
 }
 
 std::string hex(std::uint32_t v) {
@@ -26,10 +26,11 @@ struct Area {
 
 }  // namespace
 
-SaResult SecurityAccelerator::run(std::span<std::uint8_t> sram, std::uint32_t descriptor_offset) {
+SaResult SecurityAccelerator::run(std::span<std::uint8_t> sram, std::uint32_t descriptor_offset,
+                                  std::span<std::uint32_t, 8> /*ivdig*/) {
   if (descriptor_offset + SaDescriptor::kBytes > sram.size()) {
-    return {SaStatus::guest_error, 0, 0,
-            "accelerator: DESC_P0 " + hex(descriptor_offset) + " lies outside the SRAM"};
+    return {.status = SaStatus::guest_error,
+            .report = "accelerator: DESC_P0 " + hex(descriptor_offset) + " lies outside the SRAM"};
   }
   const auto d =
       SaDescriptor::decode(sram.subspan(descriptor_offset).first<SaDescriptor::kBytes>());
@@ -79,7 +80,10 @@ SaResult SecurityAccelerator::run(std::span<std::uint8_t> sram, std::uint32_t de
                 .src = base + d.cipher_src,
                 .dst = base + d.cipher_dst,
                 .bytes = d.cipher_len});
-  return {SaStatus::done, d.cipher_len, d.aes_key_bytes(), {}};
+  return {.cipher = d.cipher,
+          .key_bytes = d.aes_key_bytes(),
+          .cipher_bytes = d.cipher_len,
+          .cipher_blocks = d.cipher_len / kAesBlockBytes};
 }
 
 }  // namespace cesasim::hw
