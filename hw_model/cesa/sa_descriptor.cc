@@ -35,6 +35,42 @@ SaDescriptor SaDescriptor::decode(std::span<const std::uint8_t, kBytes> bytes) {
   return d;
 }
 
+std::uint32_t SaDescriptor::key_bytes() const {
+  switch (cipher) {
+    case SaCipher::none:
+      return 0;
+    case SaCipher::des:
+      return 8;
+    case SaCipher::des3:
+      return 24;
+    case SaCipher::aes:
+      return aes_key_bytes();
+  }
+  return 0;
+}
+
+SaMac SaDescriptor::hash() const {
+  switch (static_cast<SaMac>(mac_code)) {
+    case SaMac::md5:
+    case SaMac::hmac_md5:
+      return SaMac::md5;
+    case SaMac::sha1:
+    case SaMac::hmac_sha1:
+      return SaMac::sha1;
+    case SaMac::sha256:
+    case SaMac::hmac_sha256:
+      return SaMac::sha256;
+    case SaMac::none:
+      break;
+  }
+  return SaMac::none;
+}
+
+bool SaDescriptor::hmac() const {
+  const auto mac = static_cast<SaMac>(mac_code);
+  return mac == SaMac::hmac_md5 || mac == SaMac::hmac_sha1 || mac == SaMac::hmac_sha256;
+}
+
 std::string SaDescriptor::algorithm_name() const {
   static constexpr const char* kMacs[] = {"no MAC", "SHA-256", "MAC code 2", "HMAC-SHA-256",
                                           "MD5",    "SHA-1",   "HMAC-MD5",   "HMAC-SHA-1"};
@@ -60,8 +96,9 @@ std::string SaDescriptor::algorithm_name() const {
     }
   }
   if (has_mac()) {
-    if (!name.empty()) name += " with ";
+    if (!name.empty()) name += operation == SaOperation::mac_then_cipher ? " after " : " then ";
     name += kMacs[mac_code];
+    if (mac_96) name += "-96";
   }
   return name;
 }

@@ -57,17 +57,50 @@ struct SaDescriptor {
 
   static SaDescriptor decode(std::span<const std::uint8_t, kBytes> bytes);
   std::uint32_t aes_key_bytes() const { return 16 + 8u * aes_key_code; }
+  /// Bytes of the cipher's key, whichever cipher it is.
+  std::uint32_t key_bytes() const;
   bool has_cipher() const { return operation != SaOperation::mac; }
   bool has_mac() const { return operation != SaOperation::cipher; }
+  /// The hash beneath the MAC: md5, sha1, sha256, or none for a code that is not documented.
+  SaMac hash() const;
+  bool hmac() const;
   /// For reports: "AES-128-CBC encrypt", "HMAC-SHA-1", ...
   std::string algorithm_name() const;
 };
 
-/// Configuration word of a cipher-only operation.
+/// The fields of a configuration word, for whoever builds descriptors:
+/// `SaConfig{.operation = SaOperation::mac, .mac = SaMac::sha1}.word()`.
+struct SaConfig {
+  SaOperation operation = SaOperation::cipher;
+  SaCipher cipher = SaCipher::none;
+  std::uint32_t aes_key_bytes = 16;  ///< 16, 24 or 32
+  bool des3_ede = true;              ///< 3DES: EDE, else EEE
+  bool cbc = false;
+  bool decrypt = false;
+  SaMac mac = SaMac::none;
+  bool mac_96 = false;  ///< only the first 96 bits of the digest
+  SaFragment fragment = SaFragment::whole;
+
+  constexpr std::uint32_t word() const {
+    const auto field = [](auto value, unsigned at) {
+      return static_cast<std::uint32_t>(value) << at;
+    };
+    return field(operation, 0) | field(mac, 4) | field(mac_96, 7) | field(cipher, 8) |
+           field(decrypt, 12) | field(cbc, 16) | field(cipher == SaCipher::des3 && des3_ede, 20) |
+           field(cipher == SaCipher::aes ? (aes_key_bytes - 16) / 8 : 0, 24) | field(fragment, 30);
+  }
+};
+
+/// Configuration word of an AES operation without a MAC.
 constexpr std::uint32_t sa_aes_config(std::uint32_t key_bytes, bool cbc, bool decrypt) {
-  return static_cast<std::uint32_t>(SaOperation::cipher) |
-         static_cast<std::uint32_t>(SaCipher::aes) << 8 | (decrypt ? 1u << 12 : 0) |
-         (cbc ? 1u << 16 : 0) | ((key_bytes - 16) / 8) << 24;
+  return SaConfig{
+      .cipher = SaCipher::aes, .aes_key_bytes = key_bytes, .cbc = cbc, .decrypt = decrypt}
+      .word();
+}
+
+/// Configuration word of a fragment of a hash or HMAC without a cipher.
+constexpr std::uint32_t sa_mac_config(SaMac mac, SaFragment fragment = SaFragment::whole) {
+  return SaConfig{.operation = SaOperation::mac, .mac = mac, .fragment = fragment}.word();
 }
 
 }  // namespace cesasim::hw

@@ -6,14 +6,14 @@
 #include <string>
 
 #include "hw_model/cesa/cipher_engine.h"
+#include "hw_model/cesa/mac_engine.h"
 #include "hw_model/cesa/sa_descriptor.h"
 
 namespace cesasim::hw {
 
 enum class SaStatus : std::uint8_t {
   done,
-  guest_error,   ///< the descriptor is wrong
-  unimplemented  ///< the silicon could, the model cannot (yet)
+  guest_error  ///< the descriptor is wrong
 };
 
 struct SaOptions {
@@ -42,22 +42,34 @@ struct SaResult {
 
 class SecurityAccelerator {
  public:
-  explicit SecurityAccelerator(SaOptions options = {}) : options_(options) {}
+  explicit SecurityAccelerator(SaOptions options = {})
+      : options_(options), mac_(options.buffers_partial_block) {}
 
   /// Runs the operation at `descriptor_offset` of `sram`. `ivdig` are the IV/digest registers
-  /// A..H: a middle or last MAC fragment goes on from them, and every MAC leaves its state or
-  /// digest there. Unless the status is done nothing in `sram` or `ivdig` changed.
-  SaResult run(std::span<std::uint8_t> sram, std::uint32_t descriptor_offset,
-               std::span<std::uint32_t, 8> ivdig);
+  /// A..H: a middle or last MAC fragment goes on from them, and every MAC leaves its chaining
+  /// value or digest there. Unless the status is done nothing in `sram` or `ivdig` changed.
+  ///
+  /// A MAC whose direction bit says decode checks: the digest that stands at the digest offset
+  /// is kept aside when the last (or only) fragment starts and compared with the computed one
+  /// when it ends; the computed one then takes its place either way. A first or whole fragment
+  /// also clears the digest's place before it hashes, which is what lets a digest lie inside
+  /// the data (IPsec AH).
+  SaResult run(std::span<std::uint8_t> sram, std::uint32_t descriptor_offset, MacWords ivdig);
   /// Forgets the partial MAC block that waits for the next fragment: to be called when software
   /// writes one of the IV/digest registers.
-  void discard_partial() {}
+  void discard_partial() { mac_.discard_partial(); }
 
   const CipherEngine& ciphers() const { return ciphers_; }
 
  private:
+  /// Why the operation cannot run, or empty.
+  std::string objection(const SaDescriptor& d, std::span<const std::uint8_t> sram) const;
+  void run_cipher(const SaDescriptor& d, std::uint8_t* sram, SaResult& result);
+  void run_mac(const SaDescriptor& d, std::uint8_t* sram, MacWords ivdig, SaResult& result);
+
   SaOptions options_;
   CipherEngine ciphers_;
+  MacEngine mac_;
 };
 
 }  // namespace cesasim::hw

@@ -485,10 +485,10 @@ constexpr BadOperation kBadOperations[] = {
     {"undocumented bits", 0, 0x00030301, true, "undocumented configuration bits"},
     {"no cipher", 0, 0x00010001, true, "without a cipher"},
     {"key code", 0, 0x03010301, true, "key size code 3"},
-    {"DES", 0, 0x00010101, false, "DES-CBC"},
-    {"3DES", 0, 0x00110201, false, "3DES-EDE-CBC"},
-    {"SHA-1", 0, 0x00000050, false, "SHA-1"},
-    {"cipher then MAC", 0, 0x00010373, false, "HMAC-SHA-1"},
+    {"MAC length zero", 0, 0x00000050, true, "MAC length 0"},
+    {"cipher then no MAC data", 0, 0x00010373, true, "HMAC-SHA-1"},
+    {"no MAC", 0, 0x00000000, true, "without a MAC"},
+    {"MAC code 2", 0, 0x00000020, true, "undocumented MAC code"},
 };
 
 TEST_F(CesaDevice, BadOperationsAreRefusedAndSayWhy) {

@@ -116,15 +116,15 @@ TEST(CipherEngineVectors, Sp800_38a) {
     Bytes out(plain.size());
     const auto size = static_cast<std::uint32_t>(plain.size());
     const auto keys = static_cast<std::uint32_t>(key.size());
-    engine.run(
-        {key.data(), keys, v.cbc, false, iv.data(), iv.data(), plain.data(), out.data(), size});
+    engine.run({CipherAlgorithm::aes, key.data(), keys, v.cbc, false, iv.data(), iv.data(),
+                plain.data(), out.data(), size});
     EXPECT_EQ(out, cipher);
     if (v.cbc) {
       EXPECT_EQ(iv, Bytes(cipher.end() - 16, cipher.end())) << "chaining value";
     }
     iv = test::from_hex(test::kSp800Iv);
-    engine.run(
-        {start.data(), keys, v.cbc, true, iv.data(), iv.data(), cipher.data(), out.data(), size});
+    engine.run({CipherAlgorithm::aes, start.data(), keys, v.cbc, true, iv.data(), iv.data(),
+                cipher.data(), out.data(), size});
     EXPECT_EQ(out, plain);
     if (v.cbc) {
       EXPECT_EQ(iv, Bytes(cipher.end() - 16, cipher.end())) << "chaining value";
@@ -149,8 +149,9 @@ TEST(CipherEngineDifferential, RandomKeysLengthsAndModes) {
     const Bytes given = decrypt ? start_key(key) : key;
     Bytes next(16);
     Bytes out = in;  // in place
-    engine.run({given.data(), static_cast<std::uint32_t>(given.size()), cbc, decrypt, iv.data(),
-                next.data(), out.data(), out.data(), static_cast<std::uint32_t>(out.size())});
+    engine.run({CipherAlgorithm::aes, given.data(), static_cast<std::uint32_t>(given.size()), cbc,
+                decrypt, iv.data(), next.data(), out.data(), out.data(),
+                static_cast<std::uint32_t>(out.size())});
     ASSERT_EQ(out, expected) << "case " << i;
     if (cbc) {
       const Bytes& cipher = decrypt ? in : expected;
@@ -180,8 +181,8 @@ TEST(CipherEngineOverlap, BlocksGoOneAfterAnother) {
         }
         CipherEngine engine;
         Bytes next(16);
-        engine.run({given.data(), 16, cbc, decrypt, iv.data(), next.data(), memory.data() + 64,
-                    memory.data() + 64 + shift, 80});
+        engine.run({CipherAlgorithm::aes, given.data(), 16, cbc, decrypt, iv.data(), next.data(),
+                    memory.data() + 64, memory.data() + 64 + shift, 80});
         EXPECT_EQ(memory, expected) << cbc << decrypt << " shift " << shift;
       }
     }
@@ -193,8 +194,8 @@ TEST(CipherEngineKeys, UnchangedKeyIsNotExpandedAgain) {
   const Bytes a(16, 1), b(16, 2);
   Bytes data(512), iv(16);
   const auto run = [&](const Bytes& key, bool decrypt) {
-    engine.run(
-        {key.data(), 16, true, decrypt, iv.data(), iv.data(), data.data(), data.data(), 512});
+    engine.run({CipherAlgorithm::aes, key.data(), 16, true, decrypt, iv.data(), iv.data(),
+                data.data(), data.data(), 512});
   };
   for (int i = 0; i < 10; ++i) run(a, false);
   EXPECT_EQ(engine.key_setups(), 1u);

@@ -36,12 +36,12 @@ struct ConfigCase {
   std::uint32_t config;
   const char* name;
 };
-class SaConfig : public testing::TestWithParam<ConfigCase> {};
-TEST_P(SaConfig, NamesTheAlgorithm) {
+class SaNames : public testing::TestWithParam<ConfigCase> {};
+TEST_P(SaNames, NamesTheAlgorithm) {
   EXPECT_EQ(decode_words({GetParam().config}).algorithm_name(), GetParam().name);
 }
 INSTANTIATE_TEST_SUITE_P(
-    All, SaConfig,
+    All, SaNames,
     testing::Values(ConfigCase{0x00010301, "AES-128-CBC encrypt"},
                     ConfigCase{0x00011301, "AES-128-CBC decrypt"},
                     ConfigCase{0x01000301, "AES-192-ECB encrypt"},
@@ -50,8 +50,10 @@ INSTANTIATE_TEST_SUITE_P(
                     ConfigCase{0x00010101, "DES-CBC encrypt"},
                     ConfigCase{0x00110201, "3DES-EDE-CBC encrypt"},
                     ConfigCase{0x00001201, "3DES-EEE-ECB decrypt"}, ConfigCase{0x00000040, "MD5"},
-                    ConfigCase{0x000000F0, "HMAC-SHA-1"},
-                    ConfigCase{0x00010373, "AES-128-CBC encrypt with HMAC-SHA-1"},
+                    ConfigCase{0x000000F0, "HMAC-SHA-1-96"},
+                    ConfigCase{0x00010373, "AES-128-CBC encrypt then HMAC-SHA-1"},
+                    ConfigCase{0x00111262, "3DES-EDE-CBC decrypt after HMAC-MD5"},
+                    ConfigCase{0x00000012, "no cipher after SHA-256"},
                     ConfigCase{0x00000001, "no cipher"}));
 
 TEST(SaDescriptorDecode, FragmentModes) {
@@ -64,6 +66,73 @@ TEST(SaDescriptorDecode, FragmentModes) {
 TEST(SaDescriptorDecode, ConfigHelperAgreesWithTheDrivers) {
   EXPECT_EQ(sa_aes_config(16, true, false), 0x00010301u);
   EXPECT_EQ(sa_aes_config(32, true, true), 0x02011301u);
+  EXPECT_EQ(sa_mac_config(SaMac::hmac_sha1, SaFragment::last), 0x80000070u);
+}
+
+// What is built decodes to what was asked for, and stays within the documented bits.
+TEST(SaDescriptorDecode, ConfigRoundTrip) {
+  unsigned cases = 0;
+  for (const auto operation : {SaOperation::mac, SaOperation::cipher, SaOperation::mac_then_cipher,
+                               SaOperation::cipher_then_mac}) {
+    for (const auto cipher : {SaCipher::none, SaCipher::des, SaCipher::des3, SaCipher::aes}) {
+      for (const auto mac : {SaMac::none, SaMac::sha256, SaMac::hmac_sha256, SaMac::md5,
+                             SaMac::sha1, SaMac::hmac_md5, SaMac::hmac_sha1}) {
+        for (unsigned bits = 0; bits < 64; ++bits) {
+          SCOPED_TRACE(++cases);
+          const SaConfig c{.operation = operation,
+                           .cipher = cipher,
+                           .aes_key_bytes = 16 + 8 * (bits % 3),
+                           .des3_ede = (bits & 1) != 0,
+                           .cbc = (bits & 2) != 0,
+                           .decrypt = (bits & 4) != 0,
+                           .mac = mac,
+                           .mac_96 = (bits & 8) != 0,
+                           .fragment = static_cast<SaFragment>(bits >> 4)};
+          ASSERT_EQ(c.word() & ~SaDescriptor::kConfigBits, 0u);
+          const auto d = decode_words({c.word()});
+          ASSERT_EQ(d.operation, c.operation);
+          ASSERT_EQ(d.cipher, c.cipher);
+          ASSERT_EQ(d.cbc, c.cbc);
+          ASSERT_EQ(d.decrypt, c.decrypt);
+          ASSERT_EQ(d.mac_code, static_cast<unsigned>(c.mac));
+          ASSERT_EQ(d.mac_96, c.mac_96);
+          ASSERT_EQ(d.fragment, c.fragment);
+          if (cipher == SaCipher::aes) {
+            ASSERT_EQ(d.key_bytes(), c.aes_key_bytes);
+          }
+          if (cipher == SaCipher::des3) {
+            ASSERT_EQ(d.des3_ede, c.des3_ede);
+          }
+        }
+      }
+    }
+  }
+}
+
+struct HashCase {
+  SaMac mac;
+  SaMac hash;
+  bool hmac;
+};
+TEST(SaDescriptorDecode, HashBeneathEveryMac) {
+  for (const HashCase& c :
+       {HashCase{SaMac::md5, SaMac::md5, false}, HashCase{SaMac::hmac_md5, SaMac::md5, true},
+        HashCase{SaMac::sha1, SaMac::sha1, false}, HashCase{SaMac::hmac_sha1, SaMac::sha1, true},
+        HashCase{SaMac::sha256, SaMac::sha256, false},
+        HashCase{SaMac::hmac_sha256, SaMac::sha256, true},
+        HashCase{SaMac::none, SaMac::none, false}}) {
+    const auto d = decode_words({sa_mac_config(c.mac)});
+    EXPECT_EQ(d.hash(), c.hash) << d.algorithm_name();
+    EXPECT_EQ(d.hmac(), c.hmac) << d.algorithm_name();
+  }
+  EXPECT_EQ(decode_words({0x20}).hash(), SaMac::none);
+}
+
+TEST(SaDescriptorDecode, KeySizes) {
+  EXPECT_EQ(decode_words({0x00000101}).key_bytes(), 8u);
+  EXPECT_EQ(decode_words({0x00100201}).key_bytes(), 24u);
+  EXPECT_EQ(decode_words({0x02000301}).key_bytes(), 32u);
+  EXPECT_EQ(decode_words({0x00000001}).key_bytes(), 0u);
 }
 
 TEST(TdmaDescriptorDecode, RoundTripAndOwnership) {
