@@ -1,5 +1,6 @@
 #include "hw_model/cesa/cesa.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 
@@ -19,9 +20,9 @@ sc_core::sc_time to_sc_time(Ps ps) { return sc_core::sc_time::from_value(ps); }
 class Cesa::Unit : public sc_core::sc_module, public DmaPort {
  public:
   Unit(sc_core::sc_module_name name, const CesaParams& params, unsigned index,
-       tlm_utils::simple_initiator_socket<Cesa>& dma, sc_core::sc_out<bool>& irq)
+       tlm_utils::simple_initiator_socket<Cesa>& dma, sc_core::sc_out<bool>& irq, Fidelity fidelity)
       : sc_module(name),
-        core(params, params.sram_base(index), *this),
+        core(params, params.sram_base(index), *this, fidelity),
         dma_(dma),
         irq_(irq),
         step_event_("step_event"),
@@ -42,20 +43,23 @@ class Cesa::Unit : public sc_core::sc_module, public DmaPort {
 
   CesaEngine core;
   bool run_ahead = false;
+  bool traced = false;
 
   void write(std::uint32_t offset, std::uint32_t value, const sc_core::sc_time& delay) {
-    const bool was_running = core.running();
     core.write(offset, value, now_ps() + delay.value());
-    if (core.running() && !was_running) {
-      step_event_.notify(delay + to_sc_time(core.start_delay()));
-    } else if (was_running && !core.running()) {
-      step_event_.cancel();
-    }
+    arm(core.next_at());
     follow_irq();
   }
 
   bool read(PhysAddr addr, std::uint8_t* data, std::uint32_t bytes, Ps own, Ps& delay) override {
     return access(tlm::TLM_READ_COMMAND, addr, data, bytes, own, delay);
+  }
+  bool read_further(PhysAddr addr, std::uint8_t* data, std::uint32_t bytes, Ps own,
+                    Ps& delay) override {
+    extension_.continued = true;
+    const bool ok = access(tlm::TLM_READ_COMMAND, addr, data, bytes, own, delay);
+    extension_.continued = false;
+    return ok;
   }
   bool write(PhysAddr addr, std::uint8_t* data, std::uint32_t bytes, Ps own, Ps& delay) override {
     return access(tlm::TLM_WRITE_COMMAND, addr, data, bytes, own, delay);
@@ -78,20 +82,33 @@ class Cesa::Unit : public sc_core::sc_module, public DmaPort {
     return payload_.is_response_ok();
   }
 
-  // One descriptor after the other, without waiting for simulated time to follow while nobody
-  // could tell. The end of the chain is taken at its own time: it is seen from outside.
+  // One step after the other, without waiting for simulated time to follow while nobody could
+  // tell. What is seen from outside happens at its own time.
   void step() {
-    for (ahead_ = 0;;) {
-      const Ps took = core.step(now_ps() + ahead_);
-      if (!core.running()) break;
-      ahead_ += took;
-      if (!run_ahead || core.finishing() || !nothing_due_within(ahead_)) {
-        step_event_.notify(to_sc_time(ahead_));
+    const Ps start = now_ps();
+    armed_at_ = CesaEngine::kNever;
+    Ps at = start;
+    for (;;) {
+      ahead_ = at - start;
+      core.step(at);
+      follow_irq(ahead_);
+      const Ps next = core.next_at();
+      if (next == CesaEngine::kNever) break;
+      if (!run_ahead || traced || core.next_step_visible() || !nothing_due_within(next - start)) {
+        arm(next);
         break;
       }
+      at = next;
     }
-    follow_irq(core.running() ? 0 : ahead_);
     ahead_ = 0;
+  }
+
+  // step_event_ stands at the engine's next step, or nowhere.
+  void arm(Ps at) {
+    if (at == armed_at_) return;
+    if (armed_at_ != CesaEngine::kNever) step_event_.cancel();
+    if (at != CesaEngine::kNever) step_event_.notify(to_sc_time(std::max(at, now_ps()) - now_ps()));
+    armed_at_ = at;
   }
 
   void follow_irq(Ps in = 0) {
@@ -109,11 +126,12 @@ class Cesa::Unit : public sc_core::sc_module, public DmaPort {
   sc_core::sc_event irq_event_;
   tlm::tlm_generic_payload payload_;
   MbusExtension extension_;
+  Ps armed_at_ = CesaEngine::kNever;
   bool driven_irq_ = false;
   Ps ahead_ = 0;  // how far the engine has run ahead of simulated time
 };
 
-Cesa::Cesa(sc_core::sc_module_name name, const CesaParams& params)
+Cesa::Cesa(sc_core::sc_module_name name, const CesaParams& params, Fidelity fidelity)
     : sc_module(name),
       regs("regs"),
       sram("sram", params.engines),
@@ -128,8 +146,8 @@ Cesa::Cesa(sc_core::sc_module_name name, const CesaParams& params)
     sram[i].register_b_transport(this, &Cesa::sram_transport, id);
     sram[i].register_transport_dbg(this, &Cesa::sram_debug, id);
     sram[i].register_get_direct_mem_ptr(this, &Cesa::sram_dmi, id);
-    units_.push_back(
-        std::make_unique<Unit>(("engine" + std::to_string(i)).c_str(), params, i, dma[i], irq[i]));
+    units_.push_back(std::make_unique<Unit>(("engine" + std::to_string(i)).c_str(), params, i,
+                                            dma[i], irq[i], fidelity));
   }
 }
 
@@ -141,6 +159,24 @@ void Cesa::run_ahead(bool on) {
 
 bool Cesa::map_sram(unsigned engine, PhysAddr base) {
   return units_.at(engine)->core.map_sram(base);
+}
+
+void Cesa::trace(sc_core::sc_trace_file* file) const {
+  static constexpr std::uint32_t kTraced[] = {
+      cesa_reg::kCmd,         cesa_reg::kStatus,   cesa_reg::kIntCause,     cesa_reg::kIntMask,
+      cesa_reg::kTdmaCurrent, cesa_reg::kTdmaNext, cesa_reg::kTdmaByteCount};
+  for (unsigned i = 0; i < units_.size(); ++i) {
+    Unit& unit = *units_[i];
+    unit.traced = true;
+    const std::string prefix = std::string(unit.name()) + ".";
+    sc_core::sc_trace(file, irq[i], prefix + "irq");
+    sc_core::sc_trace(file, unit.core.dma_state(), prefix + "tdma_state");
+    for (const std::uint32_t offset : kTraced) {
+      // A register that this SoC lacks stays 0: the names are the same everywhere.
+      const std::string name(cesa_registers()[find_cesa_register(offset)].name);
+      sc_core::sc_trace(file, unit.core.registers().word(offset), prefix + name);
+    }
+  }
 }
 
 const CesaEngine& Cesa::engine(unsigned engine) const { return units_.at(engine)->core; }

@@ -14,8 +14,9 @@
 
 namespace cesasim::hw {
 
-/// Approximately timed by DMA descriptor: a descriptor's bytes move at the start of its step,
-/// the step's end is when its time is over. Registers answer 32-bit accesses; a wider or
+/// With Fidelity::descriptor timed by DMA descriptor: a descriptor's bytes move at the start of
+/// its step, the step's end is when its time is over. With Fidelity::burst every burst is an
+/// access of its own at its own time. Registers answer 32-bit accesses; a wider or
 /// misaligned one gets TLM_BURST_ERROR_RESPONSE and counts as a guest error. transport_dbg
 /// reads and writes any number of words without side effects, running or not.
 class Cesa : public sc_core::sc_module {
@@ -32,13 +33,20 @@ class Cesa : public sc_core::sc_module {
 
   /// The SRAM windows stand where params say. Throws std::invalid_argument for parameters out
   /// of range.
-  Cesa(sc_core::sc_module_name name, const CesaParams& params);
+  Cesa(sc_core::sc_module_name name, const CesaParams& params,
+       Fidelity fidelity = Fidelity::descriptor);
   ~Cesa() override;
 
   /// Lets the engines run ahead of simulated time as far as no process could tell (see
   /// base/lookahead.h). Off by default: code outside the simulation that stops it in the middle
   /// of a chain (sc_start with a duration) would see the engine ahead of the clock.
   void run_ahead(bool on);
+
+  /// Adds each engine's interrupt line, CMD, STATUS, INT_CAUSE, INT_MASK, CURRENT, NEXT,
+  /// BYTE_COUNT and the DMA's state (a DmaState) to a trace, under the engine's hierarchical
+  /// name and the names of the register table. From then on the engines do not run ahead, so
+  /// that every change stands at its own time.
+  void trace(sc_core::sc_trace_file* file) const override;
 
   /// Moves an engine's SRAM window on the bus, as a changed Mbus window does: from then on
   /// descriptors find the SRAM at `base`. Returns false, and moves nothing, while the engine

@@ -1,11 +1,10 @@
 #include "hw_model/cesa/engine.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <stdexcept>
 #include <utility>
-
-#include "hw_model/cesa/tdma_windows.h"
 
 namespace cesasim::hw {
 namespace {
@@ -27,7 +26,37 @@ std::uint8_t features(const CesaParams& p) {
   if (p.tdma) f |= static_cast<unsigned>(CesaFeature::tdma);
   if (p.coalescing) f |= static_cast<unsigned>(CesaFeature::coalescing);
   if (p.sha256) f |= static_cast<unsigned>(CesaFeature::sha256);
+  if (p.channels > 1) f |= static_cast<unsigned>(CesaFeature::second_channel);
+  if (p.outstanding_modes) f |= static_cast<unsigned>(CesaFeature::outstanding_modes);
   return static_cast<std::uint8_t>(f);
+}
+
+constexpr std::uint8_t kDecryptInByte1 = 0x10;  // bit 12 of the accelerator's descriptor
+
+std::uint32_t cipher_causes(SaCipher cipher, bool decrypt) {
+  namespace irq = cesa_bit::irq;
+  switch (cipher) {
+    case SaCipher::none:
+      return 0;
+    case SaCipher::aes:
+      return irq::kCipherDone | (decrypt ? irq::kAesDecryptDone : irq::kAesEncryptDone);
+    default:
+      return irq::kCipherDone | irq::kDesDone;
+  }
+}
+
+/// Reverses the bytes within each beat that [addr, addr + data.size()) touches.
+void swap_beats(PhysAddr addr, std::span<std::uint8_t> data) {
+  while (!data.empty()) {
+    const std::size_t beat = std::min<std::size_t>(8 - addr % 8, data.size());
+    std::reverse(data.begin(), data.begin() + static_cast<std::ptrdiff_t>(beat));
+    data = data.subspan(beat);
+    addr += beat;
+  }
+}
+
+bool is_window(std::uint32_t offset) {
+  return offset >= tdma_win_base(0) && offset <= tdma_win_ctrl(kTdmaWindows - 1);
 }
 
 const CesaParams& checked(const CesaParams& p) {
@@ -37,14 +66,16 @@ const CesaParams& checked(const CesaParams& p) {
 
 }  // namespace
 
-CesaEngine::CesaEngine(const CesaParams& params, PhysAddr sram_base, DmaPort& port)
+CesaEngine::CesaEngine(const CesaParams& params, PhysAddr sram_base, DmaPort& port,
+                       Fidelity fidelity)
     : params_(checked(params)),
       timing_(params),
       regs_(features(params)),
-      sa_({.sha256 = params.sha256}),
+      sa_({.sha256 = params.sha256, .buffers_partial_block = params.buffers_partial_block}),
       sram_(params.sram_bytes),
       sram_base_(sram_base),
-      port_(port) {}
+      port_(port),
+      fidelity_(fidelity) {}
 
 bool CesaEngine::map_sram(PhysAddr base) {
   constexpr PhysAddr kReach = PhysAddr{1} << 32;
@@ -74,8 +105,9 @@ void CesaEngine::poke(std::uint32_t offset, std::uint32_t value) {
   const std::uint8_t i = regs_.find(offset);
   if (i == kNoRegister) return;
   const RegisterDesc& r = cesa_registers()[i];
-  const std::uint32_t plain = ~(r.ro | r.self_clearing | r.reserved);
+  const std::uint32_t plain = ~(r.ro | r.self_clearing | regs_.reserved(i));
   regs_.set(r.offset, (regs_.read(i) & ~plain) | (value & plain));
+  if (is_window(r.offset)) windows_ = TdmaWindows(regs_);
 }
 
 void CesaEngine::write(std::uint32_t offset, std::uint32_t value, Ps now) {
@@ -86,66 +118,137 @@ void CesaEngine::write(std::uint32_t offset, std::uint32_t value, Ps now) {
     return;
   }
   const RegisterWrite w = regs_.write(i, value);
-  if (w.reserved) ++stats_.reserved_writes;
+  const RegisterDesc& r = cesa_registers()[i];
+  if (w.reserved) report_reserved(r.offset, w.reserved);
   if (w.unimplemented) {
-    unimplemented("write of " + hex(value) + " to " + std::string(cesa_registers()[i].name) +
-                  ": bits " + hex(w.unimplemented) + " are not modelled");
+    unimplemented("write of " + hex(value) + " to " + std::string(r.name) + ": bits " +
+                  hex(w.unimplemented) + " are not modelled");
   }
-  if (w.pulses) command(w.pulses, now);
-  const std::uint32_t resolved = cesa_registers()[i].offset;
-  if (resolved == kIntCause || resolved == kIntMask) update_irq();
+  written(r.offset, w, now);
+}
+
+void CesaEngine::written(std::uint32_t offset, const RegisterWrite& w, Ps now) {
+  switch (offset) {
+    case kCmd:
+      if (w.pulses) command(w.pulses, now);
+      break;
+    case kTdmaControl:
+      if (!(regs_.get(kTdmaControl) & control::kEnable)) {
+        if (dma_.state != DmaState::idle) {
+          halt_dma();
+          go_idle(now);
+        }
+      }
+      if (w.pulses & control::kFetchNext) start_dma(kNoChannel, now);
+      break;
+    case kIntCause:
+    case kIntMask:
+    case kTdmaErrorCause:
+    case kTdmaErrorMask:
+      update_irq();
+      break;
+    case kCoalescePackets:
+    case kCoalesceTime:
+      uncoalesced_ = 0;
+      coalesce_at_ = kNever;
+      break;
+    default:
+      if ((offset >= ivdig(0) && offset <= ivdig(4)) ||
+          (offset >= ivdig(5) && offset <= ivdig(7))) {
+        sa_.discard_partial();
+      } else if (is_window(offset)) {
+        windows_ = TdmaWindows(regs_);
+      }
+      break;
+  }
+}
+
+void CesaEngine::report_reserved(std::uint32_t offset, std::uint32_t bits) {
+  ++stats_.reserved_writes;
+  // A driver that means the second channel must not go on without it unnoticed.
+  if ((offset == kCmd && (bits & cmd::kActivate1)) ||
+      (offset == kCfg && (bits & (cfg::kCh1WaitDma | cfg::kCh1ActivateDma)))) {
+    guest_error("write of bits " + hex(bits) + " to " + hex(offset) +
+                ": this unit has no second channel");
+  }
 }
 
 void CesaEngine::command(std::uint32_t pulses, Ps now) {
   if (pulses & cmd::kStop) {
     stop(now);
-  } else if (pulses & cmd::kActivate0) {
-    activate(now);
+    return;
+  }
+  for (unsigned channel = 0; channel < params_.channels; ++channel) {
+    if (pulses & cmd::activate(channel)) activate(channel, now);
   }
 }
 
-void CesaEngine::activate(Ps now) {
-  if (running()) {
-    guest_error("CMD activates channel 0 while it runs");
+void CesaEngine::activate(unsigned channel, Ps now) {
+  Channel& c = channels_[channel];
+  if (c.state != ChannelState::idle) {
+    guest_error("CMD activates channel " + std::to_string(channel) + " while it runs");
     return;
   }
   const std::uint32_t config = regs_.get(kCfg);
-  const std::uint32_t dma = config & (cfg::kCh0WaitDma | cfg::kCh0ActivateDma);
-  State first = State::accelerate;
-  finish_cause_ = cesa_bit::irq::kAccel0Done;
-  start_delay_ = 0;
-  if (dma != 0) {
-    if (!params_.tdma || dma != (cfg::kCh0WaitDma | cfg::kCh0ActivateDma)) {
-      unimplemented("CMD with CFG " + hex(config) +
-                    ": the accelerator and the DMA must be tied "
-                    "by bits 7 and 9 together, in a unit that has its own DMA");
-      return;
-    }
-    if (!check_control()) return;
-    first = State::fetch;
-    if (regs_.get(kTdmaControl) & control::kNonChained) {
-      first = State::registers;
-    } else if (regs_.get(kTdmaNext) == 0) {
-      guest_error("CMD with an empty chain: NEXT is 0");
-      return;
-    }
-    finish_cause_ = cesa_bit::irq::kAccel0DmaDone;
-    start_delay_ = timing_.chain_start();
-    regs_.set_bits(kTdmaControl, control::kActive);
+  const bool waits = config & cfg::wait_dma(channel);
+  const bool kicks = config & cfg::activate_dma(channel);
+  if ((waits || kicks) && !params_.tdma) {
+    unimplemented("CMD with CFG " + hex(config) +
+                  ": this unit has no DMA of its own, and tying the SoC's IDMA to it is not "
+                  "modelled");
+    return;
   }
-  state_ = first;
-  started_at_ = now;
-  chain_descriptors_ = 0;
-  chain_operations_ = 0;
+  const std::uint32_t policy = config & cfg::kDigestErrorMask;
+  if (policy == 2) guest_error("CFG " + hex(config) + ": digest policy 2 is undocumented");
+  if (kicks && !start_dma(channel, now)) return;
+  if (!busy_) {
+    busy_ = true;
+    busy_since_ = now;
+  }
+  c = {};
+  c.state = waits ? ChannelState::wait : ChannelState::start;
+  c.at = waits ? kNever : now;
+  c.kicked = kicks && !waits;
   ++stats_.chains;
-  regs_.set_bits(kCmd, cmd::kActivate0);
-  regs_.set_bits(kStatus, cesa_bit::status::kActive0);
+  regs_.set_bits(kCmd, cmd::activate(channel));
+  regs_.set_bits(kStatus, cesa_bit::status::active(channel));
+  regs_.clear_bits(kStatus, cesa_bit::status::kDigestError);
+}
+
+bool CesaEngine::start_dma(unsigned channel, Ps now) {
+  if (dma_.state != DmaState::idle) {
+    guest_error("start of the DMA while it runs");
+    return false;
+  }
+  if (!check_control()) return false;
+  const bool chained = !(regs_.get(kTdmaControl) & control::kNonChained);
+  if (chained && regs_.get(kTdmaNext) == 0) {
+    guest_error("start of the DMA with an empty chain: NEXT is 0");
+    return false;
+  }
+  dma_ = {};
+  dma_.channel = channel;
+  dma_.at = now + timing_.chain_start();
+  if (!chained) {
+    const std::uint32_t word = regs_.get(kTdmaByteCount);
+    dma_.descriptor.byte_count = word & cesa_bit::tdma_byte_count::kCountMask;
+    dma_.descriptor.own = (word & cesa_bit::tdma_byte_count::kOwn) != 0;
+    dma_.descriptor.src = regs_.get(kTdmaSrc);
+    dma_.descriptor.dst = regs_.get(kTdmaDst);
+  }
+  set_dma(chained ? DmaState::fetch : DmaState::execute);
+  if (!busy_) {
+    busy_ = true;
+    busy_since_ = now;
+  }
+  regs_.set_bits(kTdmaControl, control::kActive);
+  return true;
 }
 
 bool CesaEngine::check_control() {
   const std::uint32_t c = regs_.get(kTdmaControl);
   if (!(c & control::kEnable)) {
-    guest_error("CMD with the DMA disabled: CONTROL is " + hex(c));
+    guest_error("start with the DMA disabled: CONTROL is " + hex(c));
     return false;
   }
   for (const std::uint32_t burst : {control::src_burst(c), control::dst_burst(c)}) {
@@ -155,124 +258,171 @@ bool CesaEngine::check_control() {
       return false;
     }
   }
-  if (!(c & control::kNoByteSwap)) {
-    unimplemented("CONTROL " + hex(c) + ": byte swapping is not modelled");
-    return false;
+  for (unsigned i = 0; i < kTdmaWindows; ++i) {
+    if (windows_.malformed(i)) {
+      guest_error("DMA window " + std::to_string(i) + " decodes nothing: base " +
+                  hex(regs_.get(tdma_win_base(i))) + ", control " +
+                  hex(regs_.get(tdma_win_ctrl(i))) +
+                  "; its size must be a power of two and its base a multiple of that");
+    }
   }
   return true;
+}
+
+std::optional<Ps> CesaEngine::wake_at() const {
+  const Ps at = next_at();
+  if (at == kNever) return std::nullopt;
+  return at;
+}
+
+bool CesaEngine::next_step_visible() const {
+  if (dma_.state == DmaState::finish || coalesce_at_ != kNever || channels_[0].at != kNever ||
+      channels_[1].at != kNever) {
+    return true;
+  }
+  if (!dma_.operation_pending) return false;
+  return params_.coalescing || (channels_[dma_.channel].causes & regs_.get(kIntMask)) != 0;
 }
 
 Ps CesaEngine::step(Ps now) {
   now_ = now;
-  Ps delay = 0;
-  switch (state_) {
-    case State::idle:
-      break;
-    case State::fetch:
-      delay = step_descriptor();
-      break;
-    case State::registers:
-      delay = step_registers();
-      break;
-    case State::accelerate:
-      if (accelerate(delay)) state_ = State::finish;
-      break;
-    case State::finish:
-      finish(now);
-      break;
-  }
-  return delay;
+  if (coalesce_at_ <= now) announce_packets();
+  // The end of an operation first: the DMA may wait for it.
+  if (channels_[0].at <= now) step_channel(0);
+  if (channels_[1].at <= now) step_channel(1);
+  if (dma_.at <= now) step_dma();
+  go_idle(now);
+  const Ps next = next_at();
+  return next != kNever && next > now ? next - now : 0;
 }
 
-Ps CesaEngine::step_descriptor() {
+void CesaEngine::step_channel(unsigned channel) {
+  Channel& c = channels_[channel];
+  if (c.state == ChannelState::start) {
+    // One set of engines for both channels.
+    if (accelerator_free_at_ > now_) {
+      c.at = accelerator_free_at_;
+      return;
+    }
+    c.state = ChannelState::run;
+    c.at = accelerator_free_at_ = now_ + operate(channel);
+    return;
+  }
+  c.at = kNever;
+  if (dma_.state == DmaState::hold && dma_.channel == channel) {
+    c.state = ChannelState::wait;
+    next_descriptor();
+    dma_.at = now_;
+    end_operation(channel);
+    return;
+  }
+  end_operation(channel);
+  if (c.kicked && dma_.channel == channel && dma_.state != DmaState::idle) {
+    c.state = ChannelState::linger;
+    return;
+  }
+  const bool with_dma = c.dma_ended;
+  idle_channel(channel);
+  if (with_dma) raise(cesa_bit::irq::accel_dma_done(channel));
+}
+
+void CesaEngine::step_dma() {
+  if (dma_.operation_pending) {
+    dma_.operation_pending = false;
+    end_operation(dma_.channel);
+  }
+  if (dma_.state == DmaState::finish) {
+    finish_dma();
+    return;
+  }
+  Ps delay = 0;
+  do {
+    const bool goes_on = dma_.state == DmaState::fetch     ? fetch(delay)
+                         : dma_.state == DmaState::execute ? execute(delay)
+                                                           : move(delay);
+    if (!goes_on) return;
+  } while ((dma_.state == DmaState::execute || dma_.state == DmaState::move) &&
+           (fidelity_ == Fidelity::descriptor || delay == 0));
+  dma_.at = dma_.state == DmaState::hold ? kNever : now_ + delay;
+}
+
+bool CesaEngine::fetch(Ps& delay) {
   const PhysAddr addr = regs_.get(kTdmaNext);
-  if (++chain_descriptors_ > params_.chain_limit) {
+  if (++dma_.descriptors > params_.chain_limit) {
     guest_error("chain longer than " + std::to_string(params_.chain_limit) +
                 " descriptors, stopped at " + hex(addr) + ": does NEXT form a loop?");
-    halt();
-    return 0;
+    halt_dma();
+    return false;
   }
   if (addr % TdmaDescriptor::kBytes != 0) {
-    guest_error("descriptor address " + hex(addr) + " is not aligned to 16");
-    halt();
-    return 0;
+    tdma_error(error::kDataError, "descriptor address " + hex(addr) + " is not aligned to 16");
+    return false;
   }
-  if (!reach(addr, TdmaDescriptor::kBytes, "descriptor")) return 0;
-  Ps delay = 0;
+  if (!reach(addr, TdmaDescriptor::kBytes, "descriptor")) return false;
   std::array<std::uint8_t, TdmaDescriptor::kBytes> bytes;
   if (!port_.read(addr, bytes.data(), TdmaDescriptor::kBytes, timing_.descriptor_fetch(), delay)) {
     tdma_error(error::kDataError, "the bus refused the fetch of the descriptor at " + hex(addr));
-    return 0;
-  }
-  const auto d = TdmaDescriptor::decode(bytes);
-  ++stats_.descriptors;
-  regs_.set(kTdmaCurrent, static_cast<std::uint32_t>(addr));
-  regs_.set(kTdmaByteCount, d.count_word());
-  regs_.set(kTdmaSrc, d.src);
-  regs_.set(kTdmaDst, d.dst);
-  regs_.set(kTdmaNext, d.next);
-  if (!d.own) {
-    if (chain_operations_ > 0 && !(regs_.get(kCfg) & cfg::kMultiPacketChain)) {
-      regs_.set_bits(kIntCause, cesa_bit::irq::kDmaOwnershipError);
-      guest_error("descriptor at " + hex(addr) +
-                  " launches a second operation, but CFG bit 11 (multi-packet chain) is 0");
-      halt();
-      update_irq();
-      return 0;
-    }
-    if (!accelerate(delay)) return 0;
-  } else if (d.byte_count > 0 && !transfer(d, delay)) {
-    return 0;
-  }
-  state_ = d.next != 0 ? State::fetch : State::finish;
-  return delay;
-}
-
-Ps CesaEngine::step_registers() {
-  TdmaDescriptor d;
-  const std::uint32_t word = regs_.get(kTdmaByteCount);
-  d.byte_count = word & cesa_bit::tdma_byte_count::kCountMask;
-  d.own = (word & cesa_bit::tdma_byte_count::kOwn) != 0;
-  d.src = regs_.get(kTdmaSrc);
-  d.dst = regs_.get(kTdmaDst);
-  Ps delay = 0;
-  if (!d.own) {
-    if (!accelerate(delay)) return 0;
-  } else if (d.byte_count > 0 && !transfer(d, delay)) {
-    return 0;
-  }
-  state_ = State::finish;
-  return delay;
-}
-
-bool CesaEngine::accelerate(Ps& delay) {
-  // Words F..H exist where SHA-256 does.
-  const unsigned words = params_.sha256 ? 8 : 5;
-  std::array<std::uint32_t, 8> digest{};
-  for (unsigned i = 0; i < words; ++i) digest[i] = regs_.get(ivdig(i));
-  const SaResult r = sa_.run(sram_, regs_.get(kDescP0), digest);
-  if (r.status != SaStatus::done) {
-    if (r.status == SaStatus::guest_error) {
-      guest_error(r.report);
-    } else {
-      unimplemented(r.report);
-    }
-    halt();
     return false;
   }
-  ++chain_operations_;
-  ++stats_.operations;
-  if (r.mac != SaMac::none) {
-    for (unsigned i = 0; i < words; ++i) regs_.set(ivdig(i), digest[i]);
-  }
-  stats_.bytes_ciphered += r.cipher_bytes;
-  const Ps took = r.cipher == SaCipher::aes ? timing_.aes(r.cipher_blocks, r.key_bytes) : 0;
-  stats_.sa_busy_ps += took;
-  delay += took;
+  dma_.descriptor = TdmaDescriptor::decode(bytes);
+  ++stats_.descriptors;
+  regs_.set(kTdmaCurrent, static_cast<std::uint32_t>(addr));
+  regs_.set(kTdmaByteCount, dma_.descriptor.count_word());
+  regs_.set(kTdmaSrc, dma_.descriptor.src);
+  regs_.set(kTdmaDst, dma_.descriptor.dst);
+  regs_.set(kTdmaNext, dma_.descriptor.next);
+  set_dma(DmaState::execute);
   return true;
 }
 
-bool CesaEngine::transfer(const TdmaDescriptor& d, Ps& delay) {
+bool CesaEngine::execute(Ps& delay) {
+  const TdmaDescriptor& d = dma_.descriptor;
+  if (!d.own) return hand_over(delay);
+  if (dma_.skipping && in_sram(d.dst)) dma_.skipping = false;
+  if (d.byte_count == 0 || dma_.skipping) {
+    next_descriptor();
+    return true;
+  }
+  if (!begin_transfer()) return false;
+  set_dma(DmaState::move);
+  return true;
+}
+
+bool CesaEngine::hand_over(Ps& delay) {
+  unsigned channel = dma_.channel;
+  if (channel == kNoChannel) {
+    for (unsigned i = params_.channels; i-- > 0;) {
+      if (channels_[i].state == ChannelState::wait) channel = i;
+    }
+  }
+  const bool nobody = channel == kNoChannel || channels_[channel].state != ChannelState::wait;
+  if (nobody || (dma_.operations > 0 && !(regs_.get(kCfg) & cfg::kMultiPacketChain))) {
+    regs_.set_bits(kIntCause, cesa_bit::irq::kDmaOwnershipError);
+    guest_error("descriptor at " + hex(regs_.get(kTdmaCurrent)) +
+                (nobody ? " hands over to the accelerator, but no channel waits for the DMA"
+                        : " launches a second operation, but CFG bit 11 (multi-packet chain) "
+                          "is 0"));
+    halt_dma();
+    update_irq();
+    return false;
+  }
+  dma_.channel = channel;
+  dma_.skipping = false;
+  ++dma_.operations;
+  if (fidelity_ == Fidelity::descriptor && params_.channels == 1) {
+    delay += operate(channel);
+    dma_.operation_pending = true;
+    next_descriptor();
+  } else {
+    channels_[channel].state = ChannelState::start;
+    channels_[channel].at = now_ + delay;
+    set_dma(DmaState::hold);
+  }
+  return true;
+}
+
+bool CesaEngine::begin_transfer() {
+  const TdmaDescriptor& d = dma_.descriptor;
   const bool src_here = in_sram(d.src);
   const bool dst_here = in_sram(d.dst);
   if (src_here == dst_here) {
@@ -297,21 +447,170 @@ bool CesaEngine::transfer(const TdmaDescriptor& d, Ps& delay) {
     guest_error("DMA writes SRAM offset " + hex(inside) + ", which is reserved");
   }
   if (!reach(outside, d.byte_count, src_here ? "destination" : "source")) return false;
-  const Ps own = timing_.transfer({outside, d.byte_count, !src_here}, regs_.get(kTdmaControl));
-  std::uint8_t* const data = sram_.data() + inside;
-  const bool ok = src_here ? port_.write(outside, data, d.byte_count, own, delay)
-                           : port_.read(outside, data, d.byte_count, own, delay);
-  if (!ok) {
-    tdma_error(error::kDataError,
-               "the bus refused " + std::to_string(d.byte_count) + " bytes at " + hex(outside));
-    return false;
-  }
-  (src_here ? stats_.tdma_bytes_out : stats_.tdma_bytes_in) += d.byte_count;
+  dma_.transfer = {outside, inside, d.byte_count, 0, !src_here};
   return true;
 }
 
+bool CesaEngine::move(Ps& delay) {
+  Transfer& t = dma_.transfer;
+  const std::uint32_t control_word = regs_.get(kTdmaControl);
+  std::uint32_t bytes = t.bytes - t.done;
+  if (fidelity_ == Fidelity::burst) {
+    const std::uint32_t limit = CesaTiming::burst_limit(t.read, control_word);
+    const auto skew = static_cast<std::uint32_t>((t.outside + t.done) & (limit - 1));
+    bytes = std::min(bytes, limit - skew);
+  }
+  // Sums up to the whole transfer's time, roundings included.
+  Ps own = timing_.transfer({t.outside, t.done + bytes, t.read}, control_word);
+  if (t.done > 0) own -= timing_.transfer({t.outside, t.done, t.read}, control_word);
+  if (!port_move(bytes, own, delay)) {
+    tdma_error(error::kDataError,
+               "the bus refused " + std::to_string(bytes) + " bytes at " + hex(t.outside + t.done));
+    return false;
+  }
+  (t.read ? stats_.tdma_bytes_in : stats_.tdma_bytes_out) += bytes;
+  t.done += bytes;
+  if (t.done == t.bytes) next_descriptor();
+  return true;
+}
+
+bool CesaEngine::port_move(std::uint32_t bytes, Ps own, Ps& delay) {
+  const Transfer& t = dma_.transfer;
+  const PhysAddr outside = t.outside + t.done;
+  std::uint8_t* data = sram_.data() + t.inside + t.done;
+  const bool swap = !(regs_.get(kTdmaControl) & control::kNoByteSwap);
+  if (!t.read) {
+    if (swap) {
+      swapped_.assign(data, data + bytes);
+      data = swapped_.data();
+      swap_beats(outside, {data, bytes});
+    }
+    return port_.write(outside, data, bytes, own, delay);
+  }
+  const bool ok = t.done > 0 ? port_.read_further(outside, data, bytes, own, delay)
+                             : port_.read(outside, data, bytes, own, delay);
+  if (ok && swap) swap_beats(outside, {data, bytes});
+  return ok;
+}
+
+void CesaEngine::set_dma(DmaState state) {
+  dma_.state = state;
+  dma_.traced_state = static_cast<std::uint32_t>(state);
+}
+
+void CesaEngine::next_descriptor() {
+  set_dma(dma_.descriptor.next != 0 ? DmaState::fetch : DmaState::finish);
+}
+
+void CesaEngine::finish_dma() {
+  std::uint32_t causes = cesa_bit::irq::kDmaDone;
+  if (dma_.channel != kNoChannel) {
+    Channel& c = channels_[dma_.channel];
+    if (c.state == ChannelState::wait || c.state == ChannelState::linger) {
+      idle_channel(dma_.channel);
+      causes |= cesa_bit::irq::accel_dma_done(dma_.channel);
+    } else {
+      c.dma_ended = true;  // its operation still runs
+    }
+  }
+  set_dma(DmaState::idle);
+  dma_.at = kNever;
+  regs_.clear_bits(kTdmaControl, control::kActive);
+  raise(causes);
+}
+
+void CesaEngine::halt_dma() {
+  for (unsigned i = 0; i < params_.channels; ++i) {
+    const ChannelState state = channels_[i].state;
+    const bool held = dma_.state == DmaState::hold && dma_.channel == i;
+    if (state == ChannelState::wait || state == ChannelState::linger || held) idle_channel(i);
+  }
+  dma_.operation_pending = false;
+  set_dma(DmaState::idle);
+  dma_.at = kNever;
+  regs_.clear_bits(kTdmaControl, control::kActive);
+}
+
+Ps CesaEngine::operate(unsigned channel) {
+  Channel& c = channels_[channel];
+  // Words F..H exist where SHA-256 does.
+  const unsigned words = params_.sha256 ? 8 : 5;
+  std::array<std::uint32_t, 8> digest{};
+  for (unsigned i = 0; i < words; ++i) digest[i] = regs_.get(ivdig(i));
+  const std::uint32_t at = regs_.get(desc_p(channel));
+  const bool decrypt = at + 2 <= sram_.size() && (sram_[at + 1] & kDecryptInByte1);
+  const SaResult r = sa_.run(sram_, at, digest);
+
+  c.causes = cesa_bit::irq::accel_done(channel);
+  if (dma_.channel == channel && dma_.operations > 0) {
+    c.causes |= cesa_bit::irq::kChainedPacketDone;
+  }
+  c.mismatch = false;
+  Ps took = timing_.sa_overhead();
+  if (r.status == SaStatus::done) {
+    ++stats_.operations;
+    stats_.bytes_ciphered += r.cipher_bytes;
+    stats_.bytes_authenticated += r.mac_bytes;
+    const Ps cipher = timing_.cipher(r.cipher, r.key_bytes, r.cipher_blocks);
+    const Ps mac = timing_.mac(r.mac, r.mac_blocks);
+    const bool parallel = !(regs_.get(kCfg) & cfg::kNoParallel);
+    took += parallel ? std::max(cipher, mac) : cipher + mac;
+    if (r.mac != SaMac::none) {
+      for (unsigned i = 0; i < words; ++i) regs_.set(ivdig(i), digest[i]);
+      c.causes |= cesa_bit::irq::kAuthDone;
+    }
+    c.causes |= cipher_causes(r.cipher, decrypt);
+    c.mismatch = r.digest_mismatch;
+  } else if (r.status == SaStatus::guest_error) {
+    guest_error(r.report);
+  } else {
+    unimplemented(r.report);
+  }
+  stats_.sa_busy_ps += took;
+  return took;
+}
+
+void CesaEngine::end_operation(unsigned channel) {
+  Channel& c = channels_[channel];
+  const bool in_chain = c.causes & cesa_bit::irq::kChainedPacketDone;
+  if (c.mismatch) {
+    ++stats_.digest_errors;
+    regs_.set_bits(kStatus, cesa_bit::status::kDigestError);
+    const std::uint32_t policy = regs_.get(kCfg) & cfg::kDigestErrorMask;
+    if (in_chain && policy == cfg::kDigestErrorSkip) dma_.skipping = true;
+    if (in_chain && policy == cfg::kDigestErrorStop) set_dma(DmaState::finish);
+  }
+  raise(c.causes);
+  if (in_chain) count_packet();
+}
+
+void CesaEngine::idle_channel(unsigned channel) {
+  channels_[channel] = {};
+  regs_.clear_bits(kCmd, cmd::activate(channel));
+  regs_.clear_bits(kStatus, cesa_bit::status::active(channel));
+}
+
+void CesaEngine::count_packet() {
+  if (!params_.coalescing) return;
+  const std::uint32_t packets = regs_.get(kCoalescePackets);
+  const std::uint32_t time = regs_.get(kCoalesceTime);
+  if (packets == 0 && time == 0) return;
+  ++uncoalesced_;
+  if (packets != 0 && uncoalesced_ >= packets) {
+    announce_packets();
+  } else if (uncoalesced_ == 1 && time != 0) {
+    coalesce_at_ = now_ + timing_.tclk(time);
+  }
+}
+
+void CesaEngine::announce_packets() {
+  uncoalesced_ = 0;
+  coalesce_at_ = kNever;
+  raise(cesa_bit::irq::kEndOfPacketCoalesce);
+}
+
 bool CesaEngine::reach(PhysAddr addr, std::uint32_t bytes, const char* what) {
-  const std::uint32_t cause = check_tdma_windows(regs_, addr, bytes);
+  const std::uint32_t cause = windows_.check(addr, bytes);
   if (cause == 0) return true;
   tdma_error(cause, std::string(what) + " " + hex(addr) + ", " + std::to_string(bytes) +
                         " bytes, hits " +
@@ -319,31 +618,25 @@ bool CesaEngine::reach(PhysAddr addr, std::uint32_t bytes, const char* what) {
   return false;
 }
 
-void CesaEngine::finish(Ps now) {
-  go_idle(now);
-  regs_.set_bits(kIntCause, finish_cause_);
-  update_irq();
-}
-
 void CesaEngine::stop(Ps now) {
-  if (running()) go_idle(now);
+  for (unsigned i = 0; i < params_.channels; ++i) idle_channel(i);
+  halt_dma();
+  accelerator_free_at_ = 0;
+  go_idle(now);
 }
-
-void CesaEngine::halt() { go_idle(now_); }
 
 void CesaEngine::go_idle(Ps now) {
-  state_ = State::idle;
+  if (!busy_ || running()) return;
+  busy_ = false;
   // A stop may carry less of the core's local time than the activation before it.
-  stats_.busy_ps += std::max(now, started_at_) - started_at_;
-  regs_.clear_bits(kCmd, cmd::kActivate0);
-  regs_.clear_bits(kStatus, cesa_bit::status::kActive0);
-  regs_.clear_bits(kTdmaControl, control::kActive);
+  stats_.busy_ps += std::max(now, busy_since_) - busy_since_;
 }
 
 void CesaEngine::tdma_error(std::uint32_t cause, std::string report) {
   regs_.set_bits(kTdmaErrorCause, cause);
   guest_error("DMA: " + std::move(report));
-  halt();
+  halt_dma();
+  update_irq();
 }
 
 void CesaEngine::guest_error(std::string report) {
@@ -356,8 +649,14 @@ void CesaEngine::unimplemented(std::string report) {
   stats_.last_report = std::move(report);
 }
 
+void CesaEngine::raise(std::uint32_t causes) {
+  regs_.set_bits(kIntCause, causes);
+  update_irq();
+}
+
 void CesaEngine::update_irq() {
-  const bool level = (regs_.get(kIntCause) & regs_.get(kIntMask)) != 0;
+  const bool level = (regs_.get(kIntCause) & regs_.get(kIntMask)) != 0 ||
+                     (regs_.get(kTdmaErrorCause) & regs_.get(kTdmaErrorMask)) != 0;
   if (level && !irq_) ++stats_.interrupts;
   irq_ = level;
 }

@@ -1,8 +1,34 @@
-// One engine of the unit without SystemC: registers, SRAM, DMA chain and accelerator as a
-// state machine that its owner steps from one instant to the next.
+// One engine of the unit without SystemC: registers, SRAM, DMA and accelerator as a state
+// machine that its owner steps from one instant to the next.
+//
+// What no source says and is assumed here:
+// - Power-on is the only reset: registers take their reset values, the SRAM is zero. CMD's stop
+//   ends what runs and resets nothing.
+// - A DMA error stops the DMA and the channel that waits for it: active bits clear, ERROR_CAUSE
+//   says why, no done cause is raised. The line follows ERROR_CAUSE & ERROR_MASK as well (one
+//   handler serves both in FreeBSD's driver), so a driver that unmasks errors sees them.
+// - An operation that the accelerator refuses (a wrong descriptor) takes start and end, changes
+//   nothing and is announced as done: the silicon has no cause to say more, and a driver waits
+//   for this one. It counts as guest error or unimplemented use.
+// - A refused activation (a guest error) starts nothing and raises no cause; CMD reads 0.
+// - The DMA hands over at a descriptor it does not own. With CFG bit 7 (8) the channel waits for
+//   that; with bit 9 (10) CMD starts the DMA. With 9 alone both run at once, and the channel is
+//   done when both are. With 7 alone software starts the DMA with CONTROL's fetch_next, before
+//   or after CMD. A hand-over for which no channel waits is an ownership error (cause 10).
+// - The own bit is not written back; BYTE_COUNT keeps the descriptor's count.
+// - Clearing CONTROL's enable stops the DMA like an error without a cause.
+// - Digest policy "skip" passes over the descriptors that move out of the SRAM until the next
+//   one that moves in or hands over; "stop" ends the chain there, with the usual done cause.
+// - Byte swap (CONTROL bit 11 = 0) reverses the bytes within each 8-byte beat of the memory's
+//   side, within the touched part of it at the ends.
+// - Coalescing counts the operations of chains; the timer runs from the first one not announced.
+//   0 in a register turns its half off; writing either starts over.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,6 +38,7 @@
 #include "hw_model/cesa/register_file.h"
 #include "hw_model/cesa/security_accelerator.h"
 #include "hw_model/cesa/tdma_descriptor.h"
+#include "hw_model/cesa/tdma_windows.h"
 #include "hw_model/cesa/timing.h"
 
 namespace cesasim::hw {
@@ -25,6 +52,12 @@ class DmaPort {
   /// the bus answered with an error.
   virtual bool read(PhysAddr addr, std::uint8_t* data, std::uint32_t bytes, Ps own, Ps& delay) = 0;
   virtual bool write(PhysAddr addr, std::uint8_t* data, std::uint32_t bytes, Ps own, Ps& delay) = 0;
+  /// A read that goes on where the last one ended, as a further burst of the same transfer: its
+  /// wait for the memory is part of `own`.
+  virtual bool read_further(PhysAddr addr, std::uint8_t* data, std::uint32_t bytes, Ps own,
+                            Ps& delay) {
+    return read(addr, data, bytes, own, delay);
+  }
 };
 
 /// What an engine did since the start.
@@ -32,6 +65,8 @@ struct CesaStats {
   std::uint64_t chains = 0;      ///< activations by CMD
   std::uint64_t operations = 0;  ///< accelerator operations
   std::uint64_t bytes_ciphered = 0;
+  std::uint64_t bytes_authenticated = 0;
+  std::uint64_t digest_errors = 0;    ///< operations that found another digest
   std::uint64_t descriptors = 0;      ///< DMA descriptors fetched
   std::uint64_t tdma_bytes_in = 0;    ///< data moved into the SRAM
   std::uint64_t tdma_bytes_out = 0;   ///< data moved out of the SRAM
@@ -44,11 +79,22 @@ struct CesaStats {
   std::string last_report;            ///< the last guest error or unimplemented use
 };
 
+/// What the DMA does, for tracers.
+enum class DmaState : std::uint8_t {
+  idle,
+  fetch,    ///< of a descriptor
+  execute,  ///< has one
+  move,     ///< its bytes
+  hold,     ///< until the accelerator is done
+  finish
+};
+
 class CesaEngine {
  public:
   /// `sram_base` is the bus address of this engine's SRAM window. `port` outlives the engine.
-  /// Throws std::invalid_argument if params.engines is 0 or above 2.
-  CesaEngine(const CesaParams& params, PhysAddr sram_base, DmaPort& port);
+  /// Throws std::invalid_argument if params.check() does.
+  CesaEngine(const CesaParams& params, PhysAddr sram_base, DmaPort& port,
+             Fidelity fidelity = Fidelity::descriptor);
 
   /// Moves the SRAM's window to bus address `base`, as a changed Mbus window does. Returns
   /// false, and moves nothing, while the engine runs. Throws std::invalid_argument if the
@@ -65,19 +111,27 @@ class CesaEngine {
   /// Stores plain bits without starting, stopping or counting anything.
   void poke(std::uint32_t offset, std::uint32_t value);
 
-  /// True between activation and end.
-  bool running() const { return state_ != State::idle; }
-  /// True if the next step is the chain's end.
-  bool finishing() const { return state_ == State::finish; }
-  /// Time from the activating write to the first step. Valid once running().
-  Ps start_delay() const { return start_delay_; }
-  /// Does what begins at `now` and returns how long it takes; the owner calls again then,
-  /// while running(). One DMA descriptor (with the accelerator run it launches) is one step.
+  /// True between activation and end, of either channel or of the DMA alone.
+  bool running() const {
+    return dma_.state != DmaState::idle || channels_[0].state != ChannelState::idle ||
+           channels_[1].state != ChannelState::idle;
+  }
+  /// When step() is due next; nothing if only software can make something happen.
+  std::optional<Ps> wake_at() const;
+  /// The same with kNever for nothing.
+  static constexpr Ps kNever = ~Ps{0};
+  Ps next_at() const { return std::min({dma_.at, channels_[0].at, channels_[1].at, coalesce_at_}); }
+  /// True if the step due next may change the interrupt line, or if two things run at once, so
+  /// that it must happen at its own simulated time.
+  bool next_step_visible() const;
+  /// Does what is due at `now`. Returns how long after `now` the next step is due, 0 if none
+  /// is. With Fidelity::descriptor one DMA descriptor (with the accelerator run it launches) is
+  /// one step, with Fidelity::burst every bus access is one.
   Ps step(Ps now);
   /// Ends at once what runs. No cause is raised; the step in progress has moved its bytes.
   void stop(Ps now);
 
-  /// Level of the interrupt line: (INT_CAUSE & INT_MASK) != 0.
+  /// Level of the interrupt line: INT_CAUSE & INT_MASK or ERROR_CAUSE & ERROR_MASK.
   bool irq() const { return irq_; }
 
   std::span<std::uint8_t> sram() { return sram_; }
@@ -85,48 +139,108 @@ class CesaEngine {
   const RegisterFile& registers() const { return regs_; }
   const CesaStats& stats() const { return stats_; }
   const CesaTiming& timing() const { return timing_; }
+  /// For tracers: a DmaState as a number.
+  const std::uint32_t& dma_state() const { return dma_.traced_state; }
   const SecurityAccelerator& accelerator() const { return sa_; }
   /// For owners that find a driver's mistake at the bus (bad width, bad address).
   void guest_error(std::string report);
 
  private:
-  enum class State : std::uint8_t { idle, fetch, registers, accelerate, finish };
+  enum class ChannelState : std::uint8_t {
+    idle,
+    wait,   ///< for the DMA to hand over
+    start,  ///< wants the accelerator
+    run,    ///< has it
+    linger  ///< done, but the DMA that it started is not
+  };
+  struct Channel {
+    ChannelState state = ChannelState::idle;
+    Ps at = kNever;            // when its next step is due
+    bool kicked = false;       // CMD started the DMA together with it (CFG bit 9 without 7)
+    bool dma_ended = false;    // and the DMA has ended first
+    std::uint32_t causes = 0;  // of the operation in progress, raised at its end
+    bool mismatch = false;     // likewise
+  };
+  struct Transfer {
+    PhysAddr outside = 0;
+    std::uint32_t inside = 0;
+    std::uint32_t bytes = 0;
+    std::uint32_t done = 0;
+    bool read = false;
+  };
+  struct Dma {
+    DmaState state = DmaState::idle;
+    std::uint32_t traced_state = 0;
+    Ps at = kNever;
+    TdmaDescriptor descriptor;       // in progress
+    Transfer transfer;               // its bytes
+    unsigned channel = kNoChannel;   // the one it works for
+    bool operation_pending = false;  // that channel's operation ends at `at`
+    bool skipping = false;           // the rest of a packet with a wrong digest
+    std::uint32_t descriptors = 0;   // since the start
+    std::uint32_t operations = 0;
+  };
+  static constexpr unsigned kNoChannel = ~0u;
 
+  void written(std::uint32_t offset, const RegisterWrite& w, Ps now);
+  void report_reserved(std::uint32_t offset, std::uint32_t bits);
   void command(std::uint32_t pulses, Ps now);
-  void activate(Ps now);
-  Ps step_descriptor();
-  Ps step_registers();
+  void activate(unsigned channel, Ps now);
+  /// Starts the DMA for a channel, or alone with kNoChannel. False (guest error) if it cannot.
+  bool start_dma(unsigned channel, Ps now);
   bool check_control();
-  /// Runs the accelerator; false (and idle) if it refused. Adds its time to `delay`.
-  bool accelerate(Ps& delay);
-  bool transfer(const TdmaDescriptor& d, Ps& delay);
+
+  void step_channel(unsigned channel);
+  void step_dma();
+  // Parts of a step of the DMA; false if it has stopped.
+  bool fetch(Ps& delay);
+  bool execute(Ps& delay);
+  bool hand_over(Ps& delay);
+  bool begin_transfer();
+  bool move(Ps& delay);
+  bool port_move(std::uint32_t bytes, Ps own, Ps& delay);
+  void set_dma(DmaState state);
+  void next_descriptor();
+  void finish_dma();
+  /// The DMA stops where it is and takes with it what waits for it; nothing is announced.
+  void halt_dma();
+
+  /// Runs the accelerator for a channel; returns how long it takes.
+  Ps operate(unsigned channel);
+  void end_operation(unsigned channel);
+  void idle_channel(unsigned channel);
+  void count_packet();
+  void announce_packets();
+
   bool reach(PhysAddr addr, std::uint32_t bytes, const char* what);
   bool in_sram(PhysAddr addr) const {
     return addr >= sram_base_ && addr - sram_base_ < sram_.size();
   }
-  void finish(Ps now);
   void go_idle(Ps now);
-  /// The engine stops where it is; the end of the chain is never announced.
-  void halt();
   void tdma_error(std::uint32_t cause, std::string report);
   void unimplemented(std::string report);
+  void raise(std::uint32_t causes);
   void update_irq();
 
   CesaParams params_;
   CesaTiming timing_;
   RegisterFile regs_;
+  TdmaWindows windows_;
   SecurityAccelerator sa_;
   std::vector<std::uint8_t> sram_;
   PhysAddr sram_base_;
   DmaPort& port_;
   CesaStats stats_;
-  State state_ = State::idle;
-  std::uint32_t finish_cause_ = 0;
-  Ps start_delay_ = 0;
-  Ps started_at_ = 0;
+  Fidelity fidelity_;
+  Dma dma_;
+  std::array<Channel, 2> channels_;
+  Ps accelerator_free_at_ = 0;
   Ps now_ = 0;
-  std::uint32_t chain_descriptors_ = 0;  // since the activation
-  std::uint32_t chain_operations_ = 0;
+  bool busy_ = false;  // busy_ps counts since
+  Ps busy_since_ = 0;
+  std::uint32_t uncoalesced_ = 0;  // packets not announced yet
+  Ps coalesce_at_ = kNever;
+  std::vector<std::uint8_t> swapped_;  // a transfer on its way out with its bytes swapped
   bool irq_ = false;
 };
 

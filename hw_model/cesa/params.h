@@ -9,6 +9,12 @@
 
 namespace cesasim::hw {
 
+/// The grain in which the engine's DMA reaches the bus. Function and interrupts are the same.
+enum class Fidelity : std::uint8_t {
+  descriptor,  ///< one access for all the bytes of a descriptor
+  burst        ///< one access, at its own time, for every burst
+};
+
 struct CesaParams {
   // What the SoC has.
   std::uint32_t engines = 1;
@@ -17,6 +23,9 @@ struct CesaParams {
   bool tdma = true;
   bool sha256 = false;
   bool coalescing = false;
+  std::uint32_t channels = 1;
+  bool outstanding_modes = false;
+  bool buffers_partial_block = true;
   // Where the SoC has it.
   std::uint32_t regs_offset = 0;
   std::uint32_t sram_base0 = 0;
@@ -31,11 +40,17 @@ struct CesaParams {
   double beat_cycles = 1;
   double read_burst_cycles = 0;
   double write_burst_cycles = 0;
+  std::uint32_t outstanding_reads = 2;
   double sa_start_cycles = 0;
   double sa_end_cycles = 0;
   double aes128_block_cycles = 11;
   double aes192_block_cycles = 13;
   double aes256_block_cycles = 15;
+  double des_block_cycles = 16;
+  double des3_block_cycles = 48;
+  double md5_block_cycles = 65;
+  double sha1_block_cycles = 81;
+  double sha256_block_cycles = 65;
   double sram_read_cycles = 0;
   double sram_write_cycles = 0;
   // A limit of the model, not of the silicon.
@@ -49,6 +64,13 @@ struct CesaParams {
     v.flag("tdma", tdma, "the engine has its own DMA (without: the processor copies)");
     v.flag("sha256", sha256, "the engine knows SHA-256");
     v.flag("coalescing", coalescing, "the unit has the interrupt coalescing registers");
+    v.count("channels", channels, "channels", 1, 2,
+            "accelerator channels, each with its descriptor pointer, that share the engines");
+    v.flag("outstanding_modes", outstanding_modes,
+           "the DMA's CONTROL register has the outstanding modes (bits 17..16)");
+    v.flag("buffers_partial_block", buffers_partial_block,
+           "a MAC fragment that is no multiple of 64 bytes waits in the engine for the next one "
+           "(without: it is refused)");
     v.count("regs_offset", regs_offset, "address", 0, 0xFFFFFFFF,
             "registers, from the start of the SoC's internal register window");
     v.count("sram_base0", sram_base0, "address", 0, 0xFFFFFFFF,
@@ -69,6 +91,8 @@ struct CesaParams {
              "burst waits for the memory's own latency");
     v.number("write_burst_cycles", write_burst_cycles, "TCLK cycles", 0, 10000,
              "cost of posting one write burst");
+    v.count("outstanding_reads", outstanding_reads, "bursts", 1, 8,
+            "read bursts in progress at once when CONTROL bit 4 (outstanding reads) is set");
     v.number("sa_start_cycles", sa_start_cycles, "TCLK cycles", 0, 10000,
              "accelerator: read descriptor, key and IV");
     v.number("sa_end_cycles", sa_end_cycles, "TCLK cycles", 0, 10000,
@@ -79,6 +103,16 @@ struct CesaParams {
              "AES, 192-bit key");
     v.number("aes256_block_cycles", aes256_block_cycles, "engine cycles/block", 1, 1000,
              "AES, 256-bit key");
+    v.number("des_block_cycles", des_block_cycles, "engine cycles/block", 1, 1000,
+             "DES, 8-byte block");
+    v.number("des3_block_cycles", des3_block_cycles, "engine cycles/block", 1, 1000,
+             "3DES, 8-byte block");
+    v.number("md5_block_cycles", md5_block_cycles, "engine cycles/block", 1, 1000,
+             "MD5, 64-byte block");
+    v.number("sha1_block_cycles", sha1_block_cycles, "engine cycles/block", 1, 1000,
+             "SHA-1, 64-byte block");
+    v.number("sha256_block_cycles", sha256_block_cycles, "engine cycles/block", 1, 1000,
+             "SHA-256, 64-byte block");
     v.number("sram_read_cycles", sram_read_cycles, "TCLK cycles", 0, 1000,
              "a core's 32-bit read of the SRAM, beside the bus");
     v.number("sram_write_cycles", sram_write_cycles, "TCLK cycles", 0, 1000,
@@ -92,6 +126,12 @@ struct CesaParams {
   void check() const {
     if (engines < 1 || engines > 2) {
       throw std::invalid_argument("cesa: engines must be 1 or 2, not " + std::to_string(engines));
+    }
+    if (channels < 1 || channels > 2) {
+      throw std::invalid_argument("cesa: channels must be 1 or 2, not " + std::to_string(channels));
+    }
+    if (outstanding_reads < 1) {
+      throw std::invalid_argument("cesa: outstanding_reads must be at least 1");
     }
     if (sram_bytes < 512 || sram_reserved_bytes >= sram_bytes) {
       throw std::invalid_argument("cesa: sram_bytes " + std::to_string(sram_bytes) +

@@ -5,11 +5,20 @@
 namespace cesasim::hw {
 
 RegisterFile::RegisterFile(std::uint8_t features)
-    : values_(cesa_registers().size()), present_(cesa_registers().size(), kNoRegister) {
+    : values_(cesa_registers().size()),
+      reserved_(cesa_registers().size()),
+      present_(cesa_registers().size(), kNoRegister) {
   const auto table = cesa_registers();
+  const auto has = [features](CesaFeature needed) {
+    const auto bits = static_cast<std::uint8_t>(needed);
+    return (bits & features) == bits;
+  };
   for (std::size_t i = 0; i < table.size(); ++i) {
-    const auto needs = static_cast<std::uint8_t>(table[i].feature);
-    if ((needs & features) != needs) continue;
+    reserved_[i] = table[i].reserved;
+    for (const RegisterField& f : table[i].fields) {
+      if (!has(f.feature)) reserved_[i] |= f.mask();
+    }
+    if (!has(table[i].feature)) continue;
     present_[i] =
         table[i].alias_of ? find_cesa_register(table[i].alias_of) : static_cast<std::uint8_t>(i);
   }
@@ -23,13 +32,14 @@ void RegisterFile::reset() {
 
 RegisterWrite RegisterFile::write(std::uint8_t index, std::uint32_t value) {
   const RegisterDesc& r = cesa_registers()[index];
-  const std::uint32_t plain = ~(r.ro | r.w0c | r.self_clearing | r.reserved);
+  const std::uint32_t reserved = reserved_[index];
+  const std::uint32_t plain = ~(r.ro | r.w0c | r.self_clearing | reserved);
   std::uint32_t& stored = values_[index];
   stored = (stored & ~plain) | (value & plain);
   stored &= ~(r.w0c & ~value);
   // Drivers clear causes by writing ~bit, which sets every reserved bit: no mistake.
-  const std::uint32_t dropped = r.w0c ? 0 : value & r.reserved;
-  return {value & r.self_clearing, dropped, value & r.unimplemented};
+  const std::uint32_t dropped = r.w0c ? 0 : value & reserved;
+  return {value & r.self_clearing & ~reserved, dropped, value & r.unimplemented & ~reserved};
 }
 
 std::string RegisterFile::dump() const {

@@ -28,6 +28,8 @@ class RegisterFile {
     return i == kNoRegister ? kNoRegister : present_[i];
   }
   std::uint32_t read(std::uint8_t index) const { return values_[index]; }
+  /// Bits that do not exist: of no field, or of a field whose feature the SoC lacks.
+  std::uint32_t reserved(std::uint8_t index) const { return reserved_[index]; }
   /// A write by software: masks apply.
   RegisterWrite write(std::uint8_t index, std::uint32_t value);
 
@@ -35,6 +37,10 @@ class RegisterFile {
   std::uint32_t get(std::uint32_t offset) const { return values_[find_cesa_register(offset)]; }
   void set(std::uint32_t offset, std::uint32_t value) {
     values_[find_cesa_register(offset)] = value;
+  }
+  /// The value itself, for tracers: it stays where it is.
+  const std::uint32_t& word(std::uint32_t offset) const {
+    return values_[find_cesa_register(offset)];
   }
   void set_bits(std::uint32_t offset, std::uint32_t bits) {
     values_[find_cesa_register(offset)] |= bits;
@@ -49,6 +55,7 @@ class RegisterFile {
 
  private:
   std::vector<std::uint32_t> values_;
+  std::vector<std::uint32_t> reserved_;
   std::vector<std::uint8_t> present_;  // index after alias, or kNoRegister
 };
 

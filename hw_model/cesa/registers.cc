@@ -8,7 +8,8 @@ constexpr RegisterField kTdmaByteCountFields[] = {
     {"own", 31, 31, "1 = the DMA owns the descriptor, 0 = hand control to the accelerator"},
     {"count", 15, 0, "bytes to move"}};
 constexpr RegisterField kTdmaControlFields[] = {
-    {"outstanding_mode", 17, 16, "Armada: 0 normal, 1 and 2 out of order, 3 up to four reads"},
+    {"outstanding_mode", 17, 16, "reads asked for ahead: 0 as bit 4 says, 1 two, 2 three, 3 four",
+     CesaFeature::outstanding_modes},
     {"active", 14, 14, "a transfer is in progress"},
     {"fetch_next", 13, 13, "fetch the next descriptor now"},
     {"enable", 12, 12, "the DMA may run"},
@@ -36,31 +37,34 @@ constexpr RegisterField kAuthCommandFields[] = {
 constexpr RegisterField kCmdFields[] = {
     {"sha2", 31, 31, "or-ed in by one vendor driver on later SoCs; no known effect"},
     {"stop", 2, 2, "stop what runs"},
-    {"activate1", 1, 1, "start channel 1"},
+    {"activate1", 1, 1, "start channel 1; reads 1 until it is done", CesaFeature::second_channel},
     {"activate0", 0, 0, "start channel 0; reads 1 until it is done"}};
 constexpr RegisterField kDescFields[] = {{"offset", 15, 3, "SRAM offset of the descriptor"}};
 constexpr RegisterField kCfgFields[] = {
     {"no_parallel", 13, 13, "cipher and MAC of one operation never overlap"},
     {"multi_packet_chain", 11, 11, "the DMA goes on after each operation to the end of the chain"},
-    {"ch1_activate_dma", 10, 10, "channel 1 starts the DMA"},
+    {"ch1_activate_dma", 10, 10, "channel 1 starts the DMA", CesaFeature::second_channel},
     {"ch0_activate_dma", 9, 9, "channel 0 starts the DMA"},
-    {"ch1_wait_dma", 8, 8, "channel 1 waits for the DMA"},
+    {"ch1_wait_dma", 8, 8, "channel 1 waits for a descriptor the DMA does not own",
+     CesaFeature::second_channel},
     {"ch0_wait_dma", 7, 7, "channel 0 waits for a descriptor the DMA does not own"},
     {"digest_error", 1, 0, "on a digest mismatch: 0 continue, 1 skip, 3 stop"}};
-constexpr RegisterField kStatusFields[] = {{"state", 31, 13, "internal state"},
-                                           {"digest_error", 8, 8, "the digest did not match"},
-                                           {"active1", 1, 1, "channel 1 runs"},
-                                           {"active0", 0, 0, "channel 0 runs"}};
+constexpr RegisterField kStatusFields[] = {
+    {"state", 31, 13, "internal state"},
+    {"digest_error", 8, 8, "the digest did not match"},
+    {"active1", 1, 1, "channel 1 runs", CesaFeature::second_channel},
+    {"active0", 0, 0, "channel 0 runs"}};
 constexpr RegisterField kIrqFields[] = {
-    {"end_of_packet", 14, 14, "coalesced end of packet"},
-    {"tdma_parity_error", 12, 12, "parity error in the DMA"},
+    {"end_of_packet", 14, 14, "coalesced end of packet", CesaFeature::coalescing},
+    {"tdma_parity_error", 12, 12, "parity error in the DMA", CesaFeature::tdma},
     {"chained_packet_done", 11, 11, "one packet of a chain done"},
     {"dma_ownership_error", 10, 10, "a descriptor nobody may take"},
     {"dma_done", 9, 9, "DMA done"},
-    {"accel1_dma_done", 8, 8, "channel 1 and its DMA done"},
+    {"accel1_dma_done", 8, 8, "channel 1 and its DMA done: end of the chain",
+     CesaFeature::second_channel},
     {"accel0_dma_done", 7, 7, "channel 0 and its DMA done: end of the chain"},
-    {"accel1_done", 6, 6, "channel 1 done"},
-    {"accel0_done", 5, 5, "channel 0 done, without DMA"},
+    {"accel1_done", 6, 6, "channel 1: one operation done", CesaFeature::second_channel},
+    {"accel0_done", 5, 5, "channel 0: one operation done"},
     {"cipher_done", 4, 4, "cipher done"},
     {"aes_decrypt_done", 3, 3, "AES decryption engine done"},
     {"aes_encrypt_done", 2, 2, "AES encryption engine done"},
@@ -68,7 +72,7 @@ constexpr RegisterField kIrqFields[] = {
     {"auth_done", 0, 0, "authentication engine done"}};
 constexpr RegisterField kCoalescePacketFields[] = {{"packets", 7, 0, "packets until an interrupt"}};
 constexpr RegisterField kCoalesceTimeFields[] = {
-    {"time", 23, 0, "time until an interrupt, unit unknown"}};
+    {"time", 23, 0, "TCLK cycles from the first packet to an interrupt"}};
 
 constexpr std::uint32_t kAll = 0xFFFFFFFF;
 using namespace cesa_reg;  // NOLINT(google-build-using-namespace): the table reads as the map
@@ -111,7 +115,7 @@ constexpr auto kTableWithoutReserved = std::to_array<RegisterDesc>({
      .doc = "DMA control",
      .fields = kTdmaControlFields,
      .ro = cesa_bit::tdma_control::kActive,
-     .unimplemented = cesa_bit::tdma_control::kFetchNext,
+     .self_clearing = cesa_bit::tdma_control::kFetchNext,
      .feature = kTdma},
     whole(kTdmaCurrent, "tdma_current", "descriptor in progress or last finished", kTdma),
     {.offset = kTdmaErrorCause,
@@ -183,20 +187,19 @@ constexpr auto kTableWithoutReserved = std::to_array<RegisterDesc>({
      .doc = "accelerator command",
      .fields = kCmdFields,
      .self_clearing = cesa_bit::cmd::kActivate0 | cesa_bit::cmd::kActivate1 | cesa_bit::cmd::kStop |
-                      cesa_bit::cmd::kSha2,
-     .unimplemented = cesa_bit::cmd::kActivate1},
+                      cesa_bit::cmd::kSha2},
     {.offset = kDescP0, .name = "desc_p0", .doc = "channel 0 descriptor", .fields = kDescFields},
-    {.offset = kCfg,
-     .name = "cfg",
-     .doc = "accelerator configuration",
-     .fields = kCfgFields,
-     .unimplemented = cesa_bit::cfg::kCh1WaitDma | cesa_bit::cfg::kCh1ActivateDma},
+    {.offset = kCfg, .name = "cfg", .doc = "accelerator configuration", .fields = kCfgFields},
     {.offset = kStatus,
      .name = "status",
      .doc = "accelerator status",
      .fields = kStatusFields,
      .ro = kAll},
-    {.offset = kDescP1, .name = "desc_p1", .doc = "channel 1 descriptor", .fields = kDescFields},
+    {.offset = kDescP1,
+     .name = "desc_p1",
+     .doc = "channel 1 descriptor",
+     .fields = kDescFields,
+     .feature = CesaFeature::second_channel},
     {.offset = kIntCause,
      .name = "int_cause",
      .doc = "interrupt causes",
@@ -210,13 +213,11 @@ constexpr auto kTableWithoutReserved = std::to_array<RegisterDesc>({
      .name = "coalesce_packets",
      .doc = "interrupt coalescing, count",
      .fields = kCoalescePacketFields,
-     .unimplemented = 0xFF,
      .feature = CesaFeature::coalescing},
     {.offset = kCoalesceTime,
      .name = "coalesce_time",
      .doc = "interrupt coalescing, time",
      .fields = kCoalesceTimeFields,
-     .unimplemented = 0xFFFFFF,
      .feature = CesaFeature::coalescing},
 });
 

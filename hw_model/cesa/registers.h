@@ -50,6 +50,7 @@ inline constexpr std::uint32_t kDescP0 = 0xDE04;
 inline constexpr std::uint32_t kCfg = 0xDE08;
 inline constexpr std::uint32_t kStatus = 0xDE0C;
 inline constexpr std::uint32_t kDescP1 = 0xDE14;
+constexpr std::uint32_t desc_p(unsigned channel) { return kDescP0 + 0x10 * channel; }
 inline constexpr std::uint32_t kIntCause = 0xDE20;
 inline constexpr std::uint32_t kIntMask = 0xDE24;
 inline constexpr std::uint32_t kCoalescePackets = 0xDE30;
@@ -96,9 +97,12 @@ inline constexpr std::uint32_t kActivate0 = 1u << 0;
 inline constexpr std::uint32_t kActivate1 = 1u << 1;
 inline constexpr std::uint32_t kStop = 1u << 2;
 inline constexpr std::uint32_t kSha2 = 1u << 31;
+constexpr std::uint32_t activate(unsigned channel) { return kActivate0 << channel; }
 }  // namespace cmd
 namespace cfg {
 inline constexpr std::uint32_t kDigestErrorMask = 3;
+inline constexpr std::uint32_t kDigestErrorContinue = 0;
+inline constexpr std::uint32_t kDigestErrorSkip = 1;
 inline constexpr std::uint32_t kDigestErrorStop = 3;
 inline constexpr std::uint32_t kCh0WaitDma = 1u << 7;
 inline constexpr std::uint32_t kCh1WaitDma = 1u << 8;
@@ -106,11 +110,14 @@ inline constexpr std::uint32_t kCh0ActivateDma = 1u << 9;
 inline constexpr std::uint32_t kCh1ActivateDma = 1u << 10;
 inline constexpr std::uint32_t kMultiPacketChain = 1u << 11;
 inline constexpr std::uint32_t kNoParallel = 1u << 13;
+constexpr std::uint32_t wait_dma(unsigned channel) { return kCh0WaitDma << channel; }
+constexpr std::uint32_t activate_dma(unsigned channel) { return kCh0ActivateDma << channel; }
 }  // namespace cfg
 namespace status {
 inline constexpr std::uint32_t kActive0 = 1u << 0;
 inline constexpr std::uint32_t kActive1 = 1u << 1;
 inline constexpr std::uint32_t kDigestError = 1u << 8;
+constexpr std::uint32_t active(unsigned channel) { return kActive0 << channel; }
 }  // namespace status
 namespace irq {
 inline constexpr std::uint32_t kAuthDone = 1u << 0;
@@ -127,17 +134,28 @@ inline constexpr std::uint32_t kDmaOwnershipError = 1u << 10;
 inline constexpr std::uint32_t kChainedPacketDone = 1u << 11;
 inline constexpr std::uint32_t kTdmaParityError = 1u << 12;
 inline constexpr std::uint32_t kEndOfPacketCoalesce = 1u << 14;
+constexpr std::uint32_t accel_done(unsigned channel) { return kAccel0Done << channel; }
+constexpr std::uint32_t accel_dma_done(unsigned channel) { return kAccel0DmaDone << channel; }
 }  // namespace irq
 }  // namespace cesa_bit
 
-/// What a SoC generation must have for a register to exist. A set of these is a bit mask.
-enum class CesaFeature : std::uint8_t { always = 0, tdma = 1, coalescing = 2, sha256 = 4 };
+/// What a SoC generation must have for a register, or one of its fields, to exist. A set of
+/// these is a bit mask.
+enum class CesaFeature : std::uint8_t {
+  always = 0,
+  tdma = 1,
+  coalescing = 2,
+  sha256 = 4,
+  second_channel = 8,
+  outstanding_modes = 16
+};
 
 struct RegisterField {
   std::string_view name;
   std::uint8_t high = 0;  ///< most significant bit
   std::uint8_t low = 0;   ///< least significant bit
   std::string_view doc;
+  CesaFeature feature = CesaFeature::always;  ///< without it the field's bits are reserved
 
   constexpr std::uint32_t mask() const {
     return static_cast<std::uint32_t>(((std::uint64_t{2} << high) - 1) &

@@ -1,5 +1,6 @@
 #include "hw_model/cesa/timing.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "hw_model/cesa/registers.h"
@@ -16,10 +17,6 @@ std::uint32_t pieces(PhysAddr addr, std::uint32_t bytes, std::uint32_t unit) {
   return (skew + bytes + unit - 1) / unit;
 }
 
-std::uint32_t burst_bytes(std::uint32_t code) {
-  return code == cesa_bit::tdma_control::kBurst128 ? 128 : 32;
-}
-
 }  // namespace
 
 CesaTiming::CesaTiming(const CesaParams& params)
@@ -33,30 +30,77 @@ CesaTiming::CesaTiming(const CesaParams& params)
       write_burst_ps_(params.write_burst_cycles * 1e12 / params.clock_hz),
       aes_block_ps_{params.aes128_block_cycles * 1e12 / params.engine_clock_hz,
                     params.aes192_block_cycles * 1e12 / params.engine_clock_hz,
-                    params.aes256_block_cycles * 1e12 / params.engine_clock_hz} {}
+                    params.aes256_block_cycles * 1e12 / params.engine_clock_hz},
+      engine_cycle_ps_(1e12 / params.engine_clock_hz) {}
 
 Ps CesaTiming::tclk(double cycles) const { return cycles_to_ps(cycles, params_.clock_hz); }
 
-Ps CesaTiming::transfer(const TdmaTransfer& t, std::uint32_t control) const {
+std::uint32_t CesaTiming::burst_limit(bool read, std::uint32_t control) {
   namespace bits = cesa_bit::tdma_control;
-  if (t.bytes == 0) return 0;
-  double ps = beat_ps_ * pieces(t.addr, t.bytes, kBeatBytes);
-  if (t.read) {
-    // With outstanding reads, or an outstanding mode of the later SoCs, the next burst is
-    // asked for while the last one arrives: only the first one waits.
-    const bool overlapped =
-        (control & bits::kOutstandingReads) || bits::outstanding_mode(control) != 0;
-    const std::uint32_t bursts = pieces(t.addr, t.bytes, burst_bytes(bits::src_burst(control)));
-    if (!overlapped) ps += read_burst_ps_ * (bursts - 1);
-  } else {
-    ps += write_burst_ps_ * pieces(t.addr, t.bytes, burst_bytes(bits::dst_burst(control)));
+  const std::uint32_t code = read ? bits::src_burst(control) : bits::dst_burst(control);
+  return code == bits::kBurst128 ? 128 : 32;
+}
+
+// With n reads in progress at once a burst of D that waits W comes every max(D, (D + W) / n).
+double CesaTiming::read_gap_ps(std::uint32_t control, std::uint32_t burst_bytes) const {
+  namespace bits = cesa_bit::tdma_control;
+  double reads = 1;
+  if (const std::uint32_t mode = bits::outstanding_mode(control); mode != 0) {
+    reads = mode + 1;
+  } else if (control & bits::kOutstandingReads) {
+    reads = params_.outstanding_reads;
   }
+  if (reads == 1) return read_burst_ps_;
+  const double data = beat_ps_ * (burst_bytes / kBeatBytes);
+  return std::max(0.0, (data + read_burst_ps_) / reads - data);
+}
+
+Ps CesaTiming::transfer(const TdmaTransfer& t, std::uint32_t control) const {
+  if (t.bytes == 0) return 0;
+  const std::uint32_t limit = burst_limit(t.read, control);
+  const std::uint32_t bursts = pieces(t.addr, t.bytes, limit);
+  double ps = beat_ps_ * pieces(t.addr, t.bytes, kBeatBytes);
+  ps += t.read ? read_gap_ps(control, limit) * (bursts - 1) : write_burst_ps_ * bursts;
   return static_cast<Ps>(std::llround(ps));
 }
 
-Ps CesaTiming::aes(std::uint32_t blocks, std::uint32_t key_bytes) const {
-  const double block = aes_block_ps_[(key_bytes - 16) / 8];
-  return sa_overhead_ + static_cast<Ps>(std::llround(block * blocks));
+Ps CesaTiming::cipher(SaCipher cipher, std::uint32_t key_bytes, std::uint32_t blocks) const {
+  double block = 0;
+  switch (cipher) {
+    case SaCipher::none:
+      break;
+    case SaCipher::des:
+      block = params_.des_block_cycles * engine_cycle_ps_;
+      break;
+    case SaCipher::des3:
+      block = params_.des3_block_cycles * engine_cycle_ps_;
+      break;
+    case SaCipher::aes:
+      block = aes_block_ps_[(key_bytes - 16) / 8];
+      break;
+  }
+  return static_cast<Ps>(std::llround(block * blocks));
+}
+
+Ps CesaTiming::mac(SaMac mac, std::uint32_t blocks) const {
+  double cycles = 0;
+  switch (mac) {
+    case SaMac::none:
+      break;
+    case SaMac::md5:
+    case SaMac::hmac_md5:
+      cycles = params_.md5_block_cycles;
+      break;
+    case SaMac::sha1:
+    case SaMac::hmac_sha1:
+      cycles = params_.sha1_block_cycles;
+      break;
+    case SaMac::sha256:
+    case SaMac::hmac_sha256:
+      cycles = params_.sha256_block_cycles;
+      break;
+  }
+  return static_cast<Ps>(std::llround(cycles * engine_cycle_ps_ * blocks));
 }
 
 Ps CesaTiming::sram_access(std::uint32_t bytes, bool read) const {

@@ -57,7 +57,7 @@ void Dram::b_transport(tlm::tlm_generic_payload& trans, sc_core::sc_time& delay)
   const auto* ext = trans.get_extension<MbusExtension>();
   const unsigned master = ext ? ext->master : 0;
   Ps own = ext ? ext->own_ps : 0;
-  if (trans.is_read()) own += read_latency_;
+  if (trans.is_read() && !(ext && ext->continued)) own += read_latency_;
   const Ps start = sc_core::sc_time_stamp().value() + delay.value();
   const Ps took = bandwidth_.transfer(master, start, trans.get_data_length(), own);
   delay += sc_core::sc_time::from_value(took);

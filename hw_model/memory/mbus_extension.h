@@ -18,6 +18,9 @@ inline constexpr unsigned kMbusMasterDisk = 12;
 struct MbusExtension : tlm::tlm_extension<MbusExtension> {
   unsigned master = 0;
   Ps own_ps = 0;
+  /// A further burst of a transfer whose first one has waited for the memory: its own wait, if
+  /// any, is part of own_ps.
+  bool continued = false;
 
   /// A member of its module, not of the payload that carries it: a dying payload leaves it.
   void free() override {}

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 #include <map>
 #include <string>
@@ -60,17 +61,69 @@ TEST(Timing, UnalignedAddressesTouchMoreBeatsAndBursts) {
   EXPECT_EQ(t.transfer({0x1000, 0, true}, k128), 0u);
 }
 
-TEST(Timing, AesByKeySize) {
+// n reads in progress: a burst of D that waits W comes every max(D, (D + W) / n). With bursts of
+// 128 bytes D is 16 cycles and W 15, with 32 bytes D is 4.
+TEST(Timing, OutstandingModesSayHowManyReadsOverlap) {
+  CesaParams p = params();
+  p.outstanding_reads = 2;
+  const CesaTiming t(p);
+  const auto cycles = [&](std::uint32_t control) {
+    return static_cast<double>(t.transfer({0x1000, 512, true}, control)) / kTclk;
+  };
+  EXPECT_DOUBLE_EQ(cycles(k32), 64 + 15 * 15.0);
+  EXPECT_DOUBLE_EQ(cycles(k32 | 1u << 4), 64 + 15 * 5.5) << "bit 4: the parameter";
+  EXPECT_DOUBLE_EQ(cycles(k32 | 1u << 16), 64 + 15 * 5.5) << "two";
+  EXPECT_NEAR(cycles(k32 | 2u << 16), 64 + 15 * (19 / 3.0 - 4), 0.001) << "three";
+  EXPECT_DOUBLE_EQ(cycles(k32 | 3u << 16), 64 + 15 * 0.75) << "four";
+  EXPECT_DOUBLE_EQ(cycles(k32 | 3u << 16 | 1u << 4), 64 + 15 * 0.75) << "the mode decides";
+  EXPECT_DOUBLE_EQ(cycles(k128 | 1u << 16), 64);
+}
+
+TEST(Timing, BurstsAddUpToTheTransfer) {
+  CesaParams p = params();
+  p.clock_hz = 166.666667e6;
+  p.beat_cycles = 3.9;
+  const CesaTiming t(p);
+  for (const std::uint32_t control : {k128, k32, kOutstanding}) {
+    for (const bool read : {true, false}) {
+      for (const PhysAddr addr : {0x1000u, 0x1001u, 0x107Fu}) {
+        const std::uint32_t limit = CesaTiming::burst_limit(read, control);
+        EXPECT_EQ(limit, control == k32 ? 32u : 128u);
+        Ps sum = 0;
+        for (std::uint32_t done = 0; done < 700;) {
+          const auto rest = static_cast<std::uint32_t>(limit - (addr + done) % limit);
+          const std::uint32_t n = std::min<std::uint32_t>(rest, 700 - done);
+          sum +=
+              t.transfer({addr, done + n, read}, control) - t.transfer({addr, done, read}, control);
+          done += n;
+        }
+        EXPECT_EQ(sum, t.transfer({addr, 700, read}, control));
+      }
+    }
+  }
+}
+
+TEST(Timing, CiphersAndMacsByTheBlock) {
   const CesaTiming t(params());
-  EXPECT_EQ(t.aes(32, 16), (36 + 32 * 11) * kTclk);
-  EXPECT_EQ(t.aes(32, 24), (36 + 32 * 13) * kTclk);
-  EXPECT_EQ(t.aes(32, 32), (36 + 32 * 15) * kTclk);
+  EXPECT_EQ(t.sa_overhead(), 36 * kTclk);
+  EXPECT_EQ(t.cipher(SaCipher::aes, 16, 32), 32 * 11 * kTclk);
+  EXPECT_EQ(t.cipher(SaCipher::aes, 24, 32), 32 * 13 * kTclk);
+  EXPECT_EQ(t.cipher(SaCipher::aes, 32, 32), 32 * 15 * kTclk);
+  EXPECT_EQ(t.cipher(SaCipher::des, 8, 10), 160 * kTclk);
+  EXPECT_EQ(t.cipher(SaCipher::des3, 24, 10), 480 * kTclk);
+  EXPECT_EQ(t.cipher(SaCipher::none, 0, 0), 0u);
+  EXPECT_EQ(t.mac(SaMac::md5, 3), 3 * 65 * kTclk);
+  EXPECT_EQ(t.mac(SaMac::hmac_sha1, 3), 3 * 81 * kTclk);
+  EXPECT_EQ(t.mac(SaMac::hmac_sha256, 3), 3 * 65 * kTclk);
+  EXPECT_EQ(t.mac(SaMac::none, 0), 0u);
 }
 
 TEST(Timing, EngineClockIsItsOwn) {
   CesaParams p = params();
   p.engine_clock_hz = 100e6;
-  EXPECT_EQ(CesaTiming(p).aes(1, 16), (36 + 22) * kTclk);
+  EXPECT_EQ(CesaTiming(p).cipher(SaCipher::aes, 16, 1), 22 * kTclk);
+  EXPECT_EQ(CesaTiming(p).mac(SaMac::sha1, 1), 162 * kTclk);
+  EXPECT_EQ(CesaTiming(p).sa_overhead(), 36 * kTclk);
 }
 
 /// Changes one number and remembers which names exist.
@@ -104,16 +157,22 @@ TEST(Timing, EveryNumberMovesSomeDuration) {
                            t.descriptor_fetch(),
                            t.transfer({0, 512, true}, k128),
                            t.transfer({0, 512, false}, k128),
-                           t.aes(32, 16),
-                           t.aes(32, 24),
-                           t.aes(32, 32),
+                           t.sa_overhead(),
+                           t.cipher(SaCipher::aes, 16, 32),
+                           t.cipher(SaCipher::aes, 24, 32),
+                           t.cipher(SaCipher::aes, 32, 32),
+                           t.cipher(SaCipher::des, 8, 1),
+                           t.cipher(SaCipher::des3, 24, 1),
+                           t.mac(SaMac::md5, 1),
+                           t.mac(SaMac::sha1, 1),
+                           t.mac(SaMac::sha256, 1),
                            t.sram_access(4, true),
                            t.sram_access(4, false)};
   };
   Nudge all("");
   CesaParams base = params();
   base.describe(all);
-  EXPECT_EQ(all.names.size(), 14u);
+  EXPECT_EQ(all.names.size(), 19u);
   for (const std::string& name : all.names) {
     CesaParams p = params();
     Nudge nudge(name);
