@@ -7,35 +7,6 @@
 #include "hw_model/cesa/registers.h"
 
 namespace cesasim::stock {
-namespace {
-
-constexpr std::uint32_t kRegs = 0xF1090000;
-constexpr std::uint32_t kSram[] = {0xC8010000, 0xC8020000};
-
-hw::CesaParams params(const Variant& v) {
-  hw::CesaParams p;
-  p.engines = v.engines;
-  p.sram_reserved_bytes = v.sram_reserved;
-  p.tdma = v.tdma;
-  p.sha256 = v.sha256;
-  p.sram_base0 = kSram[0];
-  p.sram_base1 = kSram[1];
-  return p;
-}
-
-// TODO: the engine is about to keep its own time (wake_at); delete the other branches then.
-template <typename Engine>
-std::optional<hw::Ps> due(const Engine& engine, hw::Ps next_step) {
-  if constexpr (requires { engine.wake_at(); }) return engine.wake_at();
-  return engine.running() ? std::optional(next_step) : std::nullopt;
-}
-template <typename Engine>
-hw::Ps start_delay(const Engine& engine) {
-  if constexpr (requires { engine.start_delay(); }) return engine.start_delay();
-  return 0;
-}
-
-}  // namespace
 
 /// An engine with its way to the memory and its place in time.
 class Board::Unit : public hw::DmaPort {
@@ -58,7 +29,6 @@ class Board::Unit : public hw::DmaPort {
 
   hw::CesaEngine engine;
   Board& board;
-  hw::Ps next_step = 0;
 
  private:
   bool refuse(hw::PhysAddr addr) {
@@ -67,28 +37,47 @@ class Board::Unit : public hw::DmaPort {
   }
 };
 
-Board::Board(const Variant& variant) : variant_(variant) {
-  const hw::CesaParams p = params(variant);
-  node_.compatible = variant.compatible;
-  if (variant.sram_reserved > 0) node_.crypto_sram_size = p.sram_bytes - variant.sram_reserved;
-  pdev_.dev.name = "mv_crypto";
-  if (variant.compatible != nullptr) pdev_.dev.of_node = &node_;
-  pdev_.mem[0] = {kRegs, kRegs + hw::cesa_reg::kWindowBytes - 1, "regs"};
+hw::CesaParams cesa_params(const Variant& v) {
+  hw::CesaParams p;
+  p.engines = v.engines;
+  p.sram_reserved_bytes = v.sram_reserved;
+  p.tdma = v.tdma;
+  p.sha256 = v.sha256;
+  p.sram_base0 = kSramBase[0];
+  p.sram_base1 = kSramBase[1];
+  return p;
+}
+
+Platform::Platform(const Variant& variant, std::span<std::uint8_t* const> srams) {
+  const std::uint32_t sram_bytes = cesa_params(variant).sram_bytes;
+  node.compatible = variant.compatible;
+  if (variant.sram_reserved > 0) node.crypto_sram_size = sram_bytes - variant.sram_reserved;
+  pdev.dev.name = "mv_crypto";
+  if (variant.compatible != nullptr) pdev.dev.of_node = &node;
+  pdev.mem[0] = {kRegsBase, kRegsBase + hw::cesa_reg::kWindowBytes - 1, "regs"};
   for (unsigned i = 0; i < variant.engines; ++i) {
-    units_.push_back(std::make_unique<Unit>(*this, p, i));
-    pdev_.irq[i] = irq_line(i);
+    pdev.irq[i] = irq_line(i);
     if (variant.sram_pool) {
-      pools_[i].memory = units_[i]->engine.sram().data() + variant.sram_reserved;
-      pools_[i].dma = kSram[i] + variant.sram_reserved;
-      pools_[i].size = p.sram_bytes - variant.sram_reserved;
-      node_.crypto_srams[i] = &pools_[i];
+      pools[i].memory = srams[i] + variant.sram_reserved;
+      pools[i].dma = kSramBase[i] + variant.sram_reserved;
+      pools[i].size = sram_bytes - variant.sram_reserved;
+      node.crypto_srams[i] = &pools[i];
     } else {
       static constexpr const char* kNames[] = {"sram0", "sram1"};
-      pdev_.mem[1 + i] = {kSram[i], kSram[i] + p.sram_bytes - 1,
-                          variant.engines == 1 ? "sram" : kNames[i]};
+      pdev.mem[1 + i] = {kSramBase[i], kSramBase[i] + sram_bytes - 1,
+                         variant.engines == 1 ? "sram" : kNames[i]};
     }
   }
-  probed = kernel.probe(pdev_);
+}
+
+Board::Board(const Variant& variant) : variant_(variant) {
+  std::vector<std::uint8_t*> srams;
+  for (unsigned i = 0; i < variant.engines; ++i) {
+    units_.push_back(std::make_unique<Unit>(*this, cesa_params(variant), i));
+    srams.push_back(units_.back()->engine.sram().data());
+  }
+  platform_ = std::make_unique<Platform>(variant, srams);
+  probed = kernel.probe(platform_->pdev);
 }
 
 Board::~Board() { kernel.remove(); }
@@ -123,29 +112,26 @@ bool Board::bus_fails(hw::PhysAddr addr) {
 }
 
 std::uint32_t Board::read32(std::uint32_t addr) {
-  const auto at = hw::split_cesa_address(addr - kRegs);
+  const auto at = hw::split_cesa_address(addr - kRegsBase);
   if (!at.valid || at.engine >= units_.size()) throw std::out_of_range("no register there");
   return units_[at.engine]->engine.read(at.offset);
 }
 
 void Board::write32(std::uint32_t addr, std::uint32_t value) {
-  const auto at = hw::split_cesa_address(addr - kRegs);
+  const auto at = hw::split_cesa_address(addr - kRegsBase);
   if (!at.valid || at.engine >= units_.size()) throw std::out_of_range("no register there");
   if (!variant_.sha256 && at.offset >= hw::cesa_reg::ivdig(5) &&
       at.offset <= hw::cesa_reg::ivdig(7)) {
     ++absent_ivdig_writes_;
   }
-  Unit& unit = *units_[at.engine];
-  const bool was_running = unit.engine.running();
-  unit.engine.write(at.offset, value, now_);
-  if (unit.engine.running() && !was_running) unit.next_step = now_ + start_delay(unit.engine);
+  units_[at.engine]->engine.write(at.offset, value, now_);
 }
 
 std::uint8_t* Board::sram(std::uint32_t addr, std::size_t size) {
   for (unsigned i = 0; i < units_.size(); ++i) {
     const auto memory = units_[i]->engine.sram();
-    if (addr >= kSram[i] && addr - kSram[i] + size <= memory.size()) {
-      return memory.data() + (addr - kSram[i]);
+    if (addr >= kSramBase[i] && addr - kSramBase[i] + size <= memory.size()) {
+      return memory.data() + (addr - kSramBase[i]);
     }
   }
   throw std::out_of_range("no SRAM there");
@@ -160,17 +146,17 @@ void Board::copy_out(std::uint32_t addr, void* to, std::size_t size) {
 
 bool Board::advance() {
   Unit* first = nullptr;
-  hw::Ps at = 0;
+  std::optional<hw::Ps> soonest;
   for (const auto& unit : units_) {
-    const auto when = due(unit->engine, unit->next_step);
-    if (when && (first == nullptr || *when < at)) {
+    const std::optional<hw::Ps> at = unit->engine.wake_at();
+    if (at && (!soonest || *at < *soonest)) {
+      soonest = at;
       first = unit.get();
-      at = *when;
     }
   }
   if (first == nullptr) return false;
-  now_ = std::max(now_, at);
-  first->next_step = now_ + first->engine.step(now_);
+  now_ = std::max(now_, *soonest);
+  first->engine.step(now_);
   return true;
 }
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <string>
+#include <span>
 #include <vector>
 
 #include "hw_model/cesa/engine.h"
@@ -37,6 +37,24 @@ inline constexpr Variant kArmada38x{
 inline constexpr Variant kArmadaXp{
     "armada_xp", "marvell,armada-xp-crypto", 2, true, true, false, 0};
 
+inline constexpr std::uint32_t kRegsBase = 0xF1090000;
+inline constexpr std::uint32_t kSramBase[] = {0xC8010000, 0xC8020000};
+inline int irq_line(unsigned engine) { return 48 + static_cast<int>(engine); }
+
+hw::CesaParams cesa_params(const Variant& variant);
+
+/// What firmware tells the kernel of a variant.
+struct Platform {
+  /// `srams` are the processor's pointers to the SRAMs, for gen_pools.
+  Platform(const Variant& variant, std::span<std::uint8_t* const> srams);
+  Platform(const Platform&) = delete;
+  Platform& operator=(const Platform&) = delete;
+
+  platform_device pdev{};
+  device_node node{};
+  gen_pool pools[2];
+};
+
 class Board : public Machine {
  public:
   explicit Board(const Variant& variant);
@@ -44,7 +62,6 @@ class Board : public Machine {
 
   const Variant& variant() const { return variant_; }
   hw::CesaEngine& engine(unsigned i = 0);
-  static int irq_line(unsigned engine) { return 48 + static_cast<int>(engine); }
   /// Sum over the engines.
   hw::CesaStats stats() const;
 
@@ -66,7 +83,7 @@ class Board : public Machine {
   bool irq(int line) const override;
 
   /// Binds the driver again; returns what probe does.
-  int probe_again() { return kernel.probe(pdev_); }
+  int probe_again() { return kernel.probe(platform_->pdev); }
 
   SimulatedKernel kernel{*this};
   /// What probe returned.
@@ -80,9 +97,7 @@ class Board : public Machine {
 
   Variant variant_;
   std::vector<std::unique_ptr<Unit>> units_;
-  gen_pool pools_[2];
-  device_node node_{};
-  platform_device pdev_{};
+  std::unique_ptr<Platform> platform_;
   hw::Ps now_ = 0;
   std::uint64_t absent_ivdig_writes_ = 0;
   std::optional<unsigned> fail_dma_in_;

@@ -146,11 +146,14 @@ void dma_unmap_resource(device*, dma_addr_t addr, std::size_t size, dma_data_dir
 
 int dma_mapping_error(device*, dma_addr_t addr) { return addr == 0 ? -ENOMEM : 0; }
 
-// Two chip selects, so that more than one window of the unit is in use.
+// Two chip selects that meet inside the memory, so that both windows of the unit are in use and
+// some buffer lies across.
 const mbus_dram_target_info* mv_mbus_dram_info_nooverlap() {
-  static_assert(DmaMemory::kBase + DmaMemory::kBytes <= 0x2000000);
+  constexpr std::uint32_t kChipSelect = 0x1000000;
+  static_assert(DmaMemory::kBase < kChipSelect &&
+                DmaMemory::kBase + DmaMemory::kBytes <= 2 * kChipSelect);
   static const mbus_dram_target_info info = {
-      0, 2, {{0, 0xe, 0x0000000, 0x800000}, {1, 0xd, 0x800000, 0x1800000}}};
+      0, 2, {{0, 0xe, 0, kChipSelect}, {1, 0xd, kChipSelect, kChipSelect}}};
   return &info;
 }
 

@@ -13,9 +13,9 @@ namespace cesasim::stock {
 
 class DmaMemory {
  public:
-  static constexpr std::uint32_t kBytes = 16 << 20;
+  static constexpr std::uint32_t kBytes = 15 << 20;
   /// Bus address of the first byte. Not 0, which ends a chain.
-  static constexpr std::uint32_t kBase = 0x100000;
+  static constexpr std::uint32_t kBase = 0xFFC000;
 
   DmaMemory();
   ~DmaMemory();
