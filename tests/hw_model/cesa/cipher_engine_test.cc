@@ -207,5 +207,26 @@ TEST(CipherEngineKeys, UnchangedKeyIsNotExpandedAgain) {
   EXPECT_EQ(engine.key_setups(), 3u);
 }
 
+// One key, two algorithms: the cached context of the one must not serve the other.
+TEST(CipherEngineKeys, EdeAndEeeWithTheSameKey) {
+  CipherEngine engine;
+  Bytes key(24);
+  for (unsigned i = 0; i < 24; ++i) key[i] = static_cast<std::uint8_t>(17 * i + 1);
+  const auto run = [&](CipherAlgorithm algorithm) {
+    Bytes data(8);
+    engine.run({.algorithm = algorithm,
+                .key = key.data(),
+                .key_bytes = 24,
+                .src = data.data(),
+                .dst = data.data(),
+                .bytes = 8});
+    return data;
+  };
+  const Bytes ede = run(CipherAlgorithm::des3_ede);
+  EXPECT_NE(run(CipherAlgorithm::des3_eee), ede);
+  EXPECT_EQ(run(CipherAlgorithm::des3_ede), ede);
+  EXPECT_EQ(engine.key_setups(), 2u);
+}
+
 }  // namespace
 }  // namespace cesasim::hw

@@ -303,6 +303,18 @@ TEST_F(Direct, AesBothWaysAndWithAKeyTheEngineMakes) {
   }
 }
 
+TEST_F(Direct, OnlyTheDecryptionEngineMakesAKey) {
+  for (unsigned n = 0; n < 8; ++n) {
+    write(aes_encrypt_key(n), 0x100 + n);
+    write(aes_decrypt_key(n), 0x200 + n);
+  }
+  write(kAesEncryptCommand, aes::kMakeKey);
+  for (unsigned n = 0; n < 8; ++n) {
+    EXPECT_EQ(read(aes_encrypt_key(n)), 0x100 + n);
+    EXPECT_EQ(read(aes_decrypt_key(n)), 0x200 + n);
+  }
+}
+
 TEST_F(Direct, AesKeySizeCodeThree) {
   write(kAesEncryptCommand, 3);
   for (unsigned c = 0; c < 4; ++c) write(aes_encrypt_data(c), 0);
