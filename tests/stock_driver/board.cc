@@ -43,6 +43,9 @@ hw::CesaParams cesa_params(const Variant& v) {
   p.sram_reserved_bytes = v.sram_reserved;
   p.tdma = v.tdma;
   p.sha256 = v.sha256;
+  p.coalescing = v.engines == 2;
+  p.outstanding_modes = v.sha256;
+  p.channels = v.tdma ? 1 : 2;
   p.sram_base0 = kSramBase[0];
   p.sram_base1 = kSramBase[1];
   return p;
