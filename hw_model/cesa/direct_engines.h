@@ -21,20 +21,6 @@
 
 namespace cesasim::hw {
 
-namespace cesa_reg {
-inline constexpr std::uint32_t kDesIvLow = 0xDD40;
-inline constexpr std::uint32_t kDesIvHigh = 0xDD44;
-inline constexpr std::uint32_t kDesDataLow = 0xDD70;
-inline constexpr std::uint32_t kDesDataHigh = 0xDD74;
-inline constexpr std::uint32_t kDesOutLow = 0xDD78;
-inline constexpr std::uint32_t kDesOutHigh = 0xDD7C;
-/// Column `c` (0..3, bytes 4c..4c+3) of a block going in, then of the result.
-constexpr std::uint32_t aes_encrypt_data(unsigned c) { return 0xDDA0 + 4 * (3 - c); }
-constexpr std::uint32_t aes_decrypt_data(unsigned c) { return 0xDDE0 + 4 * (3 - c); }
-inline constexpr std::uint32_t kAesEncryptCommand = 0xDDB0;
-inline constexpr std::uint32_t kAesDecryptCommand = 0xDDF0;
-}  // namespace cesa_reg
-
 namespace cesa_bit {
 namespace auth_command {
 inline constexpr std::uint32_t kSha1 = 1u << 0;

@@ -59,6 +59,11 @@ bool is_window(std::uint32_t offset) {
   return offset >= tdma_win_base(0) && offset <= tdma_win_ctrl(kTdmaWindows - 1);
 }
 
+/// A register that the direct engines answer for.
+bool is_direct(std::uint32_t offset) {
+  return offset - ivdig(0) < 0x100 && DirectEngines::owns(offset);
+}
+
 const CesaParams& checked(const CesaParams& p) {
   p.check();
   return p;
@@ -93,12 +98,14 @@ std::uint32_t CesaEngine::read(std::uint32_t offset) {
     guest_error("read of " + hex(offset) + ", where this unit has no register");
     return 0;
   }
+  if (is_direct(offset)) return direct_.read(offset, digest_words());
   return regs_.read(i);
 }
 
 std::uint32_t CesaEngine::peek(std::uint32_t offset) const {
   const std::uint8_t i = regs_.find(offset);
-  return i == kNoRegister ? 0 : regs_.read(i);
+  if (i == kNoRegister) return 0;
+  return is_direct(offset) ? direct_.peek(offset, digest_words()) : regs_.read(i);
 }
 
 void CesaEngine::poke(std::uint32_t offset, std::uint32_t value) {
@@ -124,7 +131,30 @@ void CesaEngine::write(std::uint32_t offset, std::uint32_t value, Ps now) {
     unimplemented("write of " + hex(value) + " to " + std::string(r.name) + ": bits " +
                   hex(w.unimplemented) + " are not modelled");
   }
+  if (is_direct(offset)) write_direct(i, value & ~regs_.reserved(i));
   written(r.offset, w, now);
+}
+
+void CesaEngine::write_direct(std::uint8_t index, std::uint32_t value) {
+  const std::uint32_t offset = cesa_registers()[index].offset;
+  auto words = digest_words();
+  const DirectEngines::Effect effect = direct_.write(offset, value, words);
+  set_digest_words(words);
+  if (!effect.report.empty()) guest_error(effect.report);
+  if (effect.causes != 0) raise(effect.causes);
+}
+
+// Words F..H exist where SHA-256 does.
+std::array<std::uint32_t, 8> CesaEngine::digest_words() const {
+  std::array<std::uint32_t, 8> words{};
+  const unsigned count = params_.sha256 ? 8 : 5;
+  for (unsigned i = 0; i < count; ++i) words[i] = regs_.get(ivdig(i));
+  return words;
+}
+
+void CesaEngine::set_digest_words(const std::array<std::uint32_t, 8>& words) {
+  const unsigned count = params_.sha256 ? 8 : 5;
+  for (unsigned i = 0; i < count; ++i) regs_.set(ivdig(i), words[i]);
 }
 
 void CesaEngine::written(std::uint32_t offset, const RegisterWrite& w, Ps now) {
@@ -156,7 +186,8 @@ void CesaEngine::written(std::uint32_t offset, const RegisterWrite& w, Ps now) {
       if ((offset >= ivdig(0) && offset <= ivdig(4)) ||
           (offset >= ivdig(5) && offset <= ivdig(7))) {
         sa_.discard_partial();
-      } else if (is_window(offset)) {
+      }
+      if (is_window(offset)) {
         windows_ = TdmaWindows(regs_);
       }
       break;
@@ -533,10 +564,7 @@ void CesaEngine::halt_dma() {
 
 Ps CesaEngine::operate(unsigned channel) {
   Channel& c = channels_[channel];
-  // Words F..H exist where SHA-256 does.
-  const unsigned words = params_.sha256 ? 8 : 5;
-  std::array<std::uint32_t, 8> digest{};
-  for (unsigned i = 0; i < words; ++i) digest[i] = regs_.get(ivdig(i));
+  auto digest = digest_words();
   const std::uint32_t at = regs_.get(desc_p(channel));
   const bool decrypt = at + 2 <= sram_.size() && (sram_[at + 1] & kDecryptInByte1);
   const SaResult r = sa_.run(sram_, at, digest);
@@ -556,7 +584,7 @@ Ps CesaEngine::operate(unsigned channel) {
     const bool parallel = !(regs_.get(kCfg) & cfg::kNoParallel);
     took += parallel ? std::max(cipher, mac) : cipher + mac;
     if (r.mac != SaMac::none) {
-      for (unsigned i = 0; i < words; ++i) regs_.set(ivdig(i), digest[i]);
+      set_digest_words(digest);
       c.causes |= cesa_bit::irq::kAuthDone;
     }
     c.causes |= cipher_causes(r.cipher, decrypt);

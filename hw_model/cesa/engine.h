@@ -34,6 +34,7 @@
 #include <vector>
 
 #include "hw_model/base/units.h"
+#include "hw_model/cesa/direct_engines.h"
 #include "hw_model/cesa/params.h"
 #include "hw_model/cesa/register_file.h"
 #include "hw_model/cesa/security_accelerator.h"
@@ -183,6 +184,9 @@ class CesaEngine {
   static constexpr unsigned kNoChannel = ~0u;
 
   void written(std::uint32_t offset, const RegisterWrite& w, Ps now);
+  void write_direct(std::uint8_t index, std::uint32_t value);
+  std::array<std::uint32_t, 8> digest_words() const;
+  void set_digest_words(const std::array<std::uint32_t, 8>& words);
   void report_reserved(std::uint32_t offset, std::uint32_t bits);
   void command(std::uint32_t pulses, Ps now);
   void activate(unsigned channel, Ps now);
@@ -227,6 +231,7 @@ class CesaEngine {
   RegisterFile regs_;
   TdmaWindows windows_;
   SecurityAccelerator sa_;
+  DirectEngines direct_;
   std::vector<std::uint8_t> sram_;
   PhysAddr sram_base_;
   DmaPort& port_;

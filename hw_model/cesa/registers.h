@@ -34,6 +34,17 @@ inline constexpr std::uint32_t kAuthCommand = 0xDD18;
 inline constexpr std::uint32_t kAuthBitCountLow = 0xDD20;
 inline constexpr std::uint32_t kAuthBitCountHigh = 0xDD24;
 inline constexpr std::uint32_t kAuthDataIn = 0xDD38;
+inline constexpr std::uint32_t kDesIvLow = 0xDD40;
+inline constexpr std::uint32_t kDesIvHigh = 0xDD44;
+inline constexpr std::uint32_t kDesDataLow = 0xDD70;
+inline constexpr std::uint32_t kDesDataHigh = 0xDD74;
+inline constexpr std::uint32_t kDesOutLow = 0xDD78;
+inline constexpr std::uint32_t kDesOutHigh = 0xDD7C;
+/// Column `c` (0..3, bytes 4c..4c+3) of a block going in, then of the result.
+constexpr std::uint32_t aes_encrypt_data(unsigned c) { return 0xDDA0 + 4 * (3 - c); }
+constexpr std::uint32_t aes_decrypt_data(unsigned c) { return 0xDDE0 + 4 * (3 - c); }
+inline constexpr std::uint32_t kAesEncryptCommand = 0xDDB0;
+inline constexpr std::uint32_t kAesDecryptCommand = 0xDDF0;
 inline constexpr std::uint32_t kDesKey0Low = 0xDD48;
 inline constexpr std::uint32_t kDesKey0High = 0xDD4C;
 inline constexpr std::uint32_t kDesKey1Low = 0xDD50;
