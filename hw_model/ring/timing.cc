@@ -1,0 +1,64 @@
+#include "hw_model/ring/timing.h"
+
+#include "hw_model/cesa/registers.h"
+#include "hw_model/ring/descriptor.h"
+
+namespace cesasim::hw {
+namespace {
+
+CesaParams cesa_params(const RingParams& p) {
+  CesaParams c;
+  c.clock_hz = p.clock_hz;
+  c.beat_cycles = p.beat_cycles;
+  c.read_burst_cycles = p.read_burst_cycles;
+  c.write_burst_cycles = p.write_burst_cycles;
+  return c;
+}
+
+std::uint32_t tdma_control(const RingParams& p) {
+  namespace bits = cesa_bit::tdma_control;
+  return p.burst_bytes == 128 ? bits::kDstBurst128 | bits::kSrcBurst128
+                              : bits::kDstBurst32 | bits::kSrcBurst32;
+}
+
+}  // namespace
+
+RingTiming::RingTiming(const RingParams& p)
+    : cesa_(cesa_params(p)),
+      control_(tdma_control(p)),
+      clock_hz_(p.clock_hz),
+      engine_clock_hz_(p.engine_clock_hz),
+      aes_block_cycles_{p.aes128_block_cycles, p.aes192_block_cycles, p.aes256_block_cycles},
+      des_block_cycles_(p.des_block_cycles),
+      des3_block_cycles_(p.des3_block_cycles),
+      doorbell_(cycles(p.doorbell_cycles)),
+      descriptor_(cycles(p.descriptor_fetch_cycles)),
+      cipher_start_(cycles(p.cipher_start_cycles)),
+      cipher_end_(cycles(p.cipher_end_cycles)),
+      decrypt_key_(cycles(p.decrypt_key_cycles)) {}
+
+Ps RingTiming::fetch(PhysAddr addr, std::uint32_t count) const {
+  return descriptor_ * count + read(addr, count * RingDescriptor::kBytes);
+}
+
+Ps RingTiming::read(PhysAddr addr, std::uint32_t bytes) const {
+  return cesa_.transfer({addr, bytes, true}, control_);
+}
+
+Ps RingTiming::write(PhysAddr addr, std::uint32_t bytes) const {
+  return cesa_.transfer({addr, bytes, false}, control_);
+}
+
+Ps RingTiming::cipher(CipherAlgorithm algorithm, std::uint32_t key_bytes, std::uint32_t bytes,
+                      bool decrypt, bool first) const {
+  const bool aes = algorithm == CipherAlgorithm::aes;
+  const double block = aes                                 ? aes_block_cycles_[(key_bytes - 16) / 8]
+                       : algorithm == CipherAlgorithm::des ? des_block_cycles_
+                                                           : des3_block_cycles_;
+  Ps ps = cycles_to_ps(block * (bytes / cipher_block_bytes(algorithm)), engine_clock_hz_);
+  ps += cipher_end_;
+  if (first) ps += cipher_start_ + (aes && decrypt ? decrypt_key_ : 0);
+  return ps;
+}
+
+}  // namespace cesasim::hw
