@@ -4,54 +4,15 @@
 #include <yaml-cpp/yaml.h>
 
 #include <map>
-#include <set>
 #include <string>
 
 #include "hw_model/ring/params.h"
+#include "tests/hw_model/ring/preset_values.h"
 
 namespace cesasim::hw {
 namespace {
 
-class FromYaml : public ParamVisitor {
- public:
-  explicit FromYaml(YAML::Node values) : values_(std::move(values)) {}
-
-  void number(const char* name, double& value, const char* unit, double min, double max,
-              const char*) override {
-    value = entry(name, unit)["value"].as<double>();
-    EXPECT_GE(value, min) << name;
-    EXPECT_LE(value, max) << name;
-  }
-  void count(const char* name, std::uint32_t& value, const char* unit, std::uint32_t min,
-             std::uint32_t max, const char*) override {
-    value = entry(name, unit)["value"].as<std::uint32_t>();
-    EXPECT_GE(value, min) << name;
-    EXPECT_LE(value, max) << name;
-  }
-  void flag(const char* name, bool&, const char*) override { ADD_FAILURE() << name; }
-  void choice(const char* name, std::string&, const std::vector<std::string>&,
-              const char*) override {
-    ADD_FAILURE() << name;
-  }
-  void begin_group(const char* name, const char*) override { ADD_FAILURE() << name; }
-  void end_group() override {}
-
-  std::set<std::string> seen;
-
- private:
-  YAML::Node entry(const char* name, const char* unit) {
-    seen.insert(name);
-    const YAML::Node e = values_[name];
-    EXPECT_TRUE(e.IsDefined()) << name << " is missing";
-    if (!e.IsDefined()) return YAML::Load("{value: 1}");
-    EXPECT_EQ(e["unit"].as<std::string>(""), unit) << name;
-    static const std::set<std::string> kMarks = {"measured", "spec", "derived", "assumed"};
-    EXPECT_TRUE(kMarks.count(e["mark"].as<std::string>(""))) << name;
-    EXPECT_FALSE(e["source"].as<std::string>("").empty()) << name;
-    return e;
-  }
-  YAML::Node values_;
-};
+using test::FromYaml;
 
 // Ring parameter and the CESA's for the same thing.
 const std::map<std::string, std::string> kSame = {
