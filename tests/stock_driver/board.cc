@@ -11,8 +11,8 @@ namespace cesasim::stock {
 /// An engine with its way to the memory and its place in time.
 class Board::Unit : public hw::DmaPort {
  public:
-  Unit(Board& owner, const hw::CesaParams& p, unsigned index)
-      : engine(p, p.sram_base(index), *this), board(owner) {}
+  Unit(Board& owner, const hw::CesaParams& p, unsigned index, hw::Fidelity fidelity)
+      : engine(p, p.sram_base(index), *this, fidelity), board(owner) {}
 
   bool read(hw::PhysAddr addr, std::uint8_t* data, std::uint32_t bytes, hw::Ps own,
             hw::Ps& delay) override {
@@ -46,6 +46,7 @@ hw::CesaParams cesa_params(const Variant& v) {
   p.coalescing = v.engines == 2;
   p.outstanding_modes = v.sha256;
   p.channels = v.tdma ? 1 : 2;
+  p.buffers_partial_block = v.buffers_partial_block;
   p.sram_base0 = kSramBase[0];
   p.sram_base1 = kSramBase[1];
   return p;
@@ -73,10 +74,10 @@ Platform::Platform(const Variant& variant, std::span<std::uint8_t* const> srams)
   }
 }
 
-Board::Board(const Variant& variant) : variant_(variant) {
+Board::Board(const Variant& variant, hw::Fidelity fidelity) : variant_(variant) {
   std::vector<std::uint8_t*> srams;
   for (unsigned i = 0; i < variant.engines; ++i) {
-    units_.push_back(std::make_unique<Unit>(*this, cesa_params(variant), i));
+    units_.push_back(std::make_unique<Unit>(*this, cesa_params(variant), i, fidelity));
     srams.push_back(units_.back()->engine.sram().data());
   }
   platform_ = std::make_unique<Platform>(variant, srams);

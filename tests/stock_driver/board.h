@@ -24,6 +24,7 @@ struct Variant {
   bool sha256;
   bool sram_pool;               ///< the SRAM comes from a gen_pool, else as a memory resource
   std::uint32_t sram_reserved;  ///< kept by other software at its start
+  bool buffers_partial_block = true;
 };
 
 inline constexpr Variant kOrion{"orion", nullptr, 1, false, false, false, 0};
@@ -57,7 +58,7 @@ struct Platform {
 
 class Board : public Machine {
  public:
-  explicit Board(const Variant& variant);
+  explicit Board(const Variant& variant, hw::Fidelity fidelity = hw::Fidelity::descriptor);
   ~Board() override;
 
   const Variant& variant() const { return variant_; }

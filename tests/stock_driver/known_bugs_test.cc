@@ -2,6 +2,8 @@
 // away, and on the day the model hides it. They follow from the driver's source and this model,
 // not from silicon. The numbers are README.md's.
 #include <algorithm>
+#include <cstring>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -162,6 +164,23 @@ TEST_F(KnownBugTest, HashCacheLostWhenMemoryRunsOut) {
   }
   EXPECT_EQ(unbind(), std::vector<std::string>{"dma_pool_destroy cesa_cache: 1 objects busy"})
       << "bug 6 has gone";
+}
+
+// Bug 7. A done cause for which no request is under way (here: somebody else started the engine)
+// is a null pointer: the handler completes what it believes to be running.
+TEST_F(KnownBugTest, DoneWithoutARequestIsFatal) {
+  Board& board = boot(kKirkwood);
+  const HashAlgorithm& sha1 = hash_named("mv-sha1");
+  const Bytes data = random_bytes(rng_, 100);
+  EXPECT_EQ(digest(sha1, {}, data), reference_hash(sha1, {}, data));  // sets CFG, MASK, CONTROL
+  const std::uint32_t nothing_to_do = board.kernel.memory.allocate(16, 16);
+  const std::uint32_t descriptor[4] = {0x80000000, 0, 0, 0};
+  std::memcpy(board.kernel.memory.host(nothing_to_do), descriptor, sizeof descriptor);
+  board.engine().write(hw::cesa_reg::kTdmaNext, nothing_to_do, 0);
+  board.engine().write(hw::cesa_reg::kCmd, hw::cesa_bit::cmd::kActivate0, 0);
+  EXPECT_DEATH(board.kernel.run_until_quiet(), "") << "bug 7 has gone";
+  board.engine().write(hw::cesa_reg::kCmd, hw::cesa_bit::cmd::kStop, 0);
+  board.kernel.memory.release(nothing_to_do);
 }
 
 // Not a bug but a habit: all eight IV/digest words are restored, of whatever hash. A Kirkwood has
