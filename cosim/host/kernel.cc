@@ -1,0 +1,309 @@
+#include "cosim/host/kernel.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <system_error>
+#include <thread>
+
+#include "cosim/host/files.h"
+#include "cosim/host/process.h"
+#include "cosim/transport/socket.h"
+
+namespace cesasim::cosim {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr const char* kTarball = "/usr/src/linux-source-6.1.tar.xz";
+constexpr const char* kDriverFolder = "drivers/crypto/marvell/cesa";
+constexpr unsigned kLogLines = 20;
+
+/// Where a kernel is built and where its sources are; the same folder for a build in the tree.
+struct Tree {
+  fs::path source;
+  fs::path build;
+};
+
+class Builder {
+ public:
+  explicit Builder(const KernelOptions& options)
+      : options_(options), recipes_(options.home / "cosim" / "kernel") {
+    if (!fs::exists(recipes_ / "uml.config")) {
+      throw UsageError("no cosim/kernel in '" + options.home.string() + "'");
+    }
+  }
+
+  Kernel run() {
+    for (const char* tool : {"make", "gcc", "flex", "bison", "bc"}) {
+      if (find_program(tool).empty()) {
+        throw UsageError(std::string("'") + tool + "' is needed to build the guest's kernel");
+      }
+    }
+    fs::create_directories(cache_folder());
+    const FileDescriptor lock = take_lock();
+    const Tree tree = options_.kernel.empty()                   ? debian_tree()
+                      : is_built(options_.kernel)               ? built_tree(options_.kernel)
+                      : fs::exists(options_.kernel / "Kconfig") ? user_tree(options_.kernel)
+                                                                : throw no_kernel();
+    Kernel kernel;
+    kernel.program = tree.build / "linux";
+    const fs::path modules = build_modules(tree);
+    kernel.glue_module = modules / "glue" / "cesa_glue.ko";
+    kernel.dmcrypt_module = modules / "glue" / "cesa_dmcrypt.ko";
+    kernel.guest_program = modules / "cosim-guest";
+    kernel.driver_modules = options_.module_dir.empty()
+                                ? std::vector<fs::path>{modules / "driver" / "marvell-cesa.ko"}
+                                : build_user_driver(tree);
+    return kernel;
+  }
+
+ private:
+  static bool is_built(const fs::path& folder) {
+    return fs::exists(folder / "linux") && !fs::is_directory(folder / "linux") &&
+           fs::exists(folder / ".config");
+  }
+
+  UsageError no_kernel() const {
+    return UsageError("--kernel: '" + options_.kernel.string() +
+                      "' is neither a kernel source tree (no Kconfig) nor a folder with a built "
+                      "User-mode Linux (no 'linux' and '.config')");
+  }
+
+  // Two commands at once must not build into one folder. Released when the process ends.
+  FileDescriptor take_lock() {
+    const fs::path file = cache_folder() / "lock";
+    FileDescriptor lock(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
+    if (!lock) throw std::system_error(errno, std::generic_category(), file.string());
+    for (bool told = false; ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0;) {
+      if (errno != EWOULDBLOCK && errno != EINTR) {
+        throw std::system_error(errno, std::generic_category(), file.string());
+      }
+      if (SignalWatch::interrupted()) throw Interrupted();
+      if (!told) say("waiting for another cesasim that builds a kernel");
+      told = true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    }
+    return lock;
+  }
+
+  void say(const std::string& line) const {
+    if (options_.progress) options_.progress(line);
+  }
+
+  void step(const std::vector<std::string>& command, const fs::path& log, const std::string& what) {
+    const int code = run_logged(command, log.string());
+    if (code == 0) return;
+    throw BuildError(what + " failed (" + log.string() + "):\n" +
+                     tail_of(read_file(log), kLogLines));
+  }
+
+  std::string recipe_fingerprint() const {
+    Fingerprint print;
+    for (const char* file : {"uml.config", "unpack", "configure"}) {
+      print.add(read_file(recipes_ / file));
+    }
+    return print.str();
+  }
+
+  static std::string jobs() {
+    return "-j" + std::to_string(std::max(1u, std::thread::hardware_concurrency()));
+  }
+
+  /// Debian's kernel sources, unpacked and built in the tree, so that the folder can be renamed
+  /// when it is complete.
+  Tree debian_tree() {
+    if (!fs::exists(kTarball)) {
+      throw UsageError(std::string(kTarball) +
+                       " is missing; please install the Debian package linux-source-6.1, or name "
+                       "a kernel with --kernel DIR");
+    }
+    Fingerprint print;
+    print.add(std::to_string(fs::file_size(kTarball)));
+    print.add(std::to_string(fs::last_write_time(kTarball).time_since_epoch().count()));
+    print.add(recipe_fingerprint());
+    const fs::path folder = cache_folder() / ("kernel-" + print.str());
+    if (is_built(folder)) return {folder, folder};
+
+    say("building the kernel, about 3 minutes, once");
+    const fs::path part = folder.string() + ".part";
+    fs::remove_all(part);  // what an interrupted build left
+    fs::create_directories(part);
+    const fs::path log = part / "build.log";
+    step({(recipes_ / "unpack").string(), kTarball, part.string()}, log, "unpacking the kernel");
+    step({(recipes_ / "configure").string(), part.string(), part.string()}, log,
+         "configuring the kernel");
+    step({"make", "-s", "-C", part.string(), "ARCH=um", jobs(), "linux", "modules"}, log,
+         "building the kernel");
+    fs::rename(part, folder);
+    return {folder, folder};
+  }
+
+  /// A user's source tree, built beside it; make decides what is to be done.
+  Tree user_tree(const fs::path& given) {
+    const fs::path source = fs::canonical(given);
+    Fingerprint print;
+    print.add(source.string());
+    print.add(recipe_fingerprint());
+    const fs::path folder = cache_folder() / ("user-kernel-" + print.str());
+    const fs::path build = folder / "build";
+    fs::create_directories(build);
+    const fs::path log = folder / "build.log";
+    fs::remove(log);
+    if (!is_built(build)) {
+      say("building the kernel in " + source.string() + ", about 3 minutes the first time");
+      step({(recipes_ / "configure").string(), source.string(), build.string()}, log,
+           "configuring the kernel");
+    }
+    step({"make", "-s", "-C", source.string(), "ARCH=um", "O=" + build.string(), jobs(), "linux",
+          "modules"},
+         log, "building the kernel");
+    return {source, build};
+  }
+
+  /// A kernel that the user has built.
+  Tree built_tree(const fs::path& given) {
+    const fs::path build = fs::canonical(given);
+    const std::string config = read_file(build / ".config");
+    for (const char* option :
+         {"CONFIG_UML=y", "CONFIG_UML_PCI_OVER_VIRTIO=y",
+          "CONFIG_UML_PCI_OVER_VIRTIO_DEVICE_ID=1234", "CONFIG_UML_TIME_TRAVEL_SUPPORT=y",
+          "CONFIG_OF=y", "CONFIG_SSL=y", "CONFIG_MODULES=y", "CONFIG_DM_CRYPT=y",
+          "CONFIG_CRYPTO_USER_API_SKCIPHER=y"}) {
+      if (("\n" + config).find("\n" + std::string(option) + "\n") == std::string::npos) {
+        throw UsageError("--kernel: the kernel in '" + build.string() + "' is built without " +
+                         option + "; cosim/kernel/uml.config lists what it needs");
+      }
+    }
+    const fs::path link = build / "source";
+    return {fs::exists(link) ? fs::canonical(link) : build, build};
+  }
+
+  void make_modules(const Tree& tree, const fs::path& folder, const fs::path& log,
+                    const std::string& what) {
+    step({"make", "-s", "-C", tree.build.string(), "ARCH=um", "M=" + folder.string(), "modules"},
+         log, what);
+  }
+
+  static void copy_sources(const fs::path& from, const fs::path& to) {
+    fs::create_directories(to);
+    for (const auto& entry : fs::directory_iterator(from)) {
+      const fs::path& file = entry.path();
+      const bool wanted = file.extension() == ".c" || file.extension() == ".h" ||
+                          file.filename() == "Kbuild" || file.filename() == "Makefile";
+      if (entry.is_regular_file() && wanted && file.string().find(".mod.c") == std::string::npos) {
+        fs::copy_file(file, to / file.filename());
+      }
+    }
+  }
+
+  std::string kernel_fingerprint(const Tree& tree) const {
+    Fingerprint print;
+    print.add(tree.build.string());
+    print.add(std::to_string(fs::last_write_time(tree.build / "linux").time_since_epoch().count()));
+    return print.str();
+  }
+
+  /// Glue, the stock driver and the guest's program, for this very kernel.
+  fs::path build_modules(const Tree& tree) {
+    const fs::path driver = tree.source / kDriverFolder;
+    if (!fs::exists(driver / "cesa.c")) {
+      throw UsageError("--kernel: no " + std::string(kDriverFolder) + " in '" +
+                       tree.source.string() + "'");
+    }
+    Fingerprint print;
+    print.add(kernel_fingerprint(tree));
+    for (const fs::path& folder : {recipes_ / "glue", driver}) {
+      std::vector<fs::path> files;
+      for (const auto& entry : fs::directory_iterator(folder)) {
+        const fs::path extension = entry.path().extension();
+        if (extension == ".c" || extension == ".h" || entry.path().filename() == "Kbuild") {
+          files.push_back(entry.path());
+        }
+      }
+      std::ranges::sort(files);
+      for (const fs::path& file : files) print.add(read_file(file));
+    }
+    print.add(read_file(recipes_ / "driver.Kbuild"));
+    const fs::path program = options_.home / "cosim" / "guest" / "cosim-guest.c";
+    print.add(read_file(program));
+    const fs::path folder = cache_folder() / ("modules-" + print.str());
+    if (fs::exists(folder)) return folder;
+
+    say("building the guest's modules");
+    const fs::path part = folder.string() + ".part";
+    fs::remove_all(part);
+    const fs::path log = part / "build.log";
+    copy_sources(recipes_ / "glue", part / "glue");
+    make_modules(tree, part / "glue", log, "building the glue modules");
+    copy_sources(driver, part / "driver");
+    // Kbuild is preferred to the kernel's own Makefile, which is left out by a name it lacks.
+    fs::copy_file(recipes_ / "driver.Kbuild", part / "driver" / "Kbuild",
+                  fs::copy_options::overwrite_existing);
+    make_modules(tree, part / "driver", log, "building the stock driver");
+    step(
+        {"gcc", "-static", "-O2", "-Wall", "-o", (part / "cosim-guest").string(), program.string()},
+        log, "building the guest's program");
+    fs::rename(part, folder);
+    return folder;
+  }
+
+  /// The user's driver, copied and built anew each time.
+  std::vector<fs::path> build_user_driver(const Tree& tree) {
+    if (!fs::is_directory(options_.module_dir)) {
+      throw UsageError("--module-dir: '" + options_.module_dir.string() + "' is no folder");
+    }
+    const fs::path source = fs::canonical(options_.module_dir);
+    Fingerprint print;
+    print.add(source.string());
+    const fs::path folder = cache_folder() / ("user-modules-" + print.str());
+    fs::remove_all(folder);
+    copy_sources(source, folder / "driver");
+    if (fs::is_empty(folder / "driver")) {
+      throw UsageError("--module-dir: no C sources in '" + source.string() + "'");
+    }
+    // The stock driver's Makefile asks for an option that cannot be set here.
+    const bool stock = fs::exists(folder / "driver" / "cesa.c") &&
+                       fs::exists(folder / "driver" / "tdma.c") &&
+                       !fs::exists(folder / "driver" / "Kbuild");
+    if (stock) fs::copy_file(recipes_ / "driver.Kbuild", folder / "driver" / "Kbuild");
+    if (!stock && !fs::exists(folder / "driver" / "Kbuild") &&
+        !fs::exists(folder / "driver" / "Makefile")) {
+      throw UsageError("--module-dir: neither Kbuild nor Makefile in '" + source.string() + "'");
+    }
+    say("building the driver in " + source.string());
+    make_modules(tree, folder / "driver", folder / "build.log", "building your driver");
+    std::vector<fs::path> modules;
+    for (const auto& entry : fs::directory_iterator(folder / "driver")) {
+      if (entry.path().extension() == ".ko") modules.push_back(entry.path());
+    }
+    std::ranges::sort(modules);
+    if (modules.empty())
+      throw UsageError("--module-dir: '" + source.string() + "' makes no module");
+    return modules;
+  }
+
+  const KernelOptions& options_;
+  fs::path recipes_;
+};
+
+}  // namespace
+
+fs::path cache_folder() {
+  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache != '\0') {
+    return fs::path(cache) / "cesasim";
+  }
+  const char* home = std::getenv("HOME");
+  if (home == nullptr || *home == '\0') {
+    throw UsageError("neither XDG_CACHE_HOME nor HOME says where built kernels may be kept");
+  }
+  return fs::path(home) / ".cache" / "cesasim";
+}
+
+Kernel prepare_kernel(const KernelOptions& options) { return Builder(options).run(); }
+
+}  // namespace cesasim::cosim

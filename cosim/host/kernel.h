@@ -1,0 +1,47 @@
+// The guest's kernel and modules: built once and kept, or a user's own.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace cesasim::cosim {
+
+/// What the user gave cannot be used. The message says what can.
+class UsageError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Something did not build; the message ends with the last lines of the log.
+class BuildError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+struct KernelOptions {
+  std::filesystem::path home;        ///< the folder that holds cosim/
+  std::filesystem::path kernel;      ///< source tree or built tree; empty: Debian's sources
+  std::filesystem::path module_dir;  ///< the driver's sources; empty: the kernel's own
+  /// Called with one line before something slow.
+  std::function<void(const std::string&)> progress;
+};
+
+struct Kernel {
+  std::filesystem::path program;                      ///< the User-mode Linux executable
+  std::filesystem::path glue_module;                  ///< cesa_glue.ko
+  std::filesystem::path dmcrypt_module;               ///< cesa_dmcrypt.ko
+  std::vector<std::filesystem::path> driver_modules;  ///< in the order to load them
+  std::filesystem::path guest_program;                ///< cosim-guest
+};
+
+/// ${XDG_CACHE_HOME:-~/.cache}/cesasim.
+std::filesystem::path cache_folder();
+
+/// Builds what is missing. Safe against other processes that do the same. Throws UsageError,
+/// BuildError, Interrupted.
+Kernel prepare_kernel(const KernelOptions& options);
+
+}  // namespace cesasim::cosim

@@ -1,0 +1,286 @@
+#include "cosim/host/selftest.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <ctime>
+
+#include "cosim/host/expectations.h"
+#include "cosim/host/files.h"
+#include "cosim/host/process.h"
+
+namespace cesasim::cosim {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::uint64_t kNsPerS = 1'000'000'000;
+constexpr unsigned kSimulatedLimitS = 3600;
+
+enum ExitCode { kOk = 0, kFailed = 1, kBroken = 3 };
+
+void progress(const std::string& line) { std::fprintf(stderr, "cesasim: %s\n", line.c_str()); }
+
+std::vector<std::string> test_arguments(unsigned fuzz_iterations) {
+  if (fuzz_iterations == 0) return {"cryptomgr.noextratests=1"};
+  return {"cryptomgr.fuzz_iterations=" + std::to_string(fuzz_iterations)};
+}
+
+class Selftest {
+ public:
+  explicit Selftest(const SelftestOptions& options)
+      : options_(options), kernel_(prepare_kernel(options.kernel)) {}
+
+  int run() {
+    for (const Board& board : options_.boards) test_board(board);
+    if (!options_.quick && !options_.boards.empty()) {
+      const Board& board = options_.boards.front();
+      test_repeatability(board);
+      test_faults(board);
+    }
+    if (!options_.junit_file.empty()) {
+      write_file(options_.junit_file, to_junit("cosim", cases_));
+    }
+    const auto bad = std::ranges::count(cases_, false, &TestCase::ok);
+    if (bad > 0) std::printf("%ld of %zu checks failed\n", static_cast<long>(bad), cases_.size());
+    std::printf("%u of %u algorithms passed their self tests\n", passed_, expected_);
+    std::fflush(stdout);
+    return broken_ ? kBroken : bad > 0 || passed_ < expected_ ? kFailed : kOk;
+  }
+
+ private:
+  DeviceOptions device(const Board& board) const {
+    DeviceOptions d;
+    d.cesa = board.cesa;
+    d.dram = board.dram;
+    d.time_limit_ns = kSimulatedLimitS * kNsPerS;
+    return d;
+  }
+
+  GuestOutcome boot(const DeviceOptions& d, const GuestOptions& guest) {
+    GuestOptions g = guest;
+    g.wall_limit = options_.wall_limit;
+    return boot_guest(kernel_, d, options_.kernel.home, g);
+  }
+
+  void record(const std::string& group, const std::string& name, bool ok,
+              const std::string& message) {
+    cases_.push_back({group, name, ok, message});
+  }
+
+  void check(const std::string& group, const std::string& name, bool ok,
+             const std::string& detail) {
+    std::printf("  %-36s %s%s%s\n", name.c_str(), ok ? "ok" : "FAILED", detail.empty() ? "" : "  ",
+                detail.c_str());
+    record(group, name, ok, detail);
+  }
+
+  void test_board(const Board& board) {
+    progress(board.name + ": the driver's self tests" +
+             (board.cesa.tdma || options_.quick ? ", dm-crypt" : ""));
+    GuestOptions guest;
+    guest.steps = {"algorithms", "dmcrypt", "speed"};
+    if (!options_.quick && board.cesa.engines > 1) guest.steps.push_back("concurrency");
+    guest.concurrency_seconds = options_.concurrency_seconds;
+    guest.kernel_arguments = test_arguments(0);
+    report(board, board.name, guest, false);
+    if (options_.quick || options_.fuzz_iterations == 0 || !board.cesa.tdma) return;
+    progress(board.name + ": the kernel's randomized tests");
+    guest.steps = {"algorithms"};
+    guest.kernel_arguments = test_arguments(options_.fuzz_iterations);
+    report(board, board.name + ", randomized", guest, true);
+  }
+
+  void report(const Board& board, const std::string& title, GuestOptions guest, bool randomized) {
+    const auto expected = expected_algorithms(board.cesa, randomized);
+    for (const auto& e : expected) guest.algorithms.push_back(e.driver);
+    const GuestOutcome out = boot(device(board), guest);
+    std::printf("%s (%s, %u engine%s, Linux %s)\n", title.c_str(),
+                compatible_of(board.cesa).c_str(), board.cesa.engines,
+                board.cesa.engines > 1 ? "s" : "",
+                out.report.release.empty() ? "did not start" : out.report.release.c_str());
+    report_algorithms(title, expected, out, randomized);
+    for (const auto& c : out.report.checks) {
+      const std::string fault = known_fault_of_check(board.cesa, c.name);
+      if (fault.empty()) {
+        check(title, c.name, c.ok, c.detail);
+      } else {
+        check(title, c.name + " (expected failure)", !c.ok,
+              c.ok ? "passed, though it was expected to fail (" + fault + ")" : fault);
+      }
+    }
+    for (const auto& s : out.report.speeds) {
+      std::printf("  speed of %-27s %.1f MB/s (simulated time)\n", s.name.c_str(), s.mb_per_s());
+      if (s.ns == 0) check(title, "speed-" + s.name, false, "nothing measured");
+    }
+    if (out.ok) {
+      check(title, "interrupt-per-engine", every_engine_worked(board, out), interrupts_of(out));
+    }
+    check(title, "nothing-unmodelled", out.device.unimplemented == 0,
+          out.device.unimplemented == 0 ? "" : out.device.report);
+    check(title, "guest-end", out.ok, out.failure);
+    if (!out.ok) broken_ = true;
+    for (const auto& note : out.report.notes) {
+      if (note.rfind("note ", 0) == 0) std::printf("  %s\n", note.c_str());
+    }
+    std::printf(
+        "  simulated %.3f s in %.1f s, %llu register accesses, %llu operations\n",
+        static_cast<double>(out.device.simulated_ns) / kNsPerS, out.wall_seconds,
+        static_cast<unsigned long long>(out.device.register_accesses),
+        static_cast<unsigned long long>(out.device.operations[0] + out.device.operations[1]));
+    std::fflush(stdout);
+  }
+
+  void report_algorithms(const std::string& title, const std::vector<ExpectedAlgorithm>& expected,
+                         const GuestOutcome& out, bool randomized) {
+    for (const ExpectedAlgorithm& e : expected) {
+      const auto* found = out.report.find(e.driver);
+      const bool passed = found != nullptr && found->passed;
+      std::string why;
+      if (!passed) {
+        why = find_test_failure(out.console, e.driver);
+        if (why.empty()) why = found ? found->state : "not reported";
+      }
+      if (e.known_fault.empty()) {
+        ++expected_;
+        if (passed) ++passed_;
+        std::printf("  %-16s %s%s\n", e.driver.c_str(), passed ? "passed" : "FAILED  ",
+                    why.c_str());
+        record(title, e.driver, passed, why);
+      } else if (found == nullptr) {
+        std::printf("  %-16s FAILED  %s\n", e.driver.c_str(), why.c_str());
+        record(title, e.driver + " (expected failure)", false, why);
+      } else if (!passed) {
+        std::printf("  %-16s fails as expected (%s)\n", e.driver.c_str(), e.known_fault.c_str());
+        record(title, e.driver + " (expected failure)", true, why);
+      } else {
+        // Randomized tests may miss the fault; the fixed ones may not.
+        std::printf("  %-16s passed, though it was expected to fail (%s)\n", e.driver.c_str(),
+                    e.known_fault.c_str());
+        record(title, e.driver + " (expected failure)", randomized, "passed unexpectedly");
+      }
+    }
+  }
+
+  static std::string interrupts_of(const GuestOutcome& out) {
+    std::string text;
+    for (const std::uint64_t n : out.report.interrupts) {
+      text += (text.empty() ? "" : " + ") + std::to_string(n);
+    }
+    return text + " interrupts";
+  }
+
+  static bool every_engine_worked(const Board& board, const GuestOutcome& out) {
+    return out.report.interrupts.size() == board.cesa.engines &&
+           std::ranges::all_of(out.report.interrupts, [](std::uint64_t n) { return n > 0; });
+  }
+
+  /// Two boots write the same device log.
+  void test_repeatability(const Board& board) {
+    progress(board.name + ": two equal boots");
+    const TemporaryFolder folder;
+    std::string logs[2];
+    bool ok = true;
+    for (int i = 0; i < 2; ++i) {
+      DeviceOptions d = device(board);
+      d.log_file = (folder.path() / ("log" + std::to_string(i))).string();
+      GuestOptions guest;
+      guest.steps = {"dmcrypt"};
+      guest.kernel_arguments = test_arguments(0);
+      const GuestOutcome out = boot(d, guest);
+      ok = ok && out.ok;
+      if (!out.ok) std::printf("  %s\n", out.failure.c_str());
+      logs[i] = read_file(d.log_file);
+    }
+    std::printf("%s, repeated\n", board.name.c_str());
+    const auto lines = std::ranges::count(logs[0], '\n');
+    check("repeatability", "same-device-log", ok && lines > 1000 && logs[0] == logs[1],
+          std::to_string(lines) + " lines");
+  }
+
+  /// A device that fails ends the guest with a message.
+  void test_faults(const Board& board) {
+    progress(board.name + ": a device that fails");
+    std::printf("%s, with a device that fails\n", board.name.c_str());
+    for (const char* fault : {"bus-error@40", "lost-irq@3", "kill@60"}) {
+      DeviceOptions d = device(board);
+      d.injection = parse_injection(fault);
+      GuestOptions guest;
+      guest.steps = {"dmcrypt"};
+      guest.kernel_arguments = test_arguments(0);
+      const GuestOutcome out = boot(d, guest);
+      check("faults", fault, !out.ok && out.wall_seconds < 60,
+            out.ok ? "the guest did not notice" : out.failure);
+      std::fflush(stdout);
+    }
+  }
+
+  const SelftestOptions& options_;
+  Kernel kernel_;
+  std::vector<TestCase> cases_;
+  unsigned passed_ = 0;
+  unsigned expected_ = 0;
+  bool broken_ = false;
+};
+
+}  // namespace
+
+int run_selftest(const SelftestOptions& options) {
+  const SignalWatch watch;
+  return Selftest(options).run();
+}
+
+int run_command(const RunOptions& options) {
+  const SignalWatch watch;
+  const Kernel kernel = prepare_kernel(options.kernel);
+  DeviceOptions device;
+  device.cesa = options.board.cesa;
+  device.dram = options.board.dram;
+  device.injection = options.injection;
+  device.log_file = options.device_log;
+  device.time_limit_ns = options.simulated_limit_s * kNsPerS;
+  GuestOptions guest;
+  guest.steps = {"algorithms", "command"};
+  for (const auto& e : expected_algorithms(options.board.cesa, false)) {
+    guest.algorithms.push_back(e.driver);
+  }
+  guest.command = options.command;
+  guest.host_folder = fs::current_path();
+  guest.kernel_arguments = test_arguments(0);
+  guest.wall_limit = options.wall_limit;
+  guest.on_output = [](const std::string& text) {
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    std::fflush(stdout);
+  };
+  progress("booting the guest on " + options.board.name);
+  const GuestOutcome out = boot_guest(kernel, device, options.kernel.home, guest);
+  if (options.console) std::fputs(out.console.c_str(), stderr);
+  const auto passed =
+      std::ranges::count(out.report.algorithms, true, &GuestReport::Algorithm::passed);
+  progress(std::to_string(passed) + " of " + std::to_string(out.report.algorithms.size()) +
+           " algorithms of the driver passed their self tests");
+  char line[200];
+  std::snprintf(line, sizeof line,
+                "simulated %.6f s, %llu register accesses, %llu DMA accesses, %llu interrupts, "
+                "%llu guest errors, %llu uses of what is not modelled",
+                static_cast<double>(out.device.simulated_ns) / kNsPerS,
+                static_cast<unsigned long long>(out.device.register_accesses),
+                static_cast<unsigned long long>(out.device.dma_accesses),
+                static_cast<unsigned long long>(out.device.interrupts),
+                static_cast<unsigned long long>(out.device.guest_errors),
+                static_cast<unsigned long long>(out.device.unimplemented));
+  progress(line);
+  if (*out.device.report) progress("the unit's last report: " + std::string(out.device.report));
+  if (!out.ok) {
+    progress(out.failure);
+    return kBroken;
+  }
+  if (out.report.exit_code.value_or(1) != 0) {
+    progress("the command's exit code is " +
+             (out.report.exit_code ? std::to_string(*out.report.exit_code) : "missing"));
+    return kFailed;
+  }
+  return kOk;
+}
+
+}  // namespace cesasim::cosim
