@@ -609,7 +609,7 @@ bool RingCore::start_write_back(Ps now) {
     Ps took = 0;
     write_back_.ok = write_port_.write(at, entry.data(), RingCompletion::kBytes,
                                        timing_.write(at, RingCompletion::kBytes), took);
-    if (write_back_.ok && (r.config() & config::kIndexWriteback) && r.ready.empty()) {
+    if (write_back_.ok && (r.config() & config::kIndexWriteback)) {
       std::array<std::uint8_t, 8> indexes;
       store_le32(&indexes[0], r.sq_consumer);
       store_le32(&indexes[4], static_cast<std::uint16_t>(r.cq_producer + 1));

@@ -609,6 +609,17 @@ TEST_F(WithIndexes, EachWriteIsOrderedBeforeTheNext) {
   EXPECT_EQ(m.mem.get(d.index(), 8), bytes({1, 0, 0, 0, 1, 0, 0, 0}));
 }
 
+// Also when many completions are ready at once: an interrupt must not find an old index.
+TEST_F(WithIndexes, MemoryIsNeverBehindTheRegisterOrTheLine) {
+  RingDescriptor bad = cbc_request(kData, kData, 64, pattern(16, 2));
+  bad.length = 1;
+  for (unsigned i = 0; i < 30; ++i) d.put(bad);
+  d.doorbell();
+  while (m.step()) EXPECT_GE(m.mem.at(d.index())[4], d.read(kCqProducer));
+  EXPECT_EQ(m.mem.at(d.index())[4], 30);
+  EXPECT_EQ(d.take().size(), 30u);
+}
+
 TEST_F(WithIndexes, ABusErrorOnTheIndexesSilencesTheRing) {
   m.mem.refuse(d.index(), 8);
   d.submit(cbc_request(kData, kData, 64, pattern(16, 2)));
