@@ -1,6 +1,7 @@
 #include "kernel_model/kernel.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <exception>
 #include <new>
@@ -14,6 +15,11 @@ namespace cesasim::kernel {
 namespace {
 constexpr int kIdleNice = 1000;              // below every real thread
 constexpr unsigned kMaxSoftirqRestart = 10;  // as MAX_SOFTIRQ_RESTART
+
+/// Costs may be varied freely; the sanitizer's lines are those of a processor that exists.
+std::size_t line_bytes(const KernelCosts& costs) {
+  return std::bit_floor(static_cast<std::size_t>(std::clamp(costs.cache_line_bytes, 8.0, 256.0)));
+}
 }  // namespace
 
 Kernel::Kernel(sc_core::sc_module_name name, const KernelCosts& costs,
@@ -24,8 +30,11 @@ Kernel::Kernel(sc_core::sc_module_name name, const KernelCosts& costs,
       settings_(settings),
       intc_(intc),
       dram_(dram),
+      sanitizer_(dram.size(), line_bytes(costs), !settings.non_coherent_dma),
       irqs_(hw::Intc::kLines),
       timer_event_("timer_event") {
+  sanitizer_.set_context([this] { return dma_context(); });
+  dram_.set_dma_sanitizer(&sanitizer_);
   tick_ = static_cast<Ps>(1e12 / settings_.hz);
   timeslice_ = static_cast<Ps>(settings_.timeslice_ms * hw::kPsPerMs);
   boot_top_ = hw::kPageBytes;  // page 0 stays unused: address 0 means "no page"
@@ -66,7 +75,7 @@ Kernel::Kernel(sc_core::sc_module_name name, const KernelCosts& costs,
   sc_core::sc_spawn([this] { timer_device(); }, "timer_device", &options);
 }
 
-Kernel::~Kernel() = default;
+Kernel::~Kernel() { dram_.set_dma_sanitizer(nullptr); }
 
 // --- time -----------------------------------------------------------------------------------
 
@@ -622,8 +631,16 @@ PhysAddr Kernel::alloc_boot(std::size_t bytes, std::size_t align) {
 }
 
 PhysAddr Kernel::dma_alloc_coherent(std::size_t bytes) {
-  const std::size_t pages = (bytes + hw::kPageBytes - 1) / hw::kPageBytes;
-  return alloc_boot(pages * hw::kPageBytes, hw::kPageBytes);
+  const std::size_t size = (bytes + hw::kPageBytes - 1) / hw::kPageBytes * hw::kPageBytes;
+  PhysAddr addr = 0;
+  if (size == hw::kPageBytes && untouched_pages_ == 0 && !free_list_.empty()) {
+    addr = free_list_.back();  // one that was in use before
+    free_list_.pop_back();
+  } else {
+    addr = alloc_boot(size, hw::kPageBytes);
+  }
+  sanitizer_.coherent_memory(addr, size);
+  return addr;
 }
 
 void Kernel::charge_with_dram(Activity activity, double cycles, std::uint64_t dram_bytes) {
@@ -633,7 +650,8 @@ void Kernel::charge_with_dram(Activity activity, double cycles, std::uint64_t dr
 }
 
 void Kernel::memcpy(PhysAddr dst, PhysAddr src, std::size_t bytes) {
-  std::memcpy(phys_to_virt(dst), phys_to_virt(src), bytes);
+  const std::uint8_t* const from = cpu_read(src, bytes);
+  std::memcpy(cpu_write(dst, bytes), from, bytes);
   bytes_copied_ += bytes;
   const double n = static_cast<double>(bytes);
   charge_with_dram(Activity::copy, costs_.memcpy_setup + n * costs_.memcpy_per_byte,
@@ -674,24 +692,43 @@ void Kernel::charge_lines(Activity activity, std::size_t bytes, double per_line,
   charge_with_dram(activity, lines * per_line, dram_bytes);
 }
 
-PhysAddr Kernel::dma_map_single(PhysAddr addr, std::size_t bytes, DmaDirection direction) {
+/// A device's reads need the lines written back; its writes need them gone (2.6: both before the
+/// transfer, consistent_sync / dma_cache_maint). Both ways is one pass of clean-and-invalidate,
+/// which costs what a clean does. Only lines written back move data.
+void Kernel::charge_maintenance(std::size_t bytes, DmaDirection direction) {
   charge(Activity::cache, costs_.dma_map);
-  if (settings_.non_coherent_dma) {
-    // A device's reads need the lines written back; its writes need them gone (2.6: both
-    // before the transfer, consistent_sync / dma_cache_maint).
-    // Both ways is one pass of clean-and-invalidate, which costs what a clean does. Only lines
-    // written back move data.
-    if (direction != DmaDirection::from_device) {
-      charge_lines(Activity::cache, bytes, costs_.dma_clean_per_line, bytes);
-    } else {
-      charge_lines(Activity::cache, bytes, costs_.dma_invalidate_per_line, 0);
-    }
+  if (!settings_.non_coherent_dma) return;
+  if (direction != DmaDirection::from_device) {
+    charge_lines(Activity::cache, bytes, costs_.dma_clean_per_line, bytes);
+  } else {
+    charge_lines(Activity::cache, bytes, costs_.dma_invalidate_per_line, 0);
   }
+}
+
+PhysAddr Kernel::dma_map_single(PhysAddr addr, std::size_t bytes, DmaDirection direction) {
+  charge_maintenance(bytes, direction);
+  sanitizer_.map(addr, bytes, direction);
   return addr;
 }
 
-void Kernel::dma_unmap_single(PhysAddr, std::size_t, DmaDirection) {
+void Kernel::dma_unmap_single(PhysAddr addr, std::size_t bytes, DmaDirection direction) {
   charge(Activity::cache, costs_.dma_map);
+  sanitizer_.unmap(addr, bytes, direction);
+}
+
+void Kernel::dma_sync_single_for_cpu(PhysAddr addr, std::size_t bytes, DmaDirection direction) {
+  charge(Activity::cache, costs_.dma_map);
+  sanitizer_.sync_for_cpu(addr, bytes, direction);
+}
+
+void Kernel::dma_sync_single_for_device(PhysAddr addr, std::size_t bytes, DmaDirection direction) {
+  charge_maintenance(bytes, direction);
+  sanitizer_.sync_for_device(addr, bytes, direction);
+}
+
+hw::DmaContext Kernel::dma_context() const {
+  if (current_ == nullptr) return {};  // before the first thread runs
+  return {&current_->name_, now(), current_->cpu_, in_interrupt()};
 }
 
 // --- wait queues ----------------------------------------------------------------------------

@@ -21,6 +21,7 @@
 #include "hw_model/cpu/activity.h"
 #include "hw_model/cpu/cpu_core.h"
 #include "hw_model/cpu/intc.h"
+#include "hw_model/memory/dma_sanitizer.h"
 #include "hw_model/memory/dram.h"
 #include "kernel_model/params.h"
 
@@ -197,7 +198,23 @@ class Kernel : public sc_core::sc_module {
   /// A driver's pools keep what they get, so it is never freed; callable at any time. Not
   /// charged: growing a pool is rare and its cost is the pool's. Throws std::bad_alloc.
   PhysAddr dma_alloc_coherent(std::size_t bytes);
+  /// Where the bytes at `addr` really are. For coherent memory and for what is no part of the
+  /// modelled software (checkers, tests): the DMA sanitizer does not see accesses through it.
   std::uint8_t* phys_to_virt(PhysAddr addr) { return dram_.host(addr); }
+  /// The same for modelled software that reads, writes or reads and writes these bytes now.
+  /// Tells the DMA sanitizer; charges nothing.
+  const std::uint8_t* cpu_read(PhysAddr addr, std::size_t bytes) {
+    sanitizer_.cpu_read(addr, bytes);
+    return dram_.host(addr);
+  }
+  std::uint8_t* cpu_write(PhysAddr addr, std::size_t bytes) {
+    sanitizer_.cpu_write(addr, bytes);
+    return dram_.host(addr);
+  }
+  std::uint8_t* cpu_update(PhysAddr addr, std::size_t bytes) {
+    sanitizer_.cpu_read(addr, bytes);
+    return cpu_write(addr, bytes);
+  }
   std::size_t free_pages() const { return free_list_.size() + untouched_pages_; }
   void charge_slab_alloc(Activity activity) { charge(activity, costs_.slab_alloc); }
   void charge_slab_free(Activity activity) { charge(activity, costs_.slab_free); }
@@ -215,10 +232,16 @@ class Kernel : public sc_core::sc_module {
   /// A posted write that the device does not act on before a later writel (set-up of an idle
   /// engine): done without synchronising, so early by at most the local time not yet waited for.
   void writel_relaxed(std::uint32_t value, PhysAddr addr, Activity activity);
-  enum class DmaDirection { to_device, from_device, bidirectional };
+  using DmaDirection = hw::DmaDirection;
   /// Cache maintenance and fixed cost of mapping a buffer for a device. Bus address = physical.
-  PhysAddr dma_map_single(PhysAddr addr, std::size_t bytes, DmaDirection direction);
-  void dma_unmap_single(PhysAddr addr, std::size_t bytes, DmaDirection direction);
+  /// Virtual for tests, whose kernels forget one and see whether the sanitizer finds out.
+  virtual PhysAddr dma_map_single(PhysAddr addr, std::size_t bytes, DmaDirection direction);
+  virtual void dma_unmap_single(PhysAddr addr, std::size_t bytes, DmaDirection direction);
+  /// Gives a mapped buffer, or a part of it, to the CPU and back to the device without unmapping.
+  /// As with map and unmap, the cache maintenance is done on the way to the device.
+  void dma_sync_single_for_cpu(PhysAddr addr, std::size_t bytes, DmaDirection direction);
+  void dma_sync_single_for_device(PhysAddr addr, std::size_t bytes, DmaDirection direction);
+  const hw::DmaSanitizer& dma_sanitizer() const { return sanitizer_; }
 
  private:
   struct Cpu {
@@ -264,11 +287,14 @@ class Kernel : public sc_core::sc_module {
   void preempt();
   void charge_lines(Activity activity, std::size_t bytes, double per_line,
                     std::uint64_t dram_bytes);
+  void charge_maintenance(std::size_t bytes, DmaDirection direction);
+  hw::DmaContext dma_context() const;
 
   KernelCosts costs_;
   KernelSettings settings_;
   hw::Intc& intc_;
   hw::Dram& dram_;
+  hw::DmaSanitizer sanitizer_;
   std::vector<std::unique_ptr<Cpu>> cpus_;
   std::vector<std::unique_ptr<Thread>> threads_;
   std::vector<Irq> irqs_;

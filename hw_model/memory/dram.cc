@@ -59,6 +59,13 @@ void Dram::b_transport(tlm::tlm_generic_payload& trans, sc_core::sc_time& delay)
   Ps own = ext ? ext->own_ps : 0;
   if (trans.is_read() && !(ext && ext->continued)) own += read_latency_;
   const Ps start = sc_core::sc_time_stamp().value() + delay.value();
+  if (sanitizer_ != nullptr && master >= mbus_master_tdma(0)) {
+    if (trans.is_read()) {
+      sanitizer_->device_read(master, trans.get_address(), trans.get_data_length(), start);
+    } else if (trans.is_write()) {
+      sanitizer_->device_write(master, trans.get_address(), trans.get_data_length(), start);
+    }
+  }
   const Ps took = bandwidth_.transfer(master, start, trans.get_data_length(), own);
   delay += sc_core::sc_time::from_value(took);
 }

@@ -10,6 +10,7 @@
 
 #include "hw_model/base/params.h"
 #include "hw_model/base/units.h"
+#include "hw_model/memory/dma_sanitizer.h"
 #include "hw_model/memory/shared_bandwidth.h"
 
 namespace cesasim::hw {
@@ -57,6 +58,8 @@ class Dram : public sc_core::sc_module {
   std::size_t size() const { return storage_.size(); }
   SharedBandwidth& bandwidth() { return bandwidth_; }
   const SharedBandwidth& bandwidth() const { return bandwidth_; }
+  /// Is told of every access by a master that is no core; nullptr: nobody is.
+  void set_dma_sanitizer(DmaSanitizer* sanitizer) { sanitizer_ = sanitizer; }
 
  private:
   void b_transport(tlm::tlm_generic_payload& trans, sc_core::sc_time& delay);
@@ -67,6 +70,7 @@ class Dram : public sc_core::sc_module {
   DramStorage storage_;
   SharedBandwidth bandwidth_;
   Ps read_latency_;
+  DmaSanitizer* sanitizer_ = nullptr;
 };
 
 }  // namespace cesasim::hw
