@@ -13,8 +13,8 @@ int StandardPath::crypt_convert(ConvertContext& ctx) {
   Iv iv;
   while (next_sector(ctx, step)) {
     iv_->generate(step.sector, iv);
-    std::uint8_t* out = kernel_.phys_to_virt(step.out);
-    const std::uint8_t* in = kernel_.phys_to_virt(step.in);
+    const std::uint8_t* in = kernel_.cpu_read(step.in, hw::kSectorBytes);
+    std::uint8_t* out = kernel_.cpu_write(step.out, hw::kSectorBytes);
     const int result = ctx.write ? tfm_.encrypt(out, in, hw::kSectorBytes, iv.data())
                                  : tfm_.decrypt(out, in, hw::kSectorBytes, iv.data());
     if (result < 0) return result;

@@ -478,6 +478,7 @@ void Replay::for_each_sector(const Request& request, Visit visit) {
 }
 
 void Replay::fill(Request& request) {
+  for (const kernel::BioVec& vec : request.bio.vecs) kernel_.cpu_write(vec.addr, vec.len);
   for_each_sector(request, [&](std::uint64_t sector, std::uint8_t* data) {
     oracle_.fill(sector, oracle_.expected(sector), data);
   });
@@ -552,6 +553,12 @@ void Replay::end_request(Request& request, int error) {
 
 void Replay::verify_read(const Request& request, ReplayMetrics& metrics) {
   bool all_right = true;
+  // This stands for the reader's copy out of the page cache.
+  std::uint32_t left = request.log.bytes;
+  for (const hw::PhysAddr page : request.pages) {
+    kernel_.cpu_read(page, std::min(left, kPageBytes));
+    left -= std::min(left, kPageBytes);
+  }
   for_each_sector(request, [&](std::uint64_t sector, const std::uint8_t* data) {
     bool right = false;
     if (!oracle_.written(sector)) {

@@ -198,9 +198,10 @@ void CesaTdma::build(Engine& engine, Request& request, const Session& session, b
     if (first) {
       const auto& key = encrypt ? session.key_enc : session.key_dec;
       std::memcpy(kernel_.phys_to_virt(op + kKeyAt), key.data(), key.size());
-      const std::uint8_t* iv = (crd.crd_flags & CRD_F_IV_EXPLICIT) != 0
-                                   ? crd.crd_iv.data()
-                                   : kernel_.phys_to_virt(request.crp->crp_buf + crd.crd_inject);
+      const std::uint8_t* iv =
+          (crd.crd_flags & CRD_F_IV_EXPLICIT) != 0
+              ? crd.crd_iv.data()
+              : kernel_.cpu_read(request.crp->crp_buf + crd.crd_inject, kMaxBlockLen);
       std::memcpy(kernel_.phys_to_virt(op + kIvAt), iv, kMaxBlockLen);
     }
     // Later chunks find the chaining value where the engine left it, at kIvAt.

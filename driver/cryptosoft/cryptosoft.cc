@@ -39,11 +39,11 @@ int Cryptosoft::process(Cryptop* crp, int) {
     crp->crp_etype = EINVAL;
   } else {
     CryptoTfm& tfm = *sessions_[lid];
-    std::uint8_t* data = kernel_.phys_to_virt(crp->crp_buf + crd.crd_skip);
+    std::uint8_t* data = kernel_.cpu_update(crp->crp_buf + crd.crd_skip, crd.crd_len);
     // dm-crypt always sends explicit IVs; a request without one would take it from the buffer.
     const std::uint8_t* iv = (crd.crd_flags & CRD_F_IV_EXPLICIT) != 0
                                  ? crd.crd_iv.data()
-                                 : kernel_.phys_to_virt(crp->crp_buf + crd.crd_inject);
+                                 : kernel_.cpu_read(crp->crp_buf + crd.crd_inject, kMaxBlockLen);
     const int result = (crd.crd_flags & CRD_F_ENCRYPT) != 0
                            ? tfm.encrypt(data, data, crd.crd_len, iv)
                            : tfm.decrypt(data, data, crd.crd_len, iv);

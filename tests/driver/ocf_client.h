@@ -40,7 +40,7 @@ class OcfClient {
   }
   hw::PhysAddr buffer(const Bytes& data) {
     const hw::PhysAddr at = board_.kernel.alloc_boot(std::max<std::size_t>(data.size(), 16), 32);
-    std::memcpy(board_.kernel.phys_to_virt(at), data.data(), data.size());
+    std::memcpy(board_.kernel.cpu_write(at, data.size()), data.data(), data.size());
     return at;
   }
   /// Dispatches a request; returns crypto_dispatch's answer. `change` may spoil it before.
@@ -70,7 +70,7 @@ class OcfClient {
     wait_.wait_event([this] { return outstanding == 0; });
   }
   Bytes read(hw::PhysAddr at, std::size_t bytes) {
-    const std::uint8_t* p = board_.kernel.phys_to_virt(at);
+    const std::uint8_t* p = board_.kernel.cpu_read(at, bytes);
     return Bytes(p, p + bytes);
   }
   /// One request from data to result.

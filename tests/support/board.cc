@@ -163,6 +163,9 @@ void Board::run(std::function<void()> body, hw::Ps limit) {
   });
   sc_core::sc_start(sc_core::sc_time::from_value(limit));
   EXPECT_EQ(soc.protocol_violations(), 0u);
+  for (const hw::DmaHazard& hazard : kernel.dma_sanitizer().reports()) {
+    ADD_FAILURE() << "DMA hazard: " << hazard.text;
+  }
   EXPECT_TRUE(done) << "the modelled thread had not returned at "
                     << sc_core::sc_time_stamp().to_string();
 }
@@ -189,7 +192,7 @@ int Board::transfer(kernel::BlockDevice& device, kernel::BioOp op, std::uint64_t
   for (std::size_t at = 0; at < bytes; at += hw::kPageBytes) {
     const hw::PhysAddr page = kernel.alloc_page(kernel::Activity::fs);
     const auto len = static_cast<std::uint32_t>(std::min<std::size_t>(hw::kPageBytes, bytes - at));
-    if (op == kernel::BioOp::write) std::memcpy(kernel.phys_to_virt(page), data + at, len);
+    if (op == kernel::BioOp::write) std::memcpy(kernel.cpu_write(page, len), data + at, len);
     bio.vecs.push_back({page, len});
   }
   device.submit_bio(bio);
@@ -197,7 +200,8 @@ int Board::transfer(kernel::BlockDevice& device, kernel::BioOp op, std::uint64_t
   state.wait.wait_event([&] { return state.ended; });
   std::size_t at = 0;
   for (const kernel::BioVec& vec : bio.vecs) {
-    if (op == kernel::BioOp::read) std::memcpy(data + at, kernel.phys_to_virt(vec.addr), vec.len);
+    if (op == kernel::BioOp::read)
+      std::memcpy(data + at, kernel.cpu_read(vec.addr, vec.len), vec.len);
     at += vec.len;
     kernel.free_page(vec.addr, kernel::Activity::fs);
   }
