@@ -471,10 +471,16 @@ TEST_F(Shadowed, ALostDoorbellHealsWhileTheRingIsBusy) {
   d.doorbell();
   m.run_for(8 * kTclk);  // the first fetch is under way
   d.put(cbc_request(kData, kData, 64, iv));
-  d.store_shadow();  // and no doorbell
+  d.store_shadow();       // and no doorbell
+  m.run_for(17 * kTclk);  // the second fetch is under way, found by the shadow
+  EXPECT_EQ(d.read(kSqProducer), 2u);
+  EXPECT_EQ(d.read(kSqConsumer), 1u);
+  d.put(cbc_request(kData, kData, 64, iv));
+  d.store_shadow();
   m.run();
-  EXPECT_EQ(d.take().size(), 2u);
+  EXPECT_EQ(d.take().size(), 3u);
   EXPECT_EQ(m.core->stats().doorbells, 1u);
+  EXPECT_EQ(m.core->stats().shadow_reads, 3u) << "and a last one that finds nothing";
 }
 
 TEST_F(Shadowed, AtRestAnyDoorbellHeals) {
