@@ -39,6 +39,7 @@ hw::SocConfig soc_config(const Scenario& s) {
   c.mbus = s.soc.mbus;
   c.cesa = s.soc.cesa;
   c.disk = s.disk;
+  c.fidelity = s.fidelity == "burst" ? hw::Fidelity::burst : hw::Fidelity::descriptor;
   return c;
 }
 

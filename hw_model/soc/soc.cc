@@ -11,7 +11,7 @@ Soc::Soc(sc_core::sc_module_name name, const SocConfig& config) : sc_module(name
   intc_ = std::make_unique<Intc>("intc", core_list());
   mbus_ = std::make_unique<Mbus>("mbus", config.mbus);
   dram_ = std::make_unique<Dram>("dram", config.dram);
-  cesa_ = std::make_unique<Cesa>("cesa", config.cesa);
+  cesa_ = std::make_unique<Cesa>("cesa", config.cesa, config.fidelity);
   cesa_->run_ahead(true);
   disk_ = std::make_unique<Disk>("disk", config.disk);
 

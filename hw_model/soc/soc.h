@@ -24,6 +24,8 @@ struct SocConfig {
   MbusParams mbus;
   CesaParams cesa;
   DiskParams disk;
+  /// The grain of the CESA's DMA.
+  Fidelity fidelity = Fidelity::descriptor;
   /// Puts a TLM base-protocol checker on every socket (test builds).
   bool checkers = false;
 };

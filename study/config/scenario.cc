@@ -269,10 +269,6 @@ void check_soc(const Tree& tree, const SocParams& soc) {
 }
 
 void check_scenario(const Tree& tree, const Scenario& s) {
-  if (s.fidelity == "burst") {
-    throw ConfigError(where(tree, "fidelity"), "fidelity", "'burst' is not built yet",
-                      "descriptor");
-  }
   if (s.dmcrypt.placement != "in-place") {
     throw ConfigError(where(tree, "dmcrypt.placement"), "dmcrypt.placement",
                       fmt::format("no path built so far can work out of place (OCF is in-place)"),
