@@ -33,8 +33,10 @@ const std::map<std::string, std::vector<std::string>> kAllowed = {
     {"dmcrypt_model", {"driver/", "kernel_model/", "hw_model/base/"}},
     // A replay must not know which crypto path runs under the block device it is given.
     {"traces", {"kernel_model/", "hw_model/base/"}},
+    // The silicon under a real kernel: no software of the model's.
+    {"cosim", {"hw_model/"}},
     // Puts boards together and runs them.
-    {"study", {"hw_model/", "kernel_model/", "driver/", "dmcrypt_model/", "traces/"}},
+    {"study", {"hw_model/", "kernel_model/", "driver/", "dmcrypt_model/", "traces/", "cosim/"}},
 };
 
 std::string floor_of(const std::string& path) { return path.substr(0, path.find('/')); }
@@ -158,6 +160,14 @@ TEST(Rules, OnlyTheStudyFloorSeesTheDevices) {
   EXPECT_TRUE(objection("driver/ocf/crypto.h", "kernel_model/bio.h"));
   EXPECT_FALSE(objection("driver/params.h", "hw_model/base/params.h"));
   EXPECT_FALSE(objection("study/machine.cc", "hw_model/soc/soc.h"));
+}
+
+TEST(Rules, TheCoSimulationUsesTheSiliconOnly) {
+  EXPECT_FALSE(objection("cosim/device/cesa_board.h", "hw_model/cesa/cesa.h"));
+  EXPECT_TRUE(objection("cosim/device/cesa_board.h", "kernel_model/kernel.h"));
+  EXPECT_TRUE(objection("cosim/host/selftest.cc", "study/config/library.h"));
+  EXPECT_TRUE(objection("hw_model/cesa/cesa.cc", "cosim/device/cesa_board.h"));
+  EXPECT_FALSE(objection("study/cli/cli.cc", "cosim/host/selftest.h"));
 }
 
 TEST(Rules, OnlyPathsFromTheRoot) {

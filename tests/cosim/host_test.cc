@@ -1,0 +1,272 @@
+// The host's side without a kernel: what it writes for the guest and reads from it, and what it
+// says to bad input.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "cosim/device/injection.h"
+#include "cosim/host/cpio.h"
+#include "cosim/host/expectations.h"
+#include "cosim/host/files.h"
+#include "cosim/host/guest_report.h"
+#include "cosim/host/junit.h"
+#include "cosim/host/kernel.h"
+#include "cosim/host/process.h"
+
+namespace cesasim::cosim {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The field at `index` (of 8 hexadecimal digits each) of the newc header at `at`.
+unsigned long field(const std::string& archive, std::size_t at, unsigned index) {
+  return std::strtoul(archive.substr(at + 6 + 8 * index, 8).c_str(), nullptr, 16);
+}
+
+TEST(Cpio, EntriesAsTheKernelReadsThem) {
+  CpioWriter writer;
+  writer.add_file("/a/b", "hello", 0640);
+  writer.add_link("/l", "a/b");
+  const std::string archive = writer.finish();
+  struct Entry {
+    std::string name, content;
+    unsigned long mode;
+  };
+  std::vector<Entry> entries;
+  for (std::size_t at = 0; at < archive.size();) {
+    ASSERT_EQ(archive.substr(at, 6), "070701");
+    const unsigned long bytes = field(archive, at, 6);
+    const unsigned long name_bytes = field(archive, at, 11);
+    const std::string name = archive.substr(at + 110, name_bytes - 1);
+    ASSERT_EQ(archive[at + 110 + name_bytes - 1], '\0');
+    const std::size_t data = (at + 110 + name_bytes + 3) & ~std::size_t{3};
+    entries.push_back({name, archive.substr(data, bytes), field(archive, at, 1)});
+    at = (data + bytes + 3) & ~std::size_t{3};
+  }
+  ASSERT_EQ(entries.size(), 4u);
+  EXPECT_EQ(entries[0].name, "a");
+  EXPECT_EQ(entries[0].mode, 0040755u);
+  EXPECT_EQ(entries[1].name, "a/b");
+  EXPECT_EQ(entries[1].content, "hello");
+  EXPECT_EQ(entries[1].mode, 0100640u);
+  EXPECT_EQ(entries[2].content, "a/b");
+  EXPECT_EQ(entries[2].mode, 0120777u);
+  EXPECT_EQ(entries[3].name, "TRAILER!!!");
+}
+
+TEST(Cpio, BadPathsAreRefused) {
+  CpioWriter writer;
+  EXPECT_THROW(writer.add_file("relative", ""), std::invalid_argument);
+  EXPECT_THROW(writer.add_file("/folder/", ""), std::invalid_argument);
+  writer.add_file("/twice", "");
+  EXPECT_THROW(writer.add_file("/twice", ""), std::invalid_argument);
+  EXPECT_THROW(writer.add_host_file("/x", "/nonexistent/file"), std::system_error);
+}
+
+TEST(Report, EveryKindOfLine) {
+  const GuestReport r = parse_guest_report(
+      "up 6.1.192\r\n"
+      "algorithm mv-cbc-aes passed 300\r\n"
+      "algorithm mv-md5 unknown 0\n"
+      "algorithm mv-sha1 missing\n"
+      "check dmcrypt-read ok\n"
+      "check dmcrypt-write failed cp: no space left\n"
+      "speed dmcrypt-read 4194304 55000000\n"
+      "irq 65: 1795\nirq 66: 224\n"
+      "something else\n"
+      "exit 3\nend\n");
+  EXPECT_EQ(r.release, "6.1.192");
+  ASSERT_EQ(r.algorithms.size(), 3u);
+  EXPECT_TRUE(r.find("mv-cbc-aes")->passed);
+  EXPECT_EQ(r.find("mv-cbc-aes")->priority, 300);
+  EXPECT_FALSE(r.find("mv-md5")->passed);
+  EXPECT_EQ(r.find("mv-sha1")->state, "missing");
+  EXPECT_EQ(r.find("mv-sha256"), nullptr);
+  ASSERT_EQ(r.checks.size(), 2u);
+  EXPECT_TRUE(r.checks[0].ok);
+  EXPECT_EQ(r.checks[1].detail, "cp: no space left");
+  ASSERT_EQ(r.speeds.size(), 1u);
+  EXPECT_NEAR(r.speeds[0].mb_per_s(), 76.26, 0.01);
+  EXPECT_EQ(r.interrupts, (std::vector<std::uint64_t>{1795, 224}));
+  EXPECT_EQ(r.notes, std::vector<std::string>{"something else"});
+  EXPECT_EQ(r.exit_code, 3);
+  EXPECT_TRUE(r.ended);
+}
+
+TEST(Report, BrokenLinesBecomeNotes) {
+  const GuestReport r = parse_guest_report(
+      "algorithm\nalgorithm mv-md5\ncheck x maybe\nspeed a b c\nirq 1:\nexit\nup");
+  EXPECT_TRUE(r.algorithms.empty());
+  EXPECT_TRUE(r.checks.empty());
+  EXPECT_TRUE(r.speeds.empty());
+  EXPECT_FALSE(r.exit_code);
+  EXPECT_FALSE(r.ended);
+  EXPECT_EQ(r.notes.size(), 7u);
+  EXPECT_EQ(parse_guest_report("").notes.size(), 0u);
+}
+
+TEST(Report, PanicsAndFailedTestsAreFound) {
+  const std::string console =
+      "alg: ahash: mv-hmac-md5 test failed (wrong result) on test vector 0\n"
+      "INFO: task cryptomgr_test:40 blocked for more than 20 seconds.\n"
+      "Kernel panic - not syncing: hung_task: blocked tasks\n";
+  EXPECT_EQ(find_panic(console),
+            "INFO: task cryptomgr_test:40 blocked for more than 20 seconds.; "
+            "Kernel panic - not syncing: hung_task: blocked tasks");
+  EXPECT_EQ(find_panic("all is well\n"), "");
+  EXPECT_EQ(find_test_failure(console, "mv-hmac-md5"),
+            "alg: ahash: mv-hmac-md5 test failed (wrong result) on test vector 0");
+  EXPECT_EQ(find_test_failure(console, "mv-md5"), "");
+}
+
+TEST(Junit, CasesAndEscapes) {
+  const std::string xml =
+      to_junit("cosim", {{"g", "good", true, ""}, {"g", "bad", false, "a<b & \"c\"\x01"}});
+  EXPECT_NE(xml.find("tests=\"2\" failures=\"1\""), std::string::npos) << xml;
+  EXPECT_NE(xml.find("<testcase classname=\"g\" name=\"good\"/>"), std::string::npos) << xml;
+  EXPECT_NE(xml.find("<failure message=\"a&lt;b &amp; &quot;c&quot;?\"/>"), std::string::npos)
+      << xml;
+}
+
+TEST(Expectations, AsTheDriversTablesSay) {
+  hw::CesaParams params;
+  const auto broken = [](const std::vector<ExpectedAlgorithm>& all) {
+    return std::count_if(all.begin(), all.end(),
+                         [](const auto& a) { return !a.known_fault.empty(); });
+  };
+  params.sha256 = true;
+  EXPECT_EQ(expected_algorithms(params, false).size(), 12u);
+  EXPECT_EQ(broken(expected_algorithms(params, false)), 0);
+  EXPECT_EQ(broken(expected_algorithms(params, true)), 3);
+  params.sha256 = false;
+  EXPECT_EQ(expected_algorithms(params, false).size(), 10u);
+  params.tdma = false;
+  EXPECT_EQ(broken(expected_algorithms(params, false)), 4);
+  EXPECT_NE(known_fault_of_check(params, "afalg-4096"), "");
+  EXPECT_EQ(known_fault_of_check(params, "afalg-512"), "");
+  params.tdma = true;
+  EXPECT_EQ(known_fault_of_check(params, "afalg-4096"), "");
+}
+
+TEST(InjectionText, GoodAndBad) {
+  EXPECT_EQ(parse_injection("lost-irq@3").at, 3u);
+  EXPECT_EQ(parse_injection("kill").at, 1u);
+  EXPECT_EQ(parse_injection("bus-error@40").str(), "bus-error@40");
+  EXPECT_EQ(parse_injection("stuck@2").kind, Injection::Kind::stuck);
+  for (const char* bad : {"", "fire", "kill@", "kill@0", "kill@-1", "kill@1x", "@1", "stuck@1@2"}) {
+    EXPECT_THROW(parse_injection(bad), std::invalid_argument) << bad;
+  }
+}
+
+TEST(Files, TailAndFingerprint) {
+  EXPECT_EQ(tail_of("a\nb\nc\n", 2), "b\nc\n");
+  EXPECT_EQ(tail_of("a\nb", 5), "a\nb");
+  EXPECT_EQ(tail_of("", 1), "");
+  Fingerprint one, two;
+  one.add("ab");
+  one.add("c");
+  two.add("a");
+  two.add("bc");
+  EXPECT_NE(one.str(), two.str());
+  EXPECT_EQ(one.str().size(), 16u);
+  EXPECT_EQ(find_program("no such program"), "");
+}
+
+TEST(Process, OutputAndStatus) {
+  EXPECT_EQ(output_of({"echo", "hello"}), "hello\n");
+  EXPECT_THROW(output_of({"false"}), std::runtime_error);
+  EXPECT_THROW(output_of({"/no/such/program"}), std::runtime_error);
+  const TemporaryFolder folder;
+  EXPECT_EQ(run_logged({"sh", "-c", "echo out; echo err >&2; exit 7"}, folder.path() / "log"), 7);
+  EXPECT_EQ(read_file(folder.path() / "log"), "out\nerr\n");
+}
+
+TEST(Process, TheWholeGroupDies) {
+  const TemporaryFolder folder;
+  const std::string file = folder.path() / "pid";
+  {
+    ChildProcess child([&] {
+      return execute({"sh", "-c", "trap '' TERM; sleep 100 & echo $! > " + file + "; wait"});
+    });
+    while (!fs::exists(file) || fs::file_size(file) == 0) usleep(1000);
+    EXPECT_FALSE(child.ended());
+  }
+  const pid_t grandchild = std::stoi(read_file(file));
+  // It may still be a zombie that init has not collected.
+  std::string state = "gone";
+  for (int i = 0; i < 1000; ++i) {
+    if (::kill(grandchild, 0) != 0) break;
+    state = read_file("/proc/" + std::to_string(grandchild) + "/stat");
+    if (state.find(") Z") != std::string::npos) break;
+    usleep(1000);
+  }
+  EXPECT_TRUE(state == "gone" || ::kill(grandchild, 0) != 0 ||
+              state.find(") Z") != std::string::npos)
+      << state;
+}
+
+TEST(Process, ASignalIsSeenAndTheChildGoes) {
+  const SignalWatch watch;
+  const TemporaryFolder folder;
+  ChildProcess sender([parent = ::getpid()] {
+    usleep(50000);
+    ::kill(parent, SIGINT);
+    return 0;
+  });
+  EXPECT_THROW(run_logged({"sleep", "100"}, folder.path() / "log"), Interrupted);
+}
+
+class KernelFolders : public testing::Test {
+ protected:
+  KernelFolders() {
+    options.home = folder.path() / "home";
+    fs::create_directories(options.home / "cosim" / "kernel");
+    write_file(options.home / "cosim" / "kernel" / "uml.config", "");
+    setenv("XDG_CACHE_HOME", folder.path().c_str(), 1);
+  }
+  std::string refusal() {
+    try {
+      prepare_kernel(options);
+    } catch (const UsageError& error) {
+      return error.what();
+    }
+    return "";
+  }
+  TemporaryFolder folder;
+  KernelOptions options;
+};
+
+TEST_F(KernelFolders, TheCacheStandsWhereTheUserWantsIt) {
+  EXPECT_EQ(cache_folder(), folder.path() / "cesasim");
+  setenv("XDG_CACHE_HOME", "", 1);
+  setenv("HOME", "/somewhere", 1);
+  EXPECT_EQ(cache_folder(), "/somewhere/.cache/cesasim");
+}
+
+TEST_F(KernelFolders, AFolderThatIsNoKernel) {
+  if (find_program("flex").empty() || find_program("bc").empty()) GTEST_SKIP() << "no build tools";
+  options.kernel = folder.path();
+  EXPECT_NE(refusal().find("neither a kernel source tree"), std::string::npos);
+  options.kernel = folder.path() / "missing";
+  EXPECT_NE(refusal().find("neither a kernel source tree"), std::string::npos);
+}
+
+TEST_F(KernelFolders, AKernelWithoutWhatItNeeds) {
+  if (find_program("flex").empty() || find_program("bc").empty()) GTEST_SKIP() << "no build tools";
+  write_file(folder.path() / "linux", "");
+  write_file(folder.path() / ".config", "CONFIG_UML=y\n");
+  options.kernel = folder.path();
+  EXPECT_NE(refusal().find("without CONFIG_UML_PCI_OVER_VIRTIO=y"), std::string::npos) << refusal();
+}
+
+TEST_F(KernelFolders, AHomeWithoutRecipes) {
+  options.home = folder.path();
+  EXPECT_NE(refusal().find("no cosim/kernel"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace cesasim::cosim
