@@ -7,15 +7,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
-#include <vector>
 
 #include "hw_model/cesa/engine.h"
 #include "hw_model/cesa/registers.h"
 #include "hw_model/cesa/sa_descriptor.h"
 #include "tests/fuzz/byte_stream.h"
+#include "tests/fuzz/fuzz_memory.h"
 
 namespace cesasim::fuzz {
 namespace {
@@ -24,40 +22,9 @@ using hw::PhysAddr;
 using hw::Ps;
 
 constexpr PhysAddr kSramBase = 0xF5000000;
-constexpr std::uint32_t kDramBytes = 128 * 1024;
 constexpr std::uint32_t kChainLimit = 64;
 // 64 KiB in bursts of 32 bytes for each descriptor, and a few more.
 constexpr unsigned kMaxSteps = kChainLimit * (2048 + 8);
-
-/// Memory from bus address 0; everything above it is a bus error.
-class FuzzMemory : public hw::DmaPort {
- public:
-  std::vector<std::uint8_t> bytes = std::vector<std::uint8_t>(kDramBytes);
-
-  bool read(PhysAddr addr, std::uint8_t* data, std::uint32_t n, Ps own, Ps& delay) override {
-    delay += own;
-    if (!inside(addr, n)) return false;
-    std::memcpy(data, bytes.data() + addr, n);
-    return true;
-  }
-  bool write(PhysAddr addr, std::uint8_t* data, std::uint32_t n, Ps own, Ps& delay) override {
-    delay += own;
-    if (!inside(addr, n)) return false;
-    std::memcpy(bytes.data() + addr, data, n);
-    return true;
-  }
-
- private:
-  static bool inside(PhysAddr addr, std::uint32_t n) {
-    return addr <= kDramBytes && n <= kDramBytes - addr;
-  }
-};
-
-void require(bool ok, const char* rule) {
-  if (ok) return;
-  std::fprintf(stderr, "rule broken: %s\n", rule);
-  std::abort();
-}
 
 hw::CesaParams generation(std::uint8_t choice) {
   hw::CesaParams p;
@@ -112,7 +79,7 @@ class Program {
       }
       case 3:
         for (std::uint32_t at = in_.u16(), n = in_.u8(); n > 0; --n, ++at) {
-          memory_.bytes[at % kDramBytes] = in_.u8();
+          memory_.bytes[at % FuzzMemory::kBytes] = in_.u8();
         }
         break;
       case 4:
@@ -149,10 +116,10 @@ class Program {
   std::uint32_t bus_address() {
     const std::uint8_t kind = in_.u8();
     const std::uint16_t offset = in_.u16();
-    if (kind < 100) return offset;                               // memory
-    if (kind < 200) return kSramBase + (offset & 0x7FF);         // SRAM
-    if (kind < 220) return kDramBytes - 64 + (offset & 0x7F);    // over the memory's end
-    if (kind < 240) return kSramBase + 0x7C0 + (offset & 0x7F);  // over the SRAM's end
+    if (kind < 100) return offset;                                     // memory
+    if (kind < 200) return kSramBase + (offset & 0x7FF);               // SRAM
+    if (kind < 220) return FuzzMemory::kBytes - 64 + (offset & 0x7F);  // over the memory's end
+    if (kind < 240) return kSramBase + 0x7C0 + (offset & 0x7F);        // over the SRAM's end
     return in_.u32();
   }
 

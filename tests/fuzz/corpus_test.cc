@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/fuzz/cesa_engine_fuzz.h"
+#include "tests/fuzz/crypto_ring_fuzz.h"
 
 namespace cesasim::fuzz {
 namespace {
@@ -39,6 +40,8 @@ void random_inputs(Target target) {
 
 TEST(Corpus, CesaEngineSeeds) { replay("cesa_engine", fuzz_cesa_engine); }
 TEST(Corpus, CesaEngineRandomPrograms) { random_inputs(fuzz_cesa_engine); }
+TEST(Corpus, CryptoRingSeeds) { replay("crypto_ring", fuzz_crypto_ring); }
+TEST(Corpus, CryptoRingRandomPrograms) { random_inputs(fuzz_crypto_ring); }
 
 }  // namespace
 }  // namespace cesasim::fuzz
