@@ -191,6 +191,19 @@ TEST_F(Ring, ListsOfOddPiecesWithEmptyEntries) {
   EXPECT_EQ(out, openssl("AES-128-CBC", kKey, iv, data, true));
 }
 
+TEST_F(Ring, TheChainingValueIsWrittenOnceAfterTheLastPiece) {
+  RingDescriptor r = cbc_request(kData, kData, 4096, pattern(16, 2), 16, c::kIvOut);
+  r.iv_out = kData + 0x8000;
+  m.mem.log_on = true;
+  EXPECT_EQ(run(r).status, RingStatus::ok);
+  std::vector<hw::PhysAddr> writes;
+  for (const auto& a : m.mem.log) {
+    if (a.write) writes.push_back(a.addr);
+  }
+  EXPECT_EQ(writes, (std::vector<hw::PhysAddr>{kData, kData + 1024, kData + 2048, kData + 3072,
+                                               r.iv_out, d.cq()}));
+}
+
 TEST_F(Ring, InPlaceOverAListReadsTheListOnce) {
   const Bytes iv = pattern(16, 2), data = pattern(2048, 3);
   m.mem.put(kData, Bytes(data.begin(), data.begin() + 2000));
@@ -265,6 +278,12 @@ const Case kCases[] = {
        put_list(m, kData + 0x8000, {{kData, 2049, 0}});
        r.source = kData + 0x8000;
        r.source_entries = 1;
+     }},
+    {"source_list_with_an_entry_too_many", RingStatus::list_long, 1024,
+     [](PlainRing& m, auto&, RingDescriptor& r) {
+       put_list(m, kData + 0x8000, {{kData, 2048, 0}, {kData, 16, 0}});
+       r.source = kData + 0x8000;
+       r.source_entries = 2;
      }},
     {"list_with_an_entry_too_many", RingStatus::list_long, 1024,
      [](PlainRing& m, auto&, RingDescriptor& r) {
@@ -548,7 +567,11 @@ TEST_F(SmallCompletionRing, NeverOverflowsAndTellsThatItWaits) {
   d.doorbell();
   std::uint32_t cookie = 0;
   for (const unsigned expected : {4u, 4u, 3u}) {
-    m.run();
+    while (m.step()) {
+      if (d.cause() & irq::kCqFull) {
+        EXPECT_EQ(d.read(kCqProducer), cookie + 4) << "told while entries were in flight";
+      }
+    }
     const bool waits = cookie + expected < 11;
     EXPECT_EQ(d.read(kStatus) & status::kCqFull, waits ? status::kCqFull : 0);
     EXPECT_EQ(d.cause() & irq::kCqFull, waits ? irq::kCqFull : 0);
