@@ -47,7 +47,7 @@ class Cesa::Unit : public sc_core::sc_module, public DmaPort {
 
   void write(std::uint32_t offset, std::uint32_t value, const sc_core::sc_time& delay) {
     core.write(offset, value, now_ps() + delay.value());
-    arm(core.next_at());
+    arm(core.next_at(), now_ps());
     follow_irq();
   }
 
@@ -90,12 +90,12 @@ class Cesa::Unit : public sc_core::sc_module, public DmaPort {
     Ps at = start;
     for (;;) {
       ahead_ = at - start;
-      core.step(at);
+      core.advance(at);
       follow_irq(ahead_);
       const Ps next = core.next_at();
       if (next == CesaEngine::kNever) break;
       if (!run_ahead || traced || core.next_step_visible() || !nothing_due_within(next - start)) {
-        arm(next);
+        arm(next, start);
         break;
       }
       at = next;
@@ -104,10 +104,10 @@ class Cesa::Unit : public sc_core::sc_module, public DmaPort {
   }
 
   // step_event_ stands at the engine's next step, or nowhere.
-  void arm(Ps at) {
+  void arm(Ps at, Ps now) {
     if (at == armed_at_) return;
     if (armed_at_ != CesaEngine::kNever) step_event_.cancel();
-    if (at != CesaEngine::kNever) step_event_.notify(to_sc_time(std::max(at, now_ps()) - now_ps()));
+    if (at != CesaEngine::kNever) step_event_.notify(to_sc_time(std::max(at, now) - now));
     armed_at_ = at;
   }
 

@@ -31,6 +31,7 @@ std::uint8_t features(const CesaParams& p) {
   return static_cast<std::uint8_t>(f);
 }
 
+constexpr std::uint8_t kCipherOnly = static_cast<std::uint8_t>(SaOperation::cipher);
 constexpr std::uint8_t kDecryptInByte1 = 0x10;  // bit 12 of the accelerator's descriptor
 
 std::uint32_t cipher_causes(SaCipher cipher, bool decrypt) {
@@ -316,15 +317,19 @@ bool CesaEngine::next_step_visible() const {
 }
 
 Ps CesaEngine::step(Ps now) {
+  advance(now);
+  const Ps next = next_at();
+  return next != kNever && next > now ? next - now : 0;
+}
+
+void CesaEngine::advance(Ps now) {
   now_ = now;
   if (coalesce_at_ <= now) announce_packets();
   // The end of an operation first: the DMA may wait for it.
   if (channels_[0].at <= now) step_channel(0);
   if (channels_[1].at <= now) step_channel(1);
   if (dma_.at <= now) step_dma();
-  go_idle(now);
-  const Ps next = next_at();
-  return next != kNever && next > now ? next - now : 0;
+  if (!running()) go_idle(now);
 }
 
 void CesaEngine::step_channel(unsigned channel) {
@@ -357,7 +362,8 @@ void CesaEngine::step_channel(unsigned channel) {
   if (with_dma) raise(cesa_bit::irq::accel_dma_done(channel));
 }
 
-void CesaEngine::step_dma() {
+// Flattened: its parts are called here alone, once for every descriptor.
+[[gnu::flatten]] void CesaEngine::step_dma() {
   if (dma_.operation_pending) {
     dma_.operation_pending = false;
     end_operation(dma_.channel);
@@ -494,7 +500,7 @@ bool CesaEngine::move(Ps& delay) {
   // Sums up to the whole transfer's time, roundings included.
   Ps own = timing_.transfer({t.outside, t.done + bytes, t.read}, control_word);
   if (t.done > 0) own -= timing_.transfer({t.outside, t.done, t.read}, control_word);
-  if (!port_move(bytes, own, delay)) {
+  if (!port_move(bytes, control_word, own, delay)) {
     tdma_error(error::kDataError,
                "the bus refused " + std::to_string(bytes) + " bytes at " + hex(t.outside + t.done));
     return false;
@@ -505,11 +511,11 @@ bool CesaEngine::move(Ps& delay) {
   return true;
 }
 
-bool CesaEngine::port_move(std::uint32_t bytes, Ps own, Ps& delay) {
+bool CesaEngine::port_move(std::uint32_t bytes, std::uint32_t control_word, Ps own, Ps& delay) {
   const Transfer& t = dma_.transfer;
   const PhysAddr outside = t.outside + t.done;
   std::uint8_t* data = sram_.data() + t.inside + t.done;
-  const bool swap = !(regs_.get(kTdmaControl) & control::kNoByteSwap);
+  const bool swap = !(control_word & control::kNoByteSwap);
   if (!t.read) {
     if (swap) {
       swapped_.assign(data, data + bytes);
@@ -564,9 +570,11 @@ void CesaEngine::halt_dma() {
 
 Ps CesaEngine::operate(unsigned channel) {
   Channel& c = channels_[channel];
-  auto digest = digest_words();
   const std::uint32_t at = regs_.get(desc_p(channel));
   const bool decrypt = at + 2 <= sram_.size() && (sram_[at + 1] & kDecryptInByte1);
+  // A MAC's state or digest; a cipher alone, which is nearly all, does not ask for it.
+  const bool cipher_only = at < sram_.size() && (sram_[at] & 3) == kCipherOnly;
+  auto digest = cipher_only ? std::array<std::uint32_t, 8>{} : digest_words();
   const SaResult r = sa_.run(sram_, at, digest);
 
   c.causes = cesa_bit::irq::accel_done(channel);

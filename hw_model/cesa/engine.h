@@ -129,6 +129,8 @@ class CesaEngine {
   /// is. With Fidelity::descriptor one DMA descriptor (with the accelerator run it launches) is
   /// one step, with Fidelity::burst every bus access is one.
   Ps step(Ps now);
+  /// The same without the answer.
+  void advance(Ps now);
   /// Ends at once what runs. No cause is raised; the step in progress has moved its bytes.
   void stop(Ps now);
 
@@ -202,7 +204,7 @@ class CesaEngine {
   bool hand_over(Ps& delay);
   bool begin_transfer();
   bool move(Ps& delay);
-  bool port_move(std::uint32_t bytes, Ps own, Ps& delay);
+  bool port_move(std::uint32_t bytes, std::uint32_t control_word, Ps own, Ps& delay);
   void set_dma(DmaState state);
   void next_descriptor();
   void finish_dma();

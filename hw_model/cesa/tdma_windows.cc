@@ -18,7 +18,7 @@ TdmaWindows::TdmaWindows(const RegisterFile& regs) {
   }
 }
 
-std::uint32_t TdmaWindows::check(PhysAddr addr, std::uint32_t bytes) const {
+std::uint32_t TdmaWindows::check_each(PhysAddr addr, std::uint32_t bytes) const {
   const PhysAddr end = addr + bytes;
   while (addr < end) {
     unsigned hits = 0;

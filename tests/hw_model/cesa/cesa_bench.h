@@ -63,9 +63,10 @@ class CesaBench : public sc_core::sc_module {
   sc_core::sc_vector<sc_core::sc_signal<bool>> irq;
 
   explicit CesaBench(sc_core::sc_module_name name, const hw::CesaParams& params = bench_params(),
-                     bool checked = true, const hw::DramParams& memory = bench_dram())
+                     bool checked = true, const hw::DramParams& memory = bench_dram(),
+                     hw::Fidelity fidelity = hw::Fidelity::descriptor)
       : sc_module(name),
-        cesa("cesa", params),
+        cesa("cesa", params, fidelity),
         regs("regs"),
         sram("sram", params.engines),
         irq("irq", params.engines) {
