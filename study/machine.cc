@@ -111,8 +111,7 @@ class Machine {
       : scenario_(s),
         key_(key_bytes(s.dmcrypt)),
         soc_("soc", soc_config(s)),
-        kernel_("kernel", s.soc.costs.kernel, s.kernel, soc_.core_list(), soc_.intc(),
-                soc_.dram()),
+        kernel_("kernel", s.soc.costs.kernel, s.kernel, soc_.core_list(), soc_.intc(), soc_.dram()),
         queue_(kernel_, soc_.disk(), s.soc.disk_irq, s.disk_preset),
         oracle_(s.seed),
         reference_(s.dmcrypt.cipher, key_, s.dmcrypt.iv_offset) {
@@ -178,6 +177,9 @@ class Machine {
       if (!sc_core::sc_pending_activity()) break;
     }
   }
+
+  /// Lets `hook` add hardware and software before the run.
+  void add(const MachineHook& hook) { hook(soc_, kernel_); }
 
   PointResult result(double host_seconds);
 
@@ -446,6 +448,8 @@ PointResult Machine::result(double host_seconds) {
   for (unsigned i = 0; i < soc_.cores(); ++i) guest_errors += soc_.core(i).bus_errors();
   // Neither version of the OCF patch looks at crp_etype: every error of a request is lost.
   const std::uint64_t unreported = crypto_ ? crypto_->stats().cs_errs + crypto_->stats().lost : 0;
+  const hw::DmaSanitizer& dma = kernel_.dma_sanitizer();
+  for (const hw::DmaHazard& hazard : dma.reports()) p.dma_hazards.push_back(hazard.text);
   p.integrity = {
       {"requests_ended", r.total.bios()},
       {"verified_reads", r.total.verified_reads},
@@ -458,6 +462,7 @@ PointResult Machine::result(double host_seconds) {
       {"double_ended", r.double_ended},
       {"unreported_errors", unreported},
       {"guest_errors", guest_errors},
+      {"dma_hazards", dma.hazards()},
       {"unimplemented", unimplemented},
       {"write_timeouts", crypt_->stats().timeouts},
       {"late_callbacks", crypt_->stats().late_callbacks},
@@ -473,6 +478,7 @@ PointResult Machine::result(double host_seconds) {
   check_integrity(p);
   if (p.status != Status::ok) {  // wrong data outranks failed requests
     p.error += first_mismatch(r);
+    if (!p.dma_hazards.empty()) p.error += "; first DMA hazard: " + p.dma_hazards.front();
     if (r.total.errors() != 0) {
       p.error += fmt::format("; {} requests ended with an error", r.total.errors());
     }
@@ -499,7 +505,8 @@ PointResult Machine::result(double host_seconds) {
 
 }  // namespace
 
-PointResult run_point(const Scenario& scenario, const ProgressFn& progress) {
+PointResult run_point(const Scenario& scenario, const ProgressFn& progress,
+                      const MachineHook& on_built) {
   std::uint64_t rows = 0;
   if (progress) {
     auto reader =
@@ -509,6 +516,7 @@ PointResult run_point(const Scenario& scenario, const ProgressFn& progress) {
   }
   const auto start = std::chrono::steady_clock::now();
   Machine machine(scenario);
+  if (on_built) machine.add(on_built);
   machine.run(progress, rows);
   const std::chrono::duration<double> host = std::chrono::steady_clock::now() - start;
   return machine.result(host.count());

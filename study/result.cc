@@ -180,6 +180,7 @@ Json to_json(const PointResult& result) {
   }
   Json& integrity = out["integrity"] = Json::object();
   for (const auto& [name, count] : result.integrity) integrity[name] = count;
+  if (!result.dma_hazards.empty()) out["dma_hazards"] = result.dma_hazards;
   out["config"] = result.config;
   return out;
 }
@@ -207,6 +208,7 @@ PointResult point_from_json(const Json& json) {
     for (const auto& [name, count] : json.at("integrity").items()) {
       out.integrity.emplace_back(name, count.get<std::uint64_t>());
     }
+    out.dma_hazards = json.value("dma_hazards", std::vector<std::string>{});
     if (json.contains("config")) out.config = json["config"];
     return out;
   } catch (const nlohmann::json::exception& error) {

@@ -39,6 +39,7 @@ struct PointResult {
   MetricList metrics;
   std::vector<PhaseResult> phases;
   std::vector<std::pair<std::string, std::uint64_t>> integrity;
+  std::vector<std::string> dma_hazards;  ///< the first ones, in words
   Json config;
 
   const PhaseResult* find_phase(const std::string& name) const;

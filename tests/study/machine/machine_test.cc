@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>
+#include <tlm_utils/simple_initiator_socket.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -14,6 +15,8 @@
 #include <fstream>
 #include <string>
 
+#include "hw_model/soc/soc.h"
+#include "kernel_model/kernel.h"
 #include "study/config/study.h"
 
 namespace cesasim::study {
@@ -26,7 +29,7 @@ Scenario scenario(const std::string& text) {
   return resolve_scenario(tree, library, false);
 }
 
-PointResult run(const Scenario& s) {
+PointResult run(const Scenario& s, const MachineHook& hook = nullptr) {
   int pipe_fd[2];
   if (pipe(pipe_fd) != 0) throw std::runtime_error("pipe");
   const pid_t child = fork();
@@ -34,7 +37,7 @@ PointResult run(const Scenario& s) {
     close(pipe_fd[0]);
     std::string text;
     try {
-      text = to_json(run_point(s, nullptr)).dump();
+      text = to_json(run_point(s, nullptr, hook)).dump();
     } catch (const std::exception& error) {
       PointResult failed;
       failed.status = Status::failed;
@@ -227,6 +230,68 @@ TEST(Machine, ARequestThatNeverEndsIsReported) {
   EXPECT_EQ(p.status, Status::broken);
   EXPECT_NE(p.error.find("outstanding"), std::string::npos) << p.error;
   EXPECT_GT(integrity(p, "lost_requests"), 0u);
+}
+
+/// A device of nobody's: reads memory when told.
+class RogueDevice : public sc_core::sc_module {
+ public:
+  tlm_utils::simple_initiator_socket<RogueDevice> dma;
+  explicit RogueDevice(sc_core::sc_module_name name) : sc_module(name), dma("dma") {
+    extension_.master = hw::mbus_master_tdma(3);
+    payload_.set_extension(&extension_);
+  }
+  ~RogueDevice() override { payload_.clear_extension(&extension_); }
+  void read(hw::PhysAddr addr, unsigned bytes) {
+    std::vector<std::uint8_t> data(bytes);
+    payload_.set_command(tlm::TLM_READ_COMMAND);
+    payload_.set_address(addr);
+    payload_.set_data_ptr(data.data());
+    payload_.set_data_length(bytes);
+    payload_.set_streaming_width(bytes);
+    sc_core::sc_time delay;
+    dma->b_transport(payload_, delay);
+  }
+
+ private:
+  hw::MbusExtension extension_;
+  tlm::tlm_generic_payload payload_;
+};
+
+/// A driver that maps nothing, beside the workload: all data is right, and the point is broken.
+TEST(Machine, ADriverThatForgetsToMapIsFound) {
+  const Trace trace;
+  Scenario s = scenario(combination("ocf-v3", "cesa_tdma", "kirkwood-88f6281"));
+  s.workload.trace_file = trace.file.string();
+  for (const bool maps : {true, false}) {
+    SCOPED_TRACE(maps);
+    std::unique_ptr<RogueDevice> device;
+    const PointResult p = run(s, [&](hw::Soc& soc, kernel::Kernel& kernel) {
+      device = std::make_unique<RogueDevice>("rogue");
+      device->dma.bind(soc.mbus().in);
+      kernel.kthread_run("bad_driver", [&] {
+        using enum hw::DmaDirection;
+        for (int i = 0; i < 20; ++i) {
+          const hw::PhysAddr page = kernel.alloc_page(hw::Activity::driver);
+          kernel.cpu_write(page, 1024);
+          if (maps) kernel.dma_map_single(page, 1024, to_device);
+          kernel.sync_now();
+          device->read(page, 1024);
+          if (maps) kernel.dma_unmap_single(page, 1024, to_device);
+        }
+      });
+    });
+    EXPECT_EQ(integrity(p, "mismatched_sectors"), 0u);
+    EXPECT_EQ(integrity(p, "dma_hazards"), maps ? 0u : 20u);
+    EXPECT_EQ(p.status, maps ? Status::ok : Status::broken) << p.error;
+    if (maps) continue;
+    EXPECT_EQ(p.error.rfind("integrity broken: dma_hazards 20; first DMA hazard: ", 0), 0u)
+        << p.error;
+    EXPECT_EQ(p.dma_hazards.size(), hw::DmaSanitizer::kReportsKept);
+    EXPECT_NE(p.dma_hazards.at(0).find("TDMA engine 3 reads 1024 bytes at 0x"), std::string::npos)
+        << p.dma_hazards.at(0);
+    EXPECT_NE(p.dma_hazards.at(0).find("'bad_driver' on cpu 0 wrote there"), std::string::npos)
+        << p.dma_hazards.at(0);
+  }
 }
 
 /// The request limit of the 2010 core: large reads at depth fail, and with the driver's queue
