@@ -45,17 +45,15 @@ std::uint8_t any_of(const std::uint8_t* p, std::size_t n) {
   return static_cast<std::uint8_t>(bits);
 }
 
-std::uint8_t all_of(const std::uint8_t* p, std::size_t n) {
-  std::uint64_t bits = ~std::uint64_t{0}, word;
+/// Whether all lines have the bits of `want` set and, of `care`, no others.
+bool all_have(const std::uint8_t* p, std::size_t n, std::uint8_t want, std::uint8_t care) {
+  std::uint64_t bits = 0, word;
   for (; n >= 8; p += 8, n -= 8) {
     std::memcpy(&word, p, 8);
-    bits &= word;
+    bits |= (word ^ (kEachByte * want)) & (kEachByte * care);
   }
-  bits &= bits >> 32;
-  bits &= bits >> 16;
-  bits &= bits >> 8;
-  for (; n > 0; ++p, --n) bits &= *p;
-  return static_cast<std::uint8_t>(bits);
+  for (; n > 0; ++p, --n) bits |= (*p ^ want) & care;
+  return bits == 0;
 }
 
 void change(std::uint8_t* p, std::size_t n, std::uint8_t keep, std::uint8_t set) {
@@ -156,16 +154,6 @@ DmaSanitizer::DmaSanitizer(std::size_t memory_bytes, std::size_t line_bytes, boo
 DmaSanitizer::~DmaSanitizer() = default;
 
 // --- lines ----------------------------------------------------------------------------------
-
-bool DmaSanitizer::range(PhysAddr addr, std::size_t bytes, Range& out) const {
-  if (bytes == 0 || addr >= memory_bytes_ || bytes > memory_bytes_ - addr) return false;
-  out.addr = addr;
-  out.end = addr + bytes;
-  out.first = addr >> line_shift_;
-  out.count = ((out.end - 1) >> line_shift_) - out.first + 1;
-  out.whole_lines = ((addr | out.end) & ((PhysAddr{1} << line_shift_) - 1)) == 0;
-  return true;
-}
 
 template <class Visit>
 void DmaSanitizer::for_each_piece(const Range& r, Visit visit) {
@@ -418,7 +406,7 @@ void DmaSanitizer::cpu_write(PhysAddr addr, std::size_t bytes) {
   if (!range(addr, bytes, r)) return;
   std::uint8_t* const state = &state_[r.first];
   const std::uint8_t seen = any_of(state, r.count);
-  if (all_of(state, r.count) & kUncached) return;
+  if ((seen & kUncached) != 0 && all_have(state, r.count, kUncached, kUncached)) return;
   const DmaContext now = context();
   for (PhysAddr page = r.addr / kPageBytes; page <= (r.end - 1) / kPageBytes; ++page) {
     writer_[page] = now;
@@ -443,10 +431,7 @@ void DmaSanitizer::device_read(unsigned master, PhysAddr addr, std::size_t bytes
   Range r;
   if (!range(addr, bytes, r)) return;
   const std::uint8_t* const state = &state_[r.first];
-  if ((all_of(state, r.count) & kDevReads) != 0 &&
-      (any_of(state, r.count) & (kDirty | kLook)) == 0) {
-    return;
-  }
+  if (all_have(state, r.count, kDevReads, kDevReads | kDirty | kLook)) return;
   Fault uncleaned, direction, unmapped;
   for_each_piece(r, [&](const Piece& p) {
     if ((dirty(p.line) & p.mask) != 0) {
@@ -467,10 +452,7 @@ void DmaSanitizer::device_write(unsigned master, PhysAddr addr, std::size_t byte
   Range r;
   if (!range(addr, bytes, r)) return;
   const std::uint8_t* const state = &state_[r.first];
-  if ((all_of(state, r.count) & kDevWrites) != 0 &&
-      (any_of(state, r.count) & (kDirty | kHeld | kLook)) == 0) {
-    return;
-  }
+  if (all_have(state, r.count, kDevWrites, kDevWrites | kDirty | kHeld | kLook)) return;
   Fault dirty_lines, direction, unmapped;
   for_each_piece(r, [&](const Piece& p) {
     const std::uint8_t s = state_[p.line];

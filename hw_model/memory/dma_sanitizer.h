@@ -149,7 +149,15 @@ class DmaSanitizer {
     Mask mask = 0;
   };
 
-  bool range(PhysAddr addr, std::size_t bytes, Range& out) const;
+  bool range(PhysAddr addr, std::size_t bytes, Range& out) const {
+    if (bytes == 0 || addr >= memory_bytes_ || bytes > memory_bytes_ - addr) return false;
+    out.addr = addr;
+    out.end = addr + bytes;
+    out.first = addr >> line_shift_;
+    out.count = ((out.end - 1) >> line_shift_) - out.first + 1;
+    out.whole_lines = ((addr | out.end) & ((PhysAddr{1} << line_shift_) - 1)) == 0;
+    return true;
+  }
   template <class Visit>
   void for_each_piece(const Range& r, Visit visit);
   Mask dirty(Line line);
