@@ -11,14 +11,13 @@
 namespace cesasim::hw {
 
 /// Shares `bytes_per_second` among masters. Each master has at most one transfer in progress,
-/// which occupies a constant rate until it ends; a new transfer gets what is left by the
-/// transfers in progress at its start (processor sharing seen at arrival). A master that finds
-/// less than `kMinShare` left still gets that share, so nobody starves; the sum of rates may
-/// then exceed the capacity by that much (accuracy: see docs/architecture.md).
+/// which occupies a constant rate until it ends. A new transfer gets what the transfers in
+/// progress at its start leave, and never less than its fair share beside them (max-min). What
+/// it then takes from them is only noticed by their next transfers, so the sum of rates may
+/// exceed the capacity until the longest transfer in progress has ended; masters that ask
+/// again and again settle at fair rates that add up to it (docs/architecture.md).
 class SharedBandwidth {
  public:
-  static constexpr double kMinShare = 0.10;
-
   explicit SharedBandwidth(double bytes_per_second)
       : bytes_per_second_(bytes_per_second), ps_per_byte_(1e12 / bytes_per_second) {}
 
@@ -34,6 +33,8 @@ class SharedBandwidth {
     Ps end = 0;
     double share = 0;  // of the capacity
   };
+  double fair_share(unsigned master, Ps start) const;
+
   double bytes_per_second_;
   double ps_per_byte_;
   std::uint64_t bytes_ = 0;
