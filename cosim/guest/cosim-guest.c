@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { kMaxDigest = 64, kMaxMessage = 1 << 16 };
+enum { kMaxDigest = 64, kMaxMessage = 1 << 16, kPauseUs = 25000 };
 
 static void fail(const char *what) {
   fprintf(stderr, "cosim-guest: %s: %s\n", what, strerror(errno));
@@ -144,7 +144,7 @@ static int compare(unsigned seconds, const char *hardware, const char *software)
       return 1;
     }
     // The processor is infinitely fast: leave simulated time to the others.
-    usleep(2000);
+    usleep(kPauseUs);
   }
   printf("%lu\n", count);
   return 0;

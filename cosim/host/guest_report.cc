@@ -89,6 +89,17 @@ std::string find_panic(const std::string& console) {
   return found;
 }
 
+std::string readable_console(const std::string& console) {
+  std::string out;
+  for (const std::string& line : lines_of(console)) {
+    if (line.find("setup_one_line failed") == std::string::npos &&
+        line.find("Using a channel type which is configured out") == std::string::npos) {
+      out += line + "\n";
+    }
+  }
+  return out;
+}
+
 std::string find_test_failure(const std::string& console, const std::string& driver) {
   for (const std::string& line : lines_of(console)) {
     const std::size_t at = line.find("alg: ");

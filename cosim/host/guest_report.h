@@ -50,6 +50,8 @@ GuestReport parse_guest_report(const std::string& text);
 /// What the kernel's log says about the end: the lines of a panic and of a blocked task; empty if
 /// there are none.
 std::string find_panic(const std::string& console);
+/// The kernel's log without what it says about terminals that nobody asked for.
+std::string readable_console(const std::string& console);
 /// The line with which the kernel's test manager refused `driver`; empty if it did not.
 std::string find_test_failure(const std::string& console, const std::string& driver);
 

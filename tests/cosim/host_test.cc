@@ -123,6 +123,13 @@ TEST(Report, PanicsAndFailedTestsAreFound) {
   EXPECT_EQ(find_test_failure(console, "mv-md5"), "");
 }
 
+TEST(Report, TheConsoleWithoutNoise) {
+  EXPECT_EQ(readable_console("Using a channel type which is configured out of UML\r\n"
+                             "setup_one_line failed for device 2 : failed to parse channel pair\n"
+                             "Run /init as init process\n"),
+            "Run /init as init process\n");
+}
+
 TEST(Junit, CasesAndEscapes) {
   const std::string xml =
       to_junit("cosim", {{"g", "good", true, ""}, {"g", "bad", false, "a<b & \"c\"\x01"}});
