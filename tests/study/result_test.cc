@@ -41,6 +41,7 @@ TEST(Result, SurvivesJson) {
   p.error = "tab\t\"quote\" \xc3\xa4";
   p.metrics.emplace_back("cpu.utilization", std::nan(""));
   p.metrics.emplace_back("dram.bytes", 1e300);
+  p.dma_hazards = {"the disk reads 512 bytes"};
   p.integrity.emplace_back("big", std::numeric_limits<std::uint64_t>::max());
   const Json json = Json::parse(to_json(p).dump());
   const PointResult q = point_from_json(json);
@@ -48,6 +49,7 @@ TEST(Result, SurvivesJson) {
   EXPECT_EQ(q.metrics[0].second, 1.0 / 3);
   EXPECT_TRUE(std::isnan(*find_value(q.metrics, "cpu.utilization")));
   EXPECT_EQ(q.integrity.back().second, std::numeric_limits<std::uint64_t>::max());
+  EXPECT_EQ(q.dma_hazards, p.dma_hazards);
   EXPECT_EQ(q.phases[1].name, "two");
   EXPECT_EQ(q.config["seed"], 1);
   EXPECT_EQ(find_value(q.metrics, "none"), std::nullopt);
