@@ -7,7 +7,9 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <map>
@@ -39,6 +41,13 @@ struct RunArguments {
   std::string out;
   bool quiet = false;
   bool print_config = false;
+  std::string vcd;
+  std::string vcd_window;
+};
+
+/// Arguments that make no sense together.
+struct UsageError : std::runtime_error {
+  using std::runtime_error::runtime_error;
 };
 
 void complain(const std::string& message) {
@@ -105,8 +114,52 @@ void print_config(const Prepared& prepared) {
   }
 }
 
+/// What --vcd and --vcd-window ask for. Throws UsageError.
+VcdWindow vcd_window(const RunArguments& arguments, std::size_t points) {
+  VcdWindow vcd;
+  if (arguments.vcd.empty()) {
+    if (!arguments.vcd_window.empty()) throw UsageError("--vcd-window: only with --vcd FILE");
+    return vcd;
+  }
+  if (points != 1) {
+    throw UsageError(fmt::format(
+        "--vcd: the studies have {} points, and a VCD file shows one; choose it with --set, as in "
+        "--set workload.trace=traces/mkfs.csv.zst --set dmcrypt.path=ocf-v3 --set "
+        "ocf.driver=cesa_tdma",
+        points));
+  }
+  vcd.file = arguments.vcd;
+  if (!arguments.vcd_window.empty()) {
+    const std::size_t colon = arguments.vcd_window.find(':');
+    const auto number = [&](const std::string& text, double empty) {
+      if (text.empty()) return empty;
+      double value = 0;
+      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+      if (error != std::errc() || end != text.data() + text.size() || !(value >= 0) ||
+          !std::isfinite(value)) {
+        throw UsageError(fmt::format("--vcd-window: '{}' is no number of seconds", text));
+      }
+      return value;
+    };
+    if (colon == std::string::npos) {
+      throw UsageError(
+          fmt::format("--vcd-window: '{}'; valid: FROM:TO in simulated seconds, "
+                      "as in 0.5:0.501; either may be left out",
+                      arguments.vcd_window));
+    }
+    vcd.from = number(arguments.vcd_window.substr(0, colon), vcd.from);
+    vcd.to = number(arguments.vcd_window.substr(colon + 1), vcd.to);
+    if (vcd.to <= vcd.from) {
+      throw UsageError(
+          fmt::format("--vcd-window: '{}' ends before it begins", arguments.vcd_window));
+    }
+  }
+  return vcd;
+}
+
 int run_study(const Prepared& prepared, const RunArguments& arguments) {
   RunnerOptions options;
+  options.vcd = vcd_window(arguments, prepared.points.size());
   options.worker = {"/proc/self/exe", "worker"};
   options.jobs = arguments.jobs;
   ProgressLine line(prepared.study.name, !arguments.quiet);
@@ -220,6 +273,9 @@ int run(const RunArguments& arguments) {
     for (const Prepared& prepared : all) print_config(prepared);
     return kOk;
   }
+  std::size_t points = 0;
+  for (const Prepared& prepared : all) points += prepared.points.size();
+  (void)vcd_window(arguments, points);
   for (const Prepared& prepared : all) check_traces(prepared.points);
   for (const Prepared& prepared : all) {
     try {
@@ -309,6 +365,7 @@ struct CosimArguments {
   std::string junit;
   std::vector<std::string> command;
   unsigned wall_limit = 600;
+  unsigned simulated_limit = 3600;
   unsigned seconds = 60;
   unsigned fuzz = 100;
   bool quick = false;
@@ -368,6 +425,7 @@ int cosim_run(const CosimArguments& arguments) {
   options.device_log = arguments.device_log;
   options.command = arguments.command;
   options.wall_limit = std::chrono::seconds(arguments.wall_limit);
+  options.simulated_limit_s = arguments.simulated_limit;
   options.console = arguments.console;
   return cosim::run_command(options);
 }
@@ -377,6 +435,9 @@ int cosim_guarded(int (*what)(const CosimArguments&), const CosimArguments& argu
   try {
     return what(arguments);
   } catch (const cosim::UsageError& error) {
+    complain(error.what());
+    return kBadInput;
+  } catch (const cosim::BuildError& error) {
     complain(error.what());
     return kBadInput;
   } catch (const std::invalid_argument& error) {
@@ -413,6 +474,12 @@ int dispatch(int argc, char** argv) {
   run_command->add_flag("--quiet", arguments.quiet, "no table and no progress, only errors");
   run_command->add_flag("--print-config", arguments.print_config,
                         "print every point's resolved scenario as YAML and stop");
+
+  run_command->add_option("--vcd", arguments.vcd,
+                          "write the crypto unit's signals to this file (VCD, for GTKWave); for a "
+                          "study of one point");
+  run_command->add_option("--vcd-window", arguments.vcd_window,
+                          "part of the run for --vcd, FROM:TO in simulated seconds");
 
   std::string what;
   CLI::App* list_command = app.add_subcommand("list", "What there is to choose from");
@@ -464,6 +531,10 @@ int dispatch(int argc, char** argv) {
                            "write every register access, DMA access and interrupt");
   boot_command->add_option("--inject", cosim.inject,
                            "a fault: bus-error@N, lost-irq@N, stuck@N, kill@N");
+  boot_command
+      ->add_option("--simulated-limit", cosim.simulated_limit,
+                   "simulated seconds that the guest may take (3600)")
+      ->check(CLI::Range(1u, 10000000u));
   boot_command->add_flag("--console", cosim.console, "show the kernel's log at the end");
   boot_command->add_option("COMMAND", cosim.command, "after --: a command for the guest")
       ->required();
@@ -500,6 +571,9 @@ int dispatch(int argc, char** argv) {
     if (*selftest_command) return cosim_guarded(cosim_selftest, cosim);
     if (*boot_command) return cosim_guarded(cosim_run, cosim);
     return worker_main(fds[0], fds[1], fds[2]);
+  } catch (const UsageError& error) {
+    complain(error.what());
+    return kBadInput;
   } catch (const ConfigError& error) {
     complain(error.what());
     return kBadInput;
