@@ -19,6 +19,7 @@
 #include "kernel_model/block.h"
 #include "kernel_model/kernel.h"
 #include "study/reference_cipher.h"
+#include "study/vcd_recorder.h"
 #include "traces/replay.h"
 #include "traces/trace_reader.h"
 
@@ -29,8 +30,9 @@ namespace {
 using hw::Activity;
 using hw::Ps;
 
-hw::SocConfig soc_config(const Scenario& s) {
+hw::SocConfig soc_config(const Scenario& s, bool checkers) {
   hw::SocConfig c;
+  c.checkers = checkers;
   c.cores = s.soc.cores;
   c.internal_regs_base = s.soc.internal_regs_base;
   c.disk_irq = s.soc.disk_irq;
@@ -107,10 +109,10 @@ struct Counters {
 /// The simulated machine: hardware, kernel, drivers, dm-crypt, workload; floors 1 to 5.
 class Machine {
  public:
-  explicit Machine(const Scenario& s)
+  Machine(const Scenario& s, bool checkers)
       : scenario_(s),
         key_(key_bytes(s.dmcrypt)),
-        soc_("soc", soc_config(s)),
+        soc_("soc", soc_config(s, checkers)),
         kernel_("kernel", s.soc.costs.kernel, s.kernel, soc_.core_list(), soc_.intc(), soc_.dram()),
         queue_(kernel_, soc_.disk(), s.soc.disk_irq, s.disk_preset),
         oracle_(s.seed),
@@ -150,13 +152,14 @@ class Machine {
         });
   }
 
-  void run(const ProgressFn& progress, std::uint64_t rows) {
+  void run(const ProgressFn& progress, std::uint64_t rows, const VcdWindow& window) {
+    VcdRecorder vcd(window, soc_.cesa());
     const auto slice = sc_core::sc_time(0.25, sc_core::SC_SEC);
     replay_->start();
     std::uint64_t ended = 0;
     double ended_at = 0;
     while (!replay_->done()) {
-      sc_core::sc_start(slice);
+      sc_core::sc_start(vcd.next(slice));
       if (replay_->done()) break;
       const double now = sc_core::sc_time_stamp().to_seconds();
       if (replay_->ended() != ended) {
@@ -176,6 +179,7 @@ class Machine {
       // Nothing will ever happen again: whatever is outstanding is lost.
       if (!sc_core::sc_pending_activity()) break;
     }
+    vcd.close();
   }
 
   /// Lets `hook` add hardware and software before the run.
@@ -496,6 +500,12 @@ PointResult Machine::result(double host_seconds) {
     p.error = fmt::format("{} requests ended with an error", r.total.errors());
     return p;
   }
+  if (soc_.protocol_violations() != 0) {
+    p.status = Status::broken;
+    p.error = fmt::format("{} breaches of the TLM base protocol in {} calls",
+                          soc_.protocol_violations(), soc_.checked_calls());
+    return p;
+  }
   if (std::string law = broken_law(c, r); !law.empty()) {
     p.status = Status::broken;
     p.error = "conservation law broken: " + law;
@@ -505,19 +515,18 @@ PointResult Machine::result(double host_seconds) {
 
 }  // namespace
 
-PointResult run_point(const Scenario& scenario, const ProgressFn& progress,
-                      const MachineHook& on_built) {
+PointResult run_point(const Scenario& scenario, const PointOptions& options) {
   std::uint64_t rows = 0;
-  if (progress) {
+  if (options.progress) {
     auto reader =
         traces::open_trace(scenario.workload.trace_file, scenario.workload.trace_options());
     traces::TraceRecord record;
     while (reader->next(record)) ++rows;
   }
   const auto start = std::chrono::steady_clock::now();
-  Machine machine(scenario);
-  if (on_built) machine.add(on_built);
-  machine.run(progress, rows);
+  Machine machine(scenario, options.checkers);
+  if (options.on_built) machine.add(options.on_built);
+  machine.run(options.progress, rows, options.vcd);
   const std::chrono::duration<double> host = std::chrono::steady_clock::now() - start;
   return machine.result(host.count());
 }

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <functional>
+#include <limits>
+#include <string>
 
 #include "study/config/scenario.h"
 #include "study/result.h"
@@ -26,9 +28,24 @@ using ProgressFn = std::function<void(const Progress&)>;
 /// Called once, with the machine built and not yet started: may add devices and threads.
 using MachineHook = std::function<void(hw::Soc& soc, kernel::Kernel& kernel)>;
 
+/// Where the signals of the crypto unit go, as VCD (for GTKWave), and for which part of the run.
+struct VcdWindow {
+  std::string file;  ///< empty: nowhere
+  double from = 0;   ///< simulated seconds
+  double to = std::numeric_limits<double>::infinity();
+};
+
+struct PointOptions {
+  ProgressFn progress;
+  MachineHook on_built;
+  VcdWindow vcd;
+  /// Watches every socket for breaches of the TLM base protocol; one makes the point broken.
+  bool checkers = false;
+};
+
 /// Simulates one point: fills status, error, metrics, phases and integrity (axes and config are
-/// the caller's). One call per process, because SystemC elaborates once.
-PointResult run_point(const Scenario& scenario, const ProgressFn& progress,
-                      const MachineHook& on_built = nullptr);
+/// the caller's). One call per process, because SystemC elaborates once. Errors: OutputError if
+/// the VCD file cannot be written.
+PointResult run_point(const Scenario& scenario, const PointOptions& options = {});
 
 }  // namespace cesasim::study

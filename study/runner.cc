@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 #include <system_error>
 
@@ -94,18 +95,23 @@ void write_all(int fd, const std::string& text) {
 /// One running worker process.
 class Worker {
  public:
-  Worker(const Point& point, const std::vector<std::string>& command) : index_(point.index) {
+  Worker(const Point& point, const RunnerOptions& options) : index_(point.index) {
     Fd input(::memfd_create("point", MFD_CLOEXEC));
     if (input.get() < 0) fail("memfd_create");
     Json job;
     job["axes"] = point.axes;
     job["tree"] = to_json(point.tree);
     job["trace_file"] = point.scenario.workload.trace_file;
+    if (!options.vcd.file.empty()) {
+      job["vcd"] = {{"file", options.vcd.file}, {"from", options.vcd.from}};
+      // JSON knows no infinity.
+      if (!std::isinf(options.vcd.to)) job["vcd"]["to"] = options.vcd.to;
+    }
     write_all(input.get(), job.dump(-1, ' ', false, Json::error_handler_t::replace));
     if (::lseek(input.get(), 0, SEEK_SET) < 0) fail("lseek");
 
     Pipe out, error, status;
-    std::vector<std::string> arguments = command;
+    std::vector<std::string> arguments = options.worker;
     for (int fd : {kInFd, kOutFd, kStatusFd}) arguments.push_back(std::to_string(fd));
     std::vector<char*> argv;
     for (std::string& argument : arguments) argv.push_back(argument.data());
@@ -264,7 +270,7 @@ std::vector<PointResult> run_points(const std::vector<Point>& points,
   try {
     while (done < points.size()) {
       while (next < points.size() && running.size() < jobs && g_interrupted == 0) {
-        running.emplace_back(points[next], options.worker);
+        running.emplace_back(points[next], options);
         ++next;
       }
       std::vector<pollfd> fds;
@@ -320,7 +326,13 @@ int worker_main(int in_fd, int out_fd, int status_fd) {
   scenario.workload.trace_file = job.at("trace_file").get<std::string>();
 
   auto last = std::chrono::steady_clock::now();
-  const ProgressFn progress = [&last, status_fd](const Progress& p) {
+  PointOptions options;
+  if (const auto vcd = job.find("vcd"); vcd != job.end()) {
+    options.vcd.file = vcd->at("file").get<std::string>();
+    options.vcd.from = vcd->at("from").get<double>();
+    options.vcd.to = vcd->value("to", options.vcd.to);
+  }
+  options.progress = [&last, status_fd](const Progress& p) {
     const auto now = std::chrono::steady_clock::now();
     if (now - last < std::chrono::milliseconds(200)) return;
     last = now;
@@ -330,7 +342,7 @@ int worker_main(int in_fd, int out_fd, int status_fd) {
   const auto start = std::chrono::steady_clock::now();
   PointResult result;
   try {
-    result = run_point(scenario, progress);
+    result = run_point(scenario, options);
   } catch (const std::exception& error) {
     result.status = Status::failed;
     result.error = error.what();

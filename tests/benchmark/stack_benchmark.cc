@@ -53,7 +53,7 @@ scenario:
                                        driver, trace);
   const study::Study parsed = study::parse_study(text, "stack-benchmark");
   const auto points = study::expand(parsed, {}, study::Library::locate());
-  const study::PointResult r = study::run_point(points.at(0).scenario, {});
+  const study::PointResult r = study::run_point(points.at(0).scenario);
   std::filesystem::remove(trace);
   auto value = [&](const char* name) { return study::find_value(r.metrics, name).value_or(0); };
   const double host = value("host_seconds");

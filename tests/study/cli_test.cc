@@ -48,6 +48,30 @@ TEST_F(CliTest, Version) {
   EXPECT_EQ(o.err, "");
 }
 
+TEST_F(CliTest, AVcdFileShowsOnePoint) {
+  const Outcome many = run("run s.yaml --vcd a.vcd");
+  EXPECT_EQ(many.code, 2);
+  EXPECT_NE(many.err.find("10 points, and a VCD file shows one"), std::string::npos) << many.err;
+  EXPECT_FALSE(fs::exists(work_ / "out")) << "nothing ran";
+  const struct {
+    const char* window;
+    const char* message;
+  } bad[] = {{"1", "valid: FROM:TO"},
+             {"a:2", "'a' is no number of seconds"},
+             {"1:-2", "'-2' is no number of seconds"},
+             {"1:nan", "'nan' is no number of seconds"},
+             {"2:1", "ends before it begins"}};
+  const std::string study = good_study();
+  write_file(work_ / "one.yaml", study.substr(0, study.find("axes:")));
+  for (const auto& b : bad) {
+    const Outcome o = run(std::string("run one.yaml --vcd a.vcd --vcd-window ") + b.window);
+    EXPECT_EQ(o.code, 2);
+    EXPECT_NE(o.err.find(b.message), std::string::npos) << o.err;
+  }
+  EXPECT_EQ(run("run one.yaml --vcd-window 1:2").code, 2);
+  EXPECT_EQ(run("run one.yaml --vcd a.vcd --vcd-window :2").code, 0);
+}
+
 TEST_F(CliTest, RunWritesResultsAndTable) {
   const Outcome o = run("run s.yaml");
   EXPECT_EQ(o.code, 0) << o.err;

@@ -9,8 +9,8 @@
 
 namespace cesasim::study {
 
-PointResult run_point(const Scenario& s, const ProgressFn& progress) {
-  progress({1.0, 0.5});
+PointResult run_point(const Scenario& s, const PointOptions& options) {
+  options.progress({1.0, 0.5});
   switch (s.seed) {
     case 13:
       throw std::runtime_error("the machine stopped");

@@ -13,7 +13,11 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <sstream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "hw_model/soc/soc.h"
 #include "kernel_model/kernel.h"
@@ -29,7 +33,9 @@ Scenario scenario(const std::string& text) {
   return resolve_scenario(tree, library, false);
 }
 
-PointResult run(const Scenario& s, const MachineHook& hook = nullptr) {
+// With a checker on every socket.
+PointResult run(const Scenario& s, PointOptions options = {}) {
+  options.checkers = true;
   int pipe_fd[2];
   if (pipe(pipe_fd) != 0) throw std::runtime_error("pipe");
   const pid_t child = fork();
@@ -37,7 +43,7 @@ PointResult run(const Scenario& s, const MachineHook& hook = nullptr) {
     close(pipe_fd[0]);
     std::string text;
     try {
-      text = to_json(run_point(s, nullptr, hook)).dump();
+      text = to_json(run_point(s, options)).dump();
     } catch (const std::exception& error) {
       PointResult failed;
       failed.status = Status::failed;
@@ -248,6 +254,8 @@ class RogueDevice : public sc_core::sc_module {
     payload_.set_data_ptr(data.data());
     payload_.set_data_length(bytes);
     payload_.set_streaming_width(bytes);
+    payload_.set_dmi_allowed(false);
+    payload_.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
     sc_core::sc_time delay;
     dma->b_transport(payload_, delay);
   }
@@ -265,7 +273,8 @@ TEST(Machine, ADriverThatForgetsToMapIsFound) {
   for (const bool maps : {true, false}) {
     SCOPED_TRACE(maps);
     std::unique_ptr<RogueDevice> device;
-    const PointResult p = run(s, [&](hw::Soc& soc, kernel::Kernel& kernel) {
+    PointOptions options;
+    options.on_built = [&](hw::Soc& soc, kernel::Kernel& kernel) {
       device = std::make_unique<RogueDevice>("rogue");
       device->dma.bind(soc.mbus().in);
       kernel.kthread_run("bad_driver", [&] {
@@ -279,7 +288,8 @@ TEST(Machine, ADriverThatForgetsToMapIsFound) {
           if (maps) kernel.dma_unmap_single(page, 1024, to_device);
         }
       });
-    });
+    };
+    const PointResult p = run(s, options);
     EXPECT_EQ(integrity(p, "mismatched_sectors"), 0u);
     EXPECT_EQ(integrity(p, "dma_hazards"), maps ? 0u : 20u);
     EXPECT_EQ(p.status, maps ? Status::ok : Status::broken) << p.error;
@@ -292,6 +302,98 @@ TEST(Machine, ADriverThatForgetsToMapIsFound) {
     EXPECT_NE(p.dma_hazards.at(0).find("'bad_driver' on cpu 0 wrote there"), std::string::npos)
         << p.dma_hazards.at(0);
   }
+}
+
+/// What GTKWave would show: each change of a signal of a VCD file, with its time in ps.
+struct Vcd {
+  explicit Vcd(const std::string& file) {
+    std::ifstream in(file);
+    std::map<std::string, std::string> names;
+    std::uint64_t now = 0;
+    bool started = false;
+    for (std::string line; std::getline(in, line);) {
+      std::istringstream words(line);
+      std::string word, type, bits, code, name;
+      words >> word;
+      if (word == "$var") {
+        words >> type >> bits >> code >> name;
+        names[code] = name;
+        changes[name];
+      } else if (!word.empty() && word[0] == '#') {
+        now = std::stoull(word.substr(1));
+        if (!started) first = now;
+        started = true;
+        last = now;
+      } else if (!word.empty() && word[0] == 'b') {
+        words >> code;
+        changes[names[code]].emplace_back(now, word.substr(1));
+      } else if (!word.empty() && (word[0] == '0' || word[0] == '1') && word.size() > 1) {
+        changes[names[word.substr(1)]].emplace_back(now, word.substr(0, 1));
+      }
+    }
+  }
+  std::map<std::string, std::vector<std::pair<std::uint64_t, std::string>>> changes;
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+};
+
+TEST(Machine, TheVcdFileShowsEveryChain) {
+  const Trace trace;
+  Scenario s = scenario(combination("ocf-v1", "cesa_tdma", "kirkwood-88f6281"));
+  s.workload.trace_file = trace.file.string();
+  PointOptions options;
+  options.vcd.file = std::string(std::getenv("TEST_TMPDIR")) + "/whole.vcd";
+  const PointResult p = run(s, options);
+  ASSERT_EQ(p.status, Status::ok) << p.error;
+  const PointResult untraced = run(s);
+  EXPECT_EQ(metric(p, "sim_seconds"), metric(untraced, "sim_seconds")) << "looking changes nothing";
+  EXPECT_EQ(metric(p, "interrupts"), metric(untraced, "interrupts"));
+
+  const Vcd vcd(options.vcd.file);
+  EXPECT_FALSE(std::filesystem::exists(options.vcd.file + ".part.vcd"));
+  const auto find = [&](const std::string& end) {
+    for (const auto& [name, changes] : vcd.changes) {
+      if (name.size() >= end.size() && name.substr(name.size() - end.size()) == end) {
+        return changes;
+      }
+    }
+    ADD_FAILURE() << "no signal " << end;
+    return decltype(vcd.changes)::mapped_type{};
+  };
+  for (const char* name :
+       {"status", "int_cause", "int_mask", "tdma_next", "tdma_byte_count", "tdma_state"}) {
+    EXPECT_FALSE(find(name).empty()) << name;
+  }
+  unsigned rises = 0;
+  for (const auto& [time, value] : find("irq")) rises += value == "1";
+  EXPECT_GT(rises, 0u);
+  EXPECT_LE(rises, metric(p, "interrupts")) << "the disk's interrupts are in the metric too";
+  unsigned starts = 0;
+  for (const auto& [time, value] : find("cmd")) starts += value.back() == '1';
+  EXPECT_EQ(starts, rises) << "one interrupt for each chain";
+
+  // A window: nothing outside, something inside.
+  options.vcd.file = std::string(std::getenv("TEST_TMPDIR")) + "/part.vcd";
+  const std::uint64_t middle = find("irq").at(find("irq").size() / 2).first;
+  options.vcd.from = static_cast<double>(middle) * 1e-12 - 1e-4;
+  options.vcd.to = static_cast<double>(middle) * 1e-12 + 1e-4;
+  ASSERT_EQ(run(s, options).status, Status::ok);
+  const Vcd part(options.vcd.file);
+  EXPECT_GE(part.first, middle - 101'000'000);
+  EXPECT_LE(part.last, middle + 101'000'000);
+  EXPECT_GT(part.last, part.first);
+}
+
+TEST(Machine, AVcdFileThatCannotBeWrittenIsAnError) {
+  const Trace trace;
+  Scenario s = scenario(combination("ocf-v1", "cesa_tdma", "kirkwood-88f6281"));
+  s.workload.trace_file = trace.file.string();
+  PointOptions options;
+  options.vcd.file = "/nowhere/at/all.vcd";
+  const PointResult p = run(s, options);
+  EXPECT_EQ(p.status, Status::failed);
+  EXPECT_NE(p.error.find("/nowhere/at/all.vcd: No such file or directory"), std::string::npos)
+      << p.error;
 }
 
 /// The request limit of the 2010 core: large reads at depth fail, and with the driver's queue
