@@ -25,7 +25,6 @@ std::uint8_t features(const CesaParams& p) {
   unsigned f = 0;
   if (p.tdma) f |= static_cast<unsigned>(CesaFeature::tdma);
   if (p.coalescing) f |= static_cast<unsigned>(CesaFeature::coalescing);
-  if (p.sha256) f |= static_cast<unsigned>(CesaFeature::sha256);
   if (p.channels > 1) f |= static_cast<unsigned>(CesaFeature::second_channel);
   if (p.outstanding_modes) f |= static_cast<unsigned>(CesaFeature::outstanding_modes);
   return static_cast<std::uint8_t>(f);
@@ -145,17 +144,14 @@ void CesaEngine::write_direct(std::uint8_t index, std::uint32_t value) {
   if (effect.causes != 0) raise(effect.causes);
 }
 
-// Words F..H exist where SHA-256 does.
 std::array<std::uint32_t, 8> CesaEngine::digest_words() const {
-  std::array<std::uint32_t, 8> words{};
-  const unsigned count = params_.sha256 ? 8 : 5;
-  for (unsigned i = 0; i < count; ++i) words[i] = regs_.get(ivdig(i));
+  std::array<std::uint32_t, 8> words;
+  for (unsigned i = 0; i < words.size(); ++i) words[i] = regs_.get(ivdig(i));
   return words;
 }
 
 void CesaEngine::set_digest_words(const std::array<std::uint32_t, 8>& words) {
-  const unsigned count = params_.sha256 ? 8 : 5;
-  for (unsigned i = 0; i < count; ++i) regs_.set(ivdig(i), words[i]);
+  for (unsigned i = 0; i < words.size(); ++i) regs_.set(ivdig(i), words[i]);
 }
 
 void CesaEngine::written(std::uint32_t offset, const RegisterWrite& w, Ps now) {

@@ -170,9 +170,11 @@ constexpr auto kTableWithoutReserved = std::to_array<RegisterDesc>({
                    kAuthCommandFields, 1u << 31, 1u << 31),
     whole(kAuthBitCountLow, "auth_bit_count_low", "direct authentication: length, low word"),
     whole(kAuthBitCountHigh, "auth_bit_count_high", "direct authentication: length, high word"),
-    whole(ivdig(5), "ivdig_f", "digest word F of SHA-256", CesaFeature::sha256),
-    whole(ivdig(6), "ivdig_g", "digest word G of SHA-256", CesaFeature::sha256),
-    whole(ivdig(7), "ivdig_h", "digest word H of SHA-256", CesaFeature::sha256),
+    // Linux's driver restores all eight words on units without SHA-256 too, and is none the
+    // worse for it: the last three exist everywhere and are merely of no use there (assumed).
+    whole(ivdig(5), "ivdig_f", "digest word F, used by SHA-256 alone"),
+    whole(ivdig(6), "ivdig_g", "digest word G, used by SHA-256 alone"),
+    whole(ivdig(7), "ivdig_h", "digest word H, used by SHA-256 alone"),
     whole(kAuthDataIn, "auth_data_in", "direct authentication: data"),
     whole(kDesIvLow, "des_iv_low", "direct DES: IV, then chaining value, low word"),
     whole(kDesIvHigh, "des_iv_high", "direct DES: IV, then chaining value, high word"),

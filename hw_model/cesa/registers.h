@@ -28,7 +28,7 @@ inline constexpr std::uint32_t kTdmaErrorMask = 0x8CC;
 inline constexpr unsigned kTdmaWindows = 4;
 constexpr std::uint32_t tdma_win_base(unsigned i) { return 0xA00 + 8 * i; }
 constexpr std::uint32_t tdma_win_ctrl(unsigned i) { return 0xA04 + 8 * i; }
-/// IV/digest word `i`: 0..4 everywhere, 5..7 only where SHA-256 exists.
+/// IV/digest word `i` (0..7).
 constexpr std::uint32_t ivdig(unsigned i) { return 0xDD00 + 4 * i + (i >= 5 ? 0x14 : 0); }
 inline constexpr std::uint32_t kAuthCommand = 0xDD18;
 inline constexpr std::uint32_t kAuthBitCountLow = 0xDD20;
@@ -156,9 +156,8 @@ enum class CesaFeature : std::uint8_t {
   always = 0,
   tdma = 1,
   coalescing = 2,
-  sha256 = 4,
-  second_channel = 8,
-  outstanding_modes = 16
+  second_channel = 4,
+  outstanding_modes = 8
 };
 
 struct RegisterField {

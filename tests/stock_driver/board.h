@@ -71,10 +71,6 @@ class Board : public Machine {
   /// The first address that a bus error was the answer for, if any.
   std::optional<hw::PhysAddr> refused() const { return refused_; }
 
-  /// The driver restores eight IV/digest words whatever the hash. Where there is no SHA-256,
-  /// the model has no registers for the last three and counts a guest error for each.
-  std::uint64_t absent_ivdig_writes() const { return absent_ivdig_writes_; }
-
   // Machine
   std::uint32_t read32(std::uint32_t addr) override;
   void write32(std::uint32_t addr, std::uint32_t value) override;
@@ -100,7 +96,6 @@ class Board : public Machine {
   std::vector<std::unique_ptr<Unit>> units_;
   std::unique_ptr<Platform> platform_;
   hw::Ps now_ = 0;
-  std::uint64_t absent_ivdig_writes_ = 0;
   std::optional<unsigned> fail_dma_in_;
   std::optional<hw::PhysAddr> refused_;
 };

@@ -29,17 +29,27 @@ std::string capitalized(std::string_view text) {
   return out;
 }
 
-std::string present(hw::CesaFeature feature) {
+/// Units that have a register or field of this feature.
+std::string_view units(hw::CesaFeature feature) {
   switch (feature) {
+    case hw::CesaFeature::always:
+      return "all units";
     case hw::CesaFeature::tdma:
-      return "Units with TDMA";
+      return "units with TDMA";
     case hw::CesaFeature::coalescing:
-      return "Units with coalescing";
-    case hw::CesaFeature::sha256:
-      return "Units with SHA-256";
-    default:
-      return "All units";
+      return "units with coalescing";
+    case hw::CesaFeature::second_channel:
+      return "units with a second channel";
+    case hw::CesaFeature::outstanding_modes:
+      return "units with outstanding modes";
   }
+  return "?";
+}
+
+/// A field's meaning, and where it exists if not wherever its register does.
+std::string meaning(const hw::RegisterDesc& r, const hw::RegisterField& f) {
+  if (f.feature == hw::CesaFeature::always || f.feature == r.feature) return std::string(f.doc);
+  return fmt::format("{} ({})", f.doc, units(f.feature));
 }
 
 }  // namespace
@@ -54,12 +64,12 @@ std::string register_page() {
       "are reserved: they read 0, and\nwriting 1 to them is dropped and counted.\n";
   for (const hw::RegisterDesc& r : hw::cesa_registers()) {
     page += fmt::format("\n## 0x{:04X} {}\n\n{}. Reset 0x{:08X}. {}.", r.offset, r.name,
-                        capitalized(r.doc), r.reset, present(r.feature));
+                        capitalized(r.doc), r.reset, capitalized(units(r.feature)));
     if (r.alias_of != 0) page += fmt::format(" The same register as 0x{:04X}.", r.alias_of);
     page += "\n\n| bits | field | access | meaning |\n| --- | --- | --- | --- |\n";
     for (const hw::RegisterField& f : r.fields) {
       page += fmt::format("| {} | {} | {}{} | {} |\n", bits(f), f.name, access(r, f.mask()),
-                          r.unimplemented & f.mask() ? ", not modelled" : "", f.doc);
+                          r.unimplemented & f.mask() ? ", not modelled" : "", meaning(r, f));
     }
   }
   return page;

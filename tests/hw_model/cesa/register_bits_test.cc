@@ -68,7 +68,7 @@ std::vector<Expected> expectation(const Generation& g) {
     e.push_back({.offset = o, .writable = 0xFFFFFFFF});
   }
   for (std::uint32_t o = 0xDD28; o <= 0xDD30; o += 4) {
-    e.push_back({.offset = o, .writable = 0xFFFFFFFF, .exists = g.sha256});
+    e.push_back({.offset = o, .writable = 0xFFFFFFFF});
   }
   e.push_back({.offset = 0xDD18, .writable = 0x17, .reset = 1u << 31, .read_only = 1u << 31});
   e.push_back({.offset = 0xDD58, .writable = 0x15F, .reset = 3u << 30, .read_only = 7u << 29});

@@ -117,8 +117,8 @@ TEST(Registers, FeaturesDecideWhatExists) {
   EXPECT_EQ(none.find(cesa_reg::kTdmaControl), kNoRegister);
   EXPECT_EQ(none.find(cesa_reg::tdma_win_base(0)), kNoRegister);
   EXPECT_EQ(none.find(cesa_reg::kCoalesceTime), kNoRegister);
-  EXPECT_EQ(none.find(cesa_reg::ivdig(5)), kNoRegister);
-  EXPECT_NE(none.find(cesa_reg::ivdig(4)), kNoRegister);
+  EXPECT_EQ(none.find(cesa_reg::kDescP1), kNoRegister);
+  EXPECT_NE(none.find(cesa_reg::ivdig(7)), kNoRegister);
   EXPECT_NE(none.find(cesa_reg::kCmd), kNoRegister);
 }
 
