@@ -55,17 +55,26 @@ CesaBoard::CesaBoard(sc_core::sc_module_name name, const hw::CesaParams& cesa,
       line_(cesa.engines),
       pending_(cesa.engines) {
   if (cesa.sram_bytes > kSramStride) throw std::invalid_argument("cosim: SRAM above 64 KiB");
-  registers_.bind(cesa_.regs);
+  connect(registers_, cesa_.regs);
   for (unsigned i = 0; i < cesa.engines; ++i) {
-    sram_[i].bind(cesa_.sram[i]);
+    connect(sram_[i], cesa_.sram[i]);
     ram_[i].register_b_transport(this, &CesaBoard::dma_transport, static_cast<int>(i));
-    cesa_.dma[i].bind(ram_[i]);
+    connect(cesa_.dma[i], ram_[i]);
     cesa_.irq[i].bind(irq_[i]);
   }
   SC_HAS_PROCESS(CesaBoard);
   SC_METHOD(irq_changed);
   for (auto& line : irq_) sensitive << line;
   dont_initialize();
+}
+
+// A breach of the base protocol is an SC_ERROR and ends the device with its text.
+template <class Initiator, class Target>
+void CesaBoard::connect(Initiator& initiator, Target& target) {
+  const std::string name = "checker" + std::to_string(checkers_.size());
+  checkers_.push_back(std::make_unique<hw::TlmChecker>(name.c_str()));
+  initiator.bind(checkers_.back()->in);
+  checkers_.back()->out.bind(target);
 }
 
 std::optional<std::uint64_t> CesaBoard::next_event_ns() {
@@ -185,7 +194,7 @@ void CesaBoard::dma_transport(int engine, tlm::tlm_generic_payload& trans,
   }
   const auto* ext = trans.get_extension<hw::MbusExtension>();
   hw::Ps own = ext ? ext->own_ps : 0;
-  if (trans.is_read()) own += read_latency_;
+  if (trans.is_read() && !(ext && ext->continued)) own += read_latency_;
   const hw::Ps took =
       bandwidth_.transfer(ext ? ext->master : 0, now_ps() + delay.value(), bytes, own);
   delay += sc_core::sc_time::from_value(took);

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <systemc>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "cosim/transport/guest_memory.h"
 #include "cosim/transport/session.h"
 #include "hw_model/cesa/cesa.h"
+#include "hw_model/checker/tlm_checker.h"
 #include "hw_model/memory/dram.h"
 #include "hw_model/memory/shared_bandwidth.h"
 
@@ -60,6 +62,8 @@ class CesaBoard : public sc_core::sc_module, public SimulatedDevice {
   std::function<void(Injection::Kind)> on_injection;
 
  private:
+  template <class Initiator, class Target>
+  void connect(Initiator& initiator, Target& target);
   bool access(bool write, unsigned bar, std::uint32_t offset, std::uint8_t* data,
               std::uint32_t bytes);
   void dma_transport(int engine, tlm::tlm_generic_payload& trans, sc_core::sc_time& delay);
@@ -69,6 +73,8 @@ class CesaBoard : public sc_core::sc_module, public SimulatedDevice {
   }
 
   hw::Cesa cesa_;
+  // On every socket: the guest's pace hides what they cost.
+  std::vector<std::unique_ptr<hw::TlmChecker>> checkers_;
   tlm_utils::simple_initiator_socket<CesaBoard> registers_;
   sc_core::sc_vector<tlm_utils::simple_initiator_socket<CesaBoard>> sram_;
   sc_core::sc_vector<tlm_utils::simple_target_socket_tagged<CesaBoard>> ram_;
