@@ -5,7 +5,7 @@
 namespace cesasim::hw {
 
 RegisterFile::RegisterFile(std::uint8_t features)
-    : values_(cesa_registers().size()),
+    : words_(internal::kIndexWords),
       reserved_(cesa_registers().size()),
       present_(cesa_registers().size(), kNoRegister) {
   const auto table = cesa_registers();
@@ -26,15 +26,14 @@ RegisterFile::RegisterFile(std::uint8_t features)
 }
 
 void RegisterFile::reset() {
-  const auto table = cesa_registers();
-  for (std::size_t i = 0; i < table.size(); ++i) values_[i] = table[i].reset;
+  for (const RegisterDesc& r : cesa_registers()) at(r.offset) = r.reset;
 }
 
 RegisterWrite RegisterFile::write(std::uint8_t index, std::uint32_t value) {
   const RegisterDesc& r = cesa_registers()[index];
   const std::uint32_t reserved = reserved_[index];
   const std::uint32_t plain = ~(r.ro | r.w0c | r.self_clearing | reserved);
-  std::uint32_t& stored = values_[index];
+  std::uint32_t& stored = at(r.offset);
   stored = (stored & ~plain) | (value & plain);
   stored &= ~(r.w0c & ~value);
   // Drivers clear causes by writing ~bit, which sets every reserved bit: no mistake.
@@ -47,7 +46,7 @@ std::string RegisterFile::dump() const {
   const auto table = cesa_registers();
   for (std::size_t i = 0; i < table.size(); ++i) {
     if (present_[i] == kNoRegister) continue;
-    const std::uint32_t value = values_[present_[i]];
+    const std::uint32_t value = read(present_[i]);
     char line[96];
     std::snprintf(line, sizeof line, "0x%04x %-20.*s 0x%08x", table[i].offset,
                   static_cast<int>(table[i].name.size()), table[i].name.data(), value);

@@ -27,36 +27,34 @@ class RegisterFile {
     const std::uint8_t i = find_cesa_register(offset);
     return i == kNoRegister ? kNoRegister : present_[i];
   }
-  std::uint32_t read(std::uint8_t index) const { return values_[index]; }
+  std::uint32_t read(std::uint8_t index) const { return get(cesa_registers()[index].offset); }
   /// Bits that do not exist: of no field, or of a field whose feature the SoC lacks.
   std::uint32_t reserved(std::uint8_t index) const { return reserved_[index]; }
   /// A write by software: masks apply.
   RegisterWrite write(std::uint8_t index, std::uint32_t value);
 
   // The hardware's side, by offset, without masks. The register must exist.
-  std::uint32_t get(std::uint32_t offset) const { return values_[find_cesa_register(offset)]; }
-  void set(std::uint32_t offset, std::uint32_t value) {
-    values_[find_cesa_register(offset)] = value;
-  }
+  std::uint32_t get(std::uint32_t offset) const { return word(offset); }
+  void set(std::uint32_t offset, std::uint32_t value) { at(offset) = value; }
   /// The value itself, for tracers: it stays where it is.
   const std::uint32_t& word(std::uint32_t offset) const {
-    return values_[find_cesa_register(offset)];
+    return words_[internal::folded_word(offset)];
   }
-  void set_bits(std::uint32_t offset, std::uint32_t bits) {
-    values_[find_cesa_register(offset)] |= bits;
-  }
-  void clear_bits(std::uint32_t offset, std::uint32_t bits) {
-    values_[find_cesa_register(offset)] &= ~bits;
-  }
+  void set_bits(std::uint32_t offset, std::uint32_t bits) { at(offset) |= bits; }
+  void clear_bits(std::uint32_t offset, std::uint32_t bits) { at(offset) &= ~bits; }
 
   void reset();
   /// One line per register: offset, name, value and the names of the fields that are not 0.
   std::string dump() const;
 
  private:
-  std::vector<std::uint32_t> values_;
-  std::vector<std::uint32_t> reserved_;
-  std::vector<std::uint8_t> present_;  // index after alias, or kNoRegister
+  std::uint32_t& at(std::uint32_t offset) { return words_[internal::folded_word(offset)]; }
+
+  // By place in the engine's space, so that the engine's own accesses, whose offsets are
+  // constants, cost one load or store.
+  std::vector<std::uint32_t> words_;
+  std::vector<std::uint32_t> reserved_;  // by table index, as present_
+  std::vector<std::uint8_t> present_;    // index after alias, or kNoRegister
 };
 
 }  // namespace cesasim::hw

@@ -301,8 +301,7 @@ constexpr std::array<std::uint8_t, internal::kIndexWords> make_index() {
   std::array<std::uint8_t, internal::kIndexWords> index{};
   index.fill(kNoRegister);
   for (std::size_t i = 0; i < kTable.size(); ++i) {
-    const std::uint32_t o = kTable[i].offset;
-    index[o < 0x2000 ? o >> 2 : 0x800 + ((o - 0xC000) >> 2)] = static_cast<std::uint8_t>(i);
+    index[internal::folded_word(kTable[i].offset)] = static_cast<std::uint8_t>(i);
   }
   return index;
 }

@@ -201,6 +201,9 @@ inline constexpr std::uint8_t kNoRegister = 0xFF;
 namespace internal {
 /// The two 8 KiB blocks of an engine's space folded into one index by word.
 inline constexpr std::size_t kIndexWords = 0x1000;
+constexpr std::size_t folded_word(std::uint32_t offset) {
+  return offset < 0x2000 ? offset >> 2 : 0x800 + ((offset - 0xC000) >> 2);
+}
 extern const std::array<std::uint8_t, kIndexWords> kRegisterIndex;
 }  // namespace internal
 
@@ -219,12 +222,10 @@ constexpr CesaRegisterAddress split_cesa_address(std::uint32_t window_offset) {
 
 /// Table index of the register at an engine's `offset`, or kNoRegister. One array access.
 inline std::uint8_t find_cesa_register(std::uint32_t offset) {
-  if (offset & 3) return kNoRegister;
-  if (offset < 0x2000) return internal::kRegisterIndex[offset >> 2];
-  if (offset >= 0xC000 && offset < 0xE000) {
-    return internal::kRegisterIndex[0x800 + ((offset - 0xC000) >> 2)];
+  if ((offset & 3) || !(offset < 0x2000 || (offset >= 0xC000 && offset < 0xE000))) {
+    return kNoRegister;
   }
-  return kNoRegister;
+  return internal::kRegisterIndex[internal::folded_word(offset)];
 }
 
 }  // namespace cesasim::hw

@@ -1,7 +1,7 @@
 #include "hw_model/cesa/timing.h"
 
 #include <algorithm>
-#include <cmath>
+#include <bit>
 
 #include "hw_model/cesa/registers.h"
 #include "hw_model/cesa/tdma_descriptor.h"
@@ -14,8 +14,11 @@ constexpr std::uint32_t kBeatBytes = 8;
 /// Pieces that [addr, addr + bytes) touches when cut at multiples of `unit` (a power of two).
 std::uint32_t pieces(PhysAddr addr, std::uint32_t bytes, std::uint32_t unit) {
   const auto skew = static_cast<std::uint32_t>(addr & (unit - 1));
-  return (skew + bytes + unit - 1) / unit;
+  return (skew + bytes + unit - 1) >> std::countr_zero(unit);
 }
+
+/// `ps` is not negative. (std::llround is a call into the maths library.)
+Ps rounded(double ps) { return static_cast<Ps>(ps + 0.5); }
 
 }  // namespace
 
@@ -61,7 +64,7 @@ Ps CesaTiming::transfer(const TdmaTransfer& t, std::uint32_t control) const {
   const std::uint32_t bursts = pieces(t.addr, t.bytes, limit);
   double ps = beat_ps_ * pieces(t.addr, t.bytes, kBeatBytes);
   ps += t.read ? read_gap_ps(control, limit) * (bursts - 1) : write_burst_ps_ * bursts;
-  return static_cast<Ps>(std::llround(ps));
+  return rounded(ps);
 }
 
 Ps CesaTiming::cipher(SaCipher cipher, std::uint32_t key_bytes, std::uint32_t blocks) const {
@@ -79,7 +82,7 @@ Ps CesaTiming::cipher(SaCipher cipher, std::uint32_t key_bytes, std::uint32_t bl
       block = aes_block_ps_[(key_bytes - 16) / 8];
       break;
   }
-  return static_cast<Ps>(std::llround(block * blocks));
+  return rounded(block * blocks);
 }
 
 Ps CesaTiming::mac(SaMac mac, std::uint32_t blocks) const {
@@ -100,7 +103,7 @@ Ps CesaTiming::mac(SaMac mac, std::uint32_t blocks) const {
       cycles = params_.sha256_block_cycles;
       break;
   }
-  return static_cast<Ps>(std::llround(cycles * engine_cycle_ps_ * blocks));
+  return rounded(cycles * engine_cycle_ps_ * blocks);
 }
 
 Ps CesaTiming::sram_access(std::uint32_t bytes, bool read) const {
