@@ -20,17 +20,17 @@ struct Area {
   std::uint32_t bytes;  // 0 = not used
 };
 
-/// Why the area cannot be used, or empty.
-std::string area_objection(const Area& a, std::size_t sram_bytes) {
-  if (a.bytes == 0) return {};
+bool usable(const Area& a, std::size_t sram_bytes) {
+  return a.bytes == 0 || (a.offset % 4 == 0 && a.offset + a.bytes <= sram_bytes);
+}
+
+/// Why the area is not usable.
+std::string area_objection(const Area& a) {
   if (a.offset % 4 != 0) {
     return std::string(a.name) + " offset " + hex(a.offset) + " is not aligned to 4";
   }
-  if (a.offset + a.bytes > sram_bytes) {
-    return std::string(a.name) + " at " + hex(a.offset) + ", " + std::to_string(a.bytes) +
-           " bytes, lies outside the SRAM";
-  }
-  return {};
+  return std::string(a.name) + " at " + hex(a.offset) + ", " + std::to_string(a.bytes) +
+         " bytes, lies outside the SRAM";
 }
 
 CipherAlgorithm algorithm(const SaDescriptor& d) {
@@ -46,10 +46,14 @@ bool ends(const SaDescriptor& d) {
   return d.fragment == SaFragment::whole || d.fragment == SaFragment::last;
 }
 
-/// The chaining value enters the first fragment at the IV pointer; later fragments find it
-/// where the one before left it. With the two offsets equal, as the Linux drivers have them,
-/// there is no difference.
-std::uint32_t iv_offset(const SaDescriptor& d) { return starts(d) ? d.iv : d.iv_buffer; }
+// Marvell's HAL and NetBSD's mvxpsec let the IV buffer point at the packet's IV field: an
+// encryption takes its IV from the IV pointer alone and leaves it in the packet, a decryption
+// takes it from the packet. In later fragments the HAL's IV buffer is "don't care" and points
+// into the data, so these can touch the IV pointer only, and what they find there the fragment
+// before has left. With equal offsets, as the Linux drivers have them, there is no difference.
+std::uint32_t iv_offset(const SaDescriptor& d) {
+  return starts(d) && d.decrypt ? d.iv_buffer : d.iv;
+}
 
 std::uint32_t digest_bytes(const SaDescriptor& d) {
   return d.mac_96 ? 12 : 4 * mac_words(d.hash());
@@ -85,8 +89,8 @@ std::string SecurityAccelerator::objection(const SaDescriptor& d,
     for (const Area& a :
          {Area{"source", d.cipher_src, d.cipher_len},
           Area{"destination", d.cipher_dst, d.cipher_len}, Area{"key", d.key, d.key_bytes()},
-          Area{"IV", iv_offset(d), iv}, Area{"IV buffer", d.iv_buffer, iv}}) {
-      if (auto why = area_objection(a, sram.size()); !why.empty()) return why;
+          Area{"IV", d.iv, iv}, Area{"IV buffer", d.iv_buffer, starts(d) ? iv : 0}}) {
+      if (!usable(a, sram.size())) return area_objection(a);
     }
   }
   if (d.has_mac()) {
@@ -100,7 +104,7 @@ std::string SecurityAccelerator::objection(const SaDescriptor& d,
                           Area{"digest", d.digest, uses_digest(d) ? digest_bytes(d) : 0},
                           Area{"inner HMAC state", d.inner_state, starts(d) ? state : 0},
                           Area{"outer HMAC state", d.outer_state, ends(d) ? state : 0}}) {
-      if (auto why = area_objection(a, sram.size()); !why.empty()) return why;
+      if (!usable(a, sram.size())) return area_objection(a);
     }
     if (auto why = mac_.refusal(mac_run(d, sram.data())); !why.empty()) return why;
   }
@@ -151,20 +155,22 @@ SaResult SecurityAccelerator::run(std::span<std::uint8_t> sram, std::uint32_t de
 }
 
 void SecurityAccelerator::run_cipher(const SaDescriptor& d, std::uint8_t* sram, SaResult& result) {
+  const std::uint32_t block = cipher_block_bytes(algorithm(d));
+  if (d.cbc && starts(d) && !d.decrypt) std::memmove(sram + d.iv_buffer, sram + d.iv, block);
   ciphers_.run({.algorithm = algorithm(d),
                 .key = sram + d.key,
                 .key_bytes = d.key_bytes(),
                 .cbc = d.cbc,
                 .decrypt = d.decrypt,
                 .iv = d.cbc ? sram + iv_offset(d) : nullptr,
-                .next_iv = d.cbc ? sram + d.iv_buffer : nullptr,
+                .next_iv = d.cbc ? sram + d.iv : nullptr,
                 .src = sram + d.cipher_src,
                 .dst = sram + d.cipher_dst,
                 .bytes = d.cipher_len});
   result.cipher = d.cipher;
   result.key_bytes = d.key_bytes();
   result.cipher_bytes = d.cipher_len;
-  result.cipher_blocks = d.cipher_len / cipher_block_bytes(algorithm(d));
+  result.cipher_blocks = d.cipher_len / block;
 }
 
 void SecurityAccelerator::run_mac(const SaDescriptor& d, std::uint8_t* sram, MacWords ivdig,

@@ -45,7 +45,12 @@ class SecurityAccelerator {
   explicit SecurityAccelerator(SaOptions options = {})
       : options_(options), mac_(options.buffers_partial_block) {}
 
-  /// Runs the operation at `descriptor_offset` of `sram`. `ivdig` are the IV/digest registers
+  /// Runs the operation at `descriptor_offset` of `sram`. CBC: a first or whole fragment that
+  /// encrypts takes its IV from the IV pointer and copies it to the IV buffer (the packet's IV
+  /// field); one that decrypts takes it from the IV buffer. Later fragments go on from the IV
+  /// pointer, where every fragment leaves its chaining value (for the last one assumed).
+  ///
+  /// `ivdig` are the IV/digest registers
   /// A..H: a middle or last MAC fragment goes on from them, and every MAC leaves its chaining
   /// value or digest there. Unless the status is done nothing in `sram` or `ivdig` changed.
   ///

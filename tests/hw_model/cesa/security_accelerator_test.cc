@@ -242,29 +242,38 @@ TEST(AcceleratorOverlap, BlocksGoOneAfterAnother) {
   }
 }
 
-// IV pointer and IV buffer apart: the first fragment reads the one, all write the other.
+// IV pointer and IV buffer apart, as Marvell's HAL has them: the buffer is the packet's IV field
+// in the first fragment and points into the data in later ones. An encryption's IV comes from
+// the pointer and is put into the packet, a decryption's comes from the packet; the chaining
+// value goes from fragment to fragment at the pointer.
 TEST(AcceleratorIv, PointerAndBuffer) {
   std::mt19937 rng(6);
   for (const Cipher& c : {Cipher{SaCipher::aes, random_bytes(rng, 16)},
                           Cipher{SaCipher::des3, random_bytes(rng, 24)}}) {
-    const std::uint32_t n = c.block();
-    const Bytes iv = random_bytes(rng, n), text = random_bytes(rng, 8 * n);
-    const Bytes expected = test::crypt(c, &iv, false, text);
-    AcceleratorBench b;
-    b.at.iv_buffer = 0x50;
-    b.put(AcceleratorBench::kKey, c.key);
-    b.put(AcceleratorBench::kIv, iv);
-    b.put(AcceleratorBench::kData, text);
-    b.at.cipher_len = 4 * n;
-    SaConfig config = config_for(c, true, false);
-    config.fragment = SaFragment::first;
-    ASSERT_EQ(b.run(config).status, SaStatus::done);
-    EXPECT_EQ(b.get(AcceleratorBench::kIv, n), iv) << "the IV stays";
-    EXPECT_EQ(b.get(0x50, n), slice(expected, 3 * n, n));
-    b.at.cipher_src = b.at.cipher_dst = AcceleratorBench::kData + 4 * n;
-    config.fragment = SaFragment::last;
-    ASSERT_EQ(b.run(config).status, SaStatus::done);
-    EXPECT_EQ(b.get(AcceleratorBench::kData, 8 * n), expected);
+    for (const bool decrypt : {false, true}) {
+      const std::uint32_t n = c.block();
+      const Bytes iv = random_bytes(rng, n), other = random_bytes(rng, n),
+                  text = random_bytes(rng, 12 * n);
+      const Bytes expected = test::crypt(c, &iv, decrypt, text);
+      const Bytes& coded = decrypt ? text : expected;
+      AcceleratorBench b;
+      constexpr std::uint32_t kPacketIv = 0x50;
+      b.put(AcceleratorBench::kKey, c.stored_key(decrypt));
+      b.put(decrypt ? kPacketIv : AcceleratorBench::kIv, iv);
+      b.put(decrypt ? AcceleratorBench::kIv : kPacketIv, other);
+      b.put(AcceleratorBench::kData, text);
+      b.at.cipher_len = 4 * n;
+      SaConfig config = config_for(c, true, decrypt);
+      for (const std::uint32_t k : {0u, 1u, 2u}) {
+        config.fragment = place(k == 0, k == 2);
+        b.at.cipher_src = b.at.cipher_dst = AcceleratorBench::kData + 4 * n * k;
+        b.at.iv_buffer = k == 0 ? kPacketIv : b.at.cipher_src;
+        ASSERT_EQ(b.run(config).status, SaStatus::done);
+        EXPECT_EQ(b.get(kPacketIv, n), iv) << "fragment " << k;
+        EXPECT_EQ(b.get(AcceleratorBench::kIv, n), slice(coded, 4 * n * (k + 1) - n, n)) << k;
+      }
+      EXPECT_EQ(b.get(AcceleratorBench::kData, 12 * n), expected);
+    }
   }
 }
 
