@@ -1,5 +1,6 @@
 // The unit by descriptor and by burst, side by side on a bus of their own each: same bytes,
-// same interrupts, times within 2 % even with a core's stream on the same memory.
+// same interrupts, times within 2 % even with a core's stream on the same memory, as long as there
+// is room for both.
 #include <gtest/gtest.h>
 #include <tlm_utils/simple_initiator_socket.h>
 
@@ -194,16 +195,16 @@ class Pair {
     return (static_cast<double>(burst.done_at - start) - by_descriptor) / by_descriptor;
   }
 
-  /// All sizes, alignments and settings.
-  void sweep(std::initializer_list<unsigned> chain_lengths) {
+  /// All sizes, alignments and settings. The times may differ by the part `bound`.
+  void sweep(std::initializer_list<unsigned> chain_lengths, double bound = 0.02) {
     double worst = 0;
     for (const std::uint32_t control : {0x1904u, 0x18C3u, 0x1914u}) {
       for (const std::uint32_t bytes : {16u, 64u, 512u, 1904u}) {
         for (const std::uint32_t skew : {0u, 4u, 61u}) {
           for (const unsigned requests : chain_lengths) {
             const double off = run(requests, bytes, skew, control);
-            EXPECT_LT(std::abs(off), 0.02) << requests << " requests of " << bytes << " at " << skew
-                                           << ", control " << std::hex << control;
+            EXPECT_LT(std::abs(off), bound) << requests << " requests of " << bytes << " at "
+                                            << skew << ", control " << std::hex << control;
             if (std::abs(off) > std::abs(worst)) worst = off;
           }
         }
@@ -223,11 +224,15 @@ TEST(Fidelity, RunningAheadChangesNothing) {
   pair.sweep({1, 16});
 }
 
-// The streams leave the memory room. Where all together ask for more than it has, a chain's time
-// hangs on who came first (SharedBandwidth holds a share until a transfer's end), and the two
-// differ by tens of per cent, as two runs with another phase do.
+// The streams leave the memory room.
 TEST(Fidelity, ACoreStreamsOnKirkwood) { Pair(kKirkwood, 250e6).sweep({32}); }
 TEST(Fidelity, ACoreStreamsOnArmada38x) { Pair(kArmada38x, 1e9).sweep({32}); }
+
+// Where all together ask for more than there is, a transfer keeps the share that it found at its
+// start (SharedBandwidth): to the end of a descriptor, or of a burst. That is worth up to 11 % of
+// a chain's time here. On a 38x the DMA's own rate is below its fair share.
+TEST(Fidelity, ACoreSaturatesTheMemoryOnKirkwood) { Pair(kKirkwood, 2e9).sweep({32}, 0.12); }
+TEST(Fidelity, ACoreSaturatesTheMemoryOnArmada38x) { Pair(kArmada38x, 8e9).sweep({32}); }
 
 }  // namespace
 }  // namespace cesasim::test
