@@ -142,7 +142,7 @@ class SessionTest : public testing::Test {
     const UserHeader h = {request, flags, static_cast<std::uint32_t>(8 * words.size())};
     std::vector<std::uint8_t> bytes(sizeof h + h.bytes);
     std::memcpy(bytes.data(), &h, sizeof h);
-    std::memcpy(bytes.data() + sizeof h, words.data(), h.bytes);
+    if (h.bytes > 0) std::memcpy(bytes.data() + sizeof h, words.data(), h.bytes);
     send_with_fd(bytes, fd);
     struct {
       UserHeader h;

@@ -67,7 +67,7 @@ TEST(Result, MalformedJsonIsAnError) {
 }
 
 TEST(Result, StudySurvivesJson) {
-  StudyResult r{"s", "1.2.3", usual(), {}};
+  StudyResult r{"s", "1.2.3", usual(), {}, {}};
   const Study study = study_with(
       "  - {name: a, where: {dmcrypt.path: ocf-v1}, metric: sim_seconds, relative_to: baseline, "
       "min: 1.0}\n");
@@ -173,7 +173,7 @@ TEST(Expectations, AMissingOrZeroBaseline) {
 }
 
 TEST(Csv, OneRowPerPointAndPhase) {
-  StudyResult r{"s", "1", {point("standard", "crypto,\"soft\"", 10)}, {}};
+  StudyResult r{"s", "1", {point("standard", "crypto,\"soft\"", 10)}, {}, {}};
   r.points[0].metrics.emplace_back("own.metric", 2.5);
   EXPECT_EQ(to_csv(r),
             "workload.trace,dmcrypt.path,ocf.driver,status,phase,sim_seconds,bytes,own.metric\n"

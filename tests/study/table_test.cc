@@ -19,7 +19,7 @@ PointResult point(const std::string& trace, const std::string& path, double seco
 }
 
 TEST(Table, Golden) {
-  StudyResult r{"test", "1", {}, {}};
+  StudyResult r{"test", "1", {}, {}, {}};
   r.points = {point("traces/a.csv", "standard", 10), point("traces/a.csv", "ocf-v1", 12),
               point("traces/b.csv", "standard", 20), point("traces/b.csv", "ocf-v1", 15)};
   for (PointResult* p : {&r.points[2], &r.points[3]}) {
@@ -60,7 +60,7 @@ expectations
 
 TEST(Table, OnePointWithoutAnything) {
   const Study study = parse_study("name: bare\nscenario: {}\n", "t.yaml");
-  StudyResult r{"bare", "1", {PointResult()}, {}};
+  StudyResult r{"bare", "1", {PointResult()}, {}, {}};
   const std::string text = to_table(study, r);
   EXPECT_NE(text.find("(one point)"), std::string::npos);
 }

@@ -87,7 +87,7 @@ TEST(TlmCheckerTest, ReportsEveryBrokenRule) {
       {"data length is 0", [](Table& t) { t.trans.set_data_length(0); }},
       {"streaming width is 0", [](Table& t) { t.trans.set_streaming_width(0); }},
       {"command is none of",
-       [](Table& t) { t.trans.set_command(static_cast<tlm::tlm_command>(9)); }},
+       [](Table& t) { t.trans.set_command(static_cast<tlm::tlm_command>(3)); }},
       {"already set", [](Table& t) { t.trans.set_response_status(tlm::TLM_OK_RESPONSE); }},
       {"DMI hint", [](Table& t) { t.trans.set_dmi_allowed(true); }},
       {"byte enables of length 0",
