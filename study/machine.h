@@ -35,6 +35,9 @@ struct VcdWindow {
   double to = std::numeric_limits<double>::infinity();
 };
 
+/// What SystemC writes until the recording is complete (it appends ".vcd" by itself).
+inline std::string vcd_part_file(const std::string& file) { return file + ".part.vcd"; }
+
 struct PointOptions {
   ProgressFn progress;
   MachineHook on_built;

@@ -33,12 +33,12 @@ sc_core::sc_time VcdRecorder::next(sc_core::sc_time slice) {
     const sc_core::sc_time from = seconds(window_.from);
     if (now < from) return std::min(slice, from - now);
     // SystemC only warns about a file that it cannot open.
-    std::FILE* probe = std::fopen((part() + ".vcd").c_str(), "w");
+    std::FILE* probe = std::fopen(vcd_part_file(window_.file).c_str(), "w");
     if (probe == nullptr) {
       throw OutputError(fmt::format("{}: {}", window_.file, std::strerror(errno)));
     }
     std::fclose(probe);
-    file_ = sc_core::sc_create_vcd_trace_file(part().c_str());
+    file_ = sc_core::sc_create_vcd_trace_file((window_.file + ".part").c_str());
     file_->set_time_unit(1, sc_core::SC_PS);
     cesa_.trace(file_);
     hw::no_lookahead = true;
@@ -56,7 +56,7 @@ void VcdRecorder::close() {
   sc_core::sc_close_vcd_trace_file(file_);
   file_ = nullptr;
   hw::no_lookahead = false;
-  if (std::rename((part() + ".vcd").c_str(), window_.file.c_str()) != 0) {
+  if (std::rename(vcd_part_file(window_.file).c_str(), window_.file.c_str()) != 0) {
     throw OutputError(fmt::format("{}: {}", window_.file, std::strerror(errno)));
   }
 }

@@ -12,7 +12,7 @@ class Cesa;
 
 namespace cesasim::study {
 
-/// The file appears under its name when it is complete; until then it is FILE.part.vcd.
+/// The file appears under its name when it is complete; until then it is vcd_part_file().
 class VcdRecorder {
  public:
   VcdRecorder(const VcdWindow& window, const hw::Cesa& cesa);
@@ -28,8 +28,6 @@ class VcdRecorder {
   void close();
 
  private:
-  std::string part() const { return window_.file + ".part"; }
-
   VcdWindow window_;
   const hw::Cesa& cesa_;
   sc_core::sc_trace_file* file_ = nullptr;

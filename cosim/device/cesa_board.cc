@@ -68,6 +68,13 @@ CesaBoard::CesaBoard(sc_core::sc_module_name name, const hw::CesaParams& cesa,
   dont_initialize();
 }
 
+// The log tells the guest's RAM from other addresses; the guest says late where it is.
+void CesaBoard::name_ram() {
+  if (memory_.regions().empty()) return;
+  const MemoryRegion& ram = memory_.regions().front();
+  log_.set_ram(ram.guest_address, ram.bytes);
+}
+
 // A breach of the base protocol is an SC_ERROR and ends the device with its text.
 template <class Initiator, class Target>
 void CesaBoard::connect(Initiator& initiator, Target& target) {
@@ -116,16 +123,19 @@ bool CesaBoard::access(bool write, unsigned bar, std::uint32_t offset, std::uint
   return trans.is_response_ok();
 }
 
-void CesaBoard::bar_read(unsigned bar, std::uint32_t offset, std::span<std::uint8_t> data) {
-  if (bar == kRegistersBar) {
-    ++counters_.register_accesses;
-    for (const auto kind : {Injection::Kind::stuck, Injection::Kind::kill}) {
-      if (inject_now(kind, counters_.register_accesses)) {
-        log_.inject(now_ps(), injection_.str());
-        if (on_injection) on_injection(kind);
-      }
+void CesaBoard::count_register_access() {
+  ++counters_.register_accesses;
+  if (log_.active()) name_ram();
+  for (const auto kind : {Injection::Kind::stuck, Injection::Kind::kill}) {
+    if (inject_now(kind, counters_.register_accesses)) {
+      log_.inject(now_ps(), injection_.str());
+      if (on_injection) on_injection(kind);
     }
   }
+}
+
+void CesaBoard::bar_read(unsigned bar, std::uint32_t offset, std::span<std::uint8_t> data) {
+  if (bar == kRegistersBar) count_register_access();
   if (!access(false, bar, offset, data.data(), static_cast<std::uint32_t>(data.size()))) {
     std::ranges::fill(data, 0xFF);
   }
@@ -139,15 +149,7 @@ void CesaBoard::bar_read(unsigned bar, std::uint32_t offset, std::span<std::uint
 }
 
 void CesaBoard::bar_write(unsigned bar, std::uint32_t offset, std::span<const std::uint8_t> data) {
-  if (bar == kRegistersBar) {
-    ++counters_.register_accesses;
-    for (const auto kind : {Injection::Kind::stuck, Injection::Kind::kill}) {
-      if (inject_now(kind, counters_.register_accesses)) {
-        log_.inject(now_ps(), injection_.str());
-        if (on_injection) on_injection(kind);
-      }
-    }
-  }
+  if (bar == kRegistersBar) count_register_access();
   if (bar == kRegistersBar && data.size() == 4) {
     std::uint32_t value;
     std::memcpy(&value, data.data(), 4);
@@ -172,9 +174,8 @@ void CesaBoard::dma_transport(int engine, tlm::tlm_generic_payload& trans,
                               sc_core::sc_time& delay) {
   const std::uint64_t address = trans.get_address();
   const std::uint32_t bytes = trans.get_data_length();
-  if (log_.active() && !memory_.regions().empty()) {
-    const MemoryRegion& ram = memory_.regions().front();
-    log_.set_ram(ram.guest_address, ram.bytes);
+  if (log_.active()) {
+    name_ram();
     log_.dma(now_ps() + delay.value(), static_cast<unsigned>(engine), trans.is_write(), address,
              bytes);
   }

@@ -67,6 +67,8 @@ class CesaBoard : public sc_core::sc_module, public SimulatedDevice {
   bool access(bool write, unsigned bar, std::uint32_t offset, std::uint8_t* data,
               std::uint32_t bytes);
   void dma_transport(int engine, tlm::tlm_generic_payload& trans, sc_core::sc_time& delay);
+  void name_ram();
+  void count_register_access();
   void irq_changed();
   bool inject_now(Injection::Kind kind, std::uint64_t count) const {
     return injection_.kind == kind && injection_.at == count;

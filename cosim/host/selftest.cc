@@ -240,6 +240,22 @@ int run_selftest(const SelftestOptions& options) {
   return Selftest(options).run();
 }
 
+namespace {
+
+/// How many of what the fault counts have happened.
+std::uint64_t countdown(Injection::Kind kind, const DeviceStatus::Summary& device) {
+  switch (kind) {
+    case Injection::Kind::bus_error:
+      return device.dma_accesses;
+    case Injection::Kind::lost_irq:
+      return device.interrupts;
+    default:
+      return device.register_accesses;
+  }
+}
+
+}  // namespace
+
 int run_command(const RunOptions& options) {
   const SignalWatch watch;
   require_writable("--device-log", options.device_log);
@@ -286,6 +302,12 @@ int run_command(const RunOptions& options) {
   if (!out.ok) {
     progress(out.failure);
     return kBroken;
+  }
+  if (const auto seen = countdown(options.injection.kind, out.device);
+      seen < options.injection.at && options.injection.kind != Injection::Kind::none) {
+    progress("the fault " + options.injection.str() + " was never injected: the guest came to " +
+             std::to_string(seen));
+    return kFailed;
   }
   if (out.report.exit_code.value_or(1) != 0) {
     progress("the command's exit code is " +

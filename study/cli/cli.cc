@@ -170,7 +170,12 @@ int run_study(const Prepared& prepared, const RunArguments& arguments) {
   result.study = prepared.study.name;
   result.version = kVersion;
   result.overrides = arguments.set;
-  result.points = run_points(prepared.points, options);
+  try {
+    result.points = run_points(prepared.points, options);
+  } catch (const Interrupted&) {
+    if (!options.vcd.file.empty()) std::remove(vcd_part_file(options.vcd.file).c_str());
+    throw;
+  }
   line.clear();
   result.expectations = check_expectations(prepared.study, result.points);
 
@@ -182,6 +187,14 @@ int run_study(const Prepared& prepared, const RunArguments& arguments) {
   }
 
   int code = kOk;
+  if (const double end = find_value(result.points[0].metrics, "sim_seconds").value_or(0);
+      !options.vcd.file.empty() && options.vcd.from >= end) {
+    complain(
+        fmt::format("--vcd-window: the run ended at {:.6f} s, before the window; {} was not "
+                    "written",
+                    end, options.vcd.file));
+    code = kBadInput;
+  }
   for (const ExpectationResult& e : result.expectations) {
     if (e.ok && !*e.ok) {
       code = kExpectationFailed;
@@ -275,7 +288,20 @@ int run(const RunArguments& arguments) {
   }
   std::size_t points = 0;
   for (const Prepared& prepared : all) points += prepared.points.size();
-  (void)vcd_window(arguments, points);
+  if (const VcdWindow vcd = vcd_window(arguments, points); !vcd.file.empty()) {
+    // As the recorder will: so that an unwritable place is known before anything runs.
+    const std::string part = vcd_part_file(vcd.file);
+    std::FILE* probe =
+        std::filesystem::is_directory(vcd.file) ? nullptr : std::fopen(part.c_str(), "w");
+    if (probe == nullptr) {
+      throw UsageError(
+          fmt::format("--vcd: {} cannot be written; valid: a file in a folder that "
+                      "can be written",
+                      vcd.file));
+    }
+    std::fclose(probe);
+    std::remove(part.c_str());
+  }
   for (const Prepared& prepared : all) check_traces(prepared.points);
   for (const Prepared& prepared : all) {
     try {

@@ -69,6 +69,16 @@ TEST_F(CliTest, AVcdFileShowsOnePoint) {
     EXPECT_NE(o.err.find(b.message), std::string::npos) << o.err;
   }
   EXPECT_EQ(run("run one.yaml --vcd-window 1:2").code, 2);
+  for (const char* file : {"/nowhere/a.vcd", "."}) {
+    const Outcome o = run(std::string("run one.yaml --vcd ") + file);
+    EXPECT_EQ(o.code, 2);
+    EXPECT_NE(o.err.find("cannot be written"), std::string::npos) << o.err;
+    EXPECT_FALSE(fs::exists(work_ / "out")) << "nothing ran";
+  }
+  const Outcome late = run("run one.yaml --vcd a.vcd --vcd-window 100:101");
+  EXPECT_EQ(late.code, 2);
+  EXPECT_NE(late.err.find("the run ended at 10.000000 s, before the window"), std::string::npos)
+      << late.err;
   EXPECT_EQ(run("run one.yaml --vcd a.vcd --vcd-window :2").code, 0);
 }
 
