@@ -52,6 +52,40 @@ std::string meaning(const hw::RegisterDesc& r, const hw::RegisterField& f) {
   return fmt::format("{} ({})", f.doc, units(f.feature));
 }
 
+// What the registers point at (sources: the public drivers, as for the registers).
+constexpr const char* kFormats = R"(
+## What stands in memory
+
+DMA descriptor, 16 bytes, 16-byte aligned, in DRAM; NEXT points at the first:
+
+| offset | |
+| --- | --- |
+| 0x0 | [15:0] byte count, 31 own: 1 = the DMA moves the bytes, 0 = hand over to the accelerator |
+| 0x4, 0x8 | source, destination: bus addresses, one of them in the engine's SRAM window |
+| 0xC | next descriptor, 0 = end of the chain |
+
+Accelerator descriptor, 32 bytes, in the SRAM at DESC_P0 (DESC_P1); all offsets are in the SRAM:
+
+| word | |
+| --- | --- |
+| 0 | [1:0] 0 MAC, 1 cipher, 2 MAC then cipher, 3 cipher then MAC; [6:4] 1 SHA-256, 3 HMAC-SHA-256, 4 MD5, 5 SHA-1, 6 HMAC-MD5, 7 HMAC-SHA-1; 7 digest of 96 bits; [9:8] 1 DES, 2 3DES, 3 AES; 12 decrypt; 16 CBC; 20 EDE; [25:24] AES key 128, 192, 256; [31:30] 0 whole, 1 first, 2 last, 3 middle fragment |
+| 1 | [15:0] cipher source, [31:16] cipher destination |
+| 2 | [15:0] cipher length |
+| 3 | [15:0] key (to decrypt with AES: the end of the key schedule) |
+| 4 | [15:0] IV, [31:16] IV buffer |
+| 5 | [15:0] MAC source, [31:16] MAC length of the whole message |
+| 6 | [15:0] digest, [31:16] MAC length of this fragment |
+| 7 | [15:0] inner, [31:16] outer HMAC state |
+
+A chain of the Linux driver for one cipher request: operation (descriptor, key, IV) into the SRAM, data
+in, a descriptor with own 0, data out, operation back; then CFG = 0x2A80, NEXT, CMD = 1.
+
+In the VCD file of `run --vcd` each engine has `irq`, the registers of the names below, and `tdma_state`:
+0 idle, 1 fetching a descriptor, 2 has one, 3 moving bytes, 4 waiting for the accelerator, 5 finishing.
+With `fidelity: descriptor` a whole descriptor is one step (it shows as 1); `fidelity: burst` shows
+every state.
+)";
+
 }  // namespace
 
 std::string register_page() {
@@ -62,6 +96,11 @@ std::string register_page() {
       "Offsets are from the unit's base; engine 1 stands 0x2000 above engine 0. All registers are "
       "32 bits, little\nendian. `w0c`: writing 0 clears, writing 1 leaves alone. Bits of no field "
       "are reserved: they read 0, and\nwriting 1 to them is dropped and counted.\n";
+  page += kFormats;
+  page += "\n## Index\n\n| offset | register | |\n| --- | --- | --- |\n";
+  for (const hw::RegisterDesc& r : hw::cesa_registers()) {
+    page += fmt::format("| 0x{:04X} | {} | {} |\n", r.offset, r.name, r.doc);
+  }
   for (const hw::RegisterDesc& r : hw::cesa_registers()) {
     page += fmt::format("\n## 0x{:04X} {}\n\n{}. Reset 0x{:08X}. {}.", r.offset, r.name,
                         capitalized(r.doc), r.reset, capitalized(units(r.feature)));
