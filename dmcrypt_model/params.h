@@ -14,6 +14,7 @@ struct DmCryptCosts {
   double iv = 0;
   double endio = 0;
   double dec_pending = 0;
+  double sort_write = 0;
 
   void describe(hw::ParamVisitor& v) {
     auto cycles = [&v](const char* name, double& value, const char* doc) {
@@ -29,6 +30,8 @@ struct DmCryptCosts {
     cycles("iv", iv, "writing a sector's IV (the ESSIV block encryption apart)");
     cycles("endio", endio, "crypt_endio of one clone");
     cycles("dec_pending", dec_pending, "one dec_pending");
+    cycles("sort_write", sort_write,
+           "modern: putting one write into the sorted tree of the write thread and taking it out");
   }
 };
 

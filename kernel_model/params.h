@@ -30,6 +30,8 @@ struct KernelCosts {
   double dma_invalidate_per_line = 0;
   double cache_line_bytes = 0;
   double mmio_write = 0;
+  double io_write_word = 0;
+  double io_read_word = 0;
   double bio_submit = 0;
   double bio_merge = 0;
   double request_dispatch = 0;
@@ -65,6 +67,8 @@ struct KernelCosts {
              "invalidating one cache line before the core reads what a device wrote");
     v.number("cache_line_bytes", cache_line_bytes, "bytes", 8, 256, "cache line");
     cycles("mmio_write", mmio_write, "the core's share of one posted device write");
+    cycles("io_write_word", io_write_word, "memcpy_toio: one 32-bit word to device memory");
+    cycles("io_read_word", io_read_word, "memcpy_fromio: one 32-bit word from device memory");
     cycles("bio_submit", bio_submit, "generic_make_request and __make_request for one bio");
     cycles("bio_merge", bio_merge, "merging one bio into a queued request");
     cycles("request_dispatch", request_dispatch, "elevator, request_fn, programming the disk");

@@ -6,7 +6,7 @@
 #include <new>
 #include <stdexcept>
 
-#include "driver/cesa_tdma/aes_schedule.h"
+#include "driver/cesa/aes_schedule.h"
 #include "hw_model/cesa/registers.h"
 
 namespace cesasim::driver {

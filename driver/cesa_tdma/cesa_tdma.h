@@ -10,25 +10,12 @@
 #include <memory>
 #include <vector>
 
+#include "driver/cesa/platform.h"
 #include "driver/ocf/crypto.h"
 #include "driver/params.h"
 #include "kernel_model/kernel.h"
 
 namespace cesasim::driver {
-
-/// Where the board has the unit (platform data / device tree).
-struct CesaPlatform {
-  struct Engine {
-    hw::PhysAddr regs = 0;  ///< engine's registers
-    hw::PhysAddr sram = 0;  ///< bus address of the SRAM window
-    unsigned irq = 0;
-    unsigned irq_cpu = 0;
-  };
-  std::vector<Engine> engines;
-  std::uint32_t sram_bytes = 2048;
-  std::uint32_t sram_reserved_bytes = 0;
-  std::uint64_t dram_bytes = 0;  ///< programmed into TDMA window 0
-};
 
 struct CesaTdmaStats {
   std::uint64_t requests = 0;

@@ -27,6 +27,14 @@ void Crypto::crypto_register(std::uint32_t driverid, Alg alg) {
   drivers_.at(driverid).algs.at(static_cast<std::size_t>(alg)) = true;
 }
 
+int Crypto::crypto_unregister_all(std::uint32_t driverid) {
+  if (driverid >= drivers_.size()) return EINVAL;
+  Slot& slot = drivers_[driverid];
+  slot.algs.assign(slot.algs.size(), false);
+  slot.flags = CRYPTOCAP_F_CLEANUP;
+  return 0;
+}
+
 int Crypto::crypto_newsession(std::uint64_t* sid, const CryptoIni& cri) {
   for (std::size_t hid = 0; hid < drivers_.size(); ++hid) {
     Slot& slot = drivers_[hid];

@@ -34,7 +34,7 @@ struct CryptoStats {  // struct cryptostats
   std::uint64_t lost = 0;  ///< refused by the driver inside the thread: dropped, as in the original
 };
 
-class Crypto {
+class Crypto : public CryptoCore {
  public:
   static constexpr std::uint32_t kQMax = 1000;          ///< crypto_q_max
   static constexpr std::uint32_t kMaxLoopcount = 1000;  ///< crypto_max_loopcount (2010)
@@ -42,9 +42,9 @@ class Crypto {
   Crypto(kernel::Kernel& kernel, const OcfCosts& costs, OcfPolicy policy);
   Crypto(const Crypto&) = delete;
 
-  /// Takes a slot for `driver`; the id is its index. The driver must outlive the core.
-  std::uint32_t crypto_get_driverid(std::uint32_t flags, CryptoDriver& driver);
-  void crypto_register(std::uint32_t driverid, Alg alg);
+  std::uint32_t crypto_get_driverid(std::uint32_t flags, CryptoDriver& driver) override;
+  void crypto_register(std::uint32_t driverid, Alg alg) override;
+  int crypto_unregister_all(std::uint32_t driverid) override;
   /// First driver in table order that supports the algorithm (crid 0: any; the 2005 API).
   /// 0 or errno (EINVAL: none).
   int crypto_newsession(std::uint64_t* sid, const CryptoIni& cri);
@@ -54,10 +54,8 @@ class Crypto {
   void crypto_freereq(Cryptop* crp);
   /// 0: accepted. ENOMEM: crypto_q_max requests are outstanding. Other errno: the driver's.
   int crypto_dispatch(Cryptop* crp);
-  /// Called by drivers, in any context, when a request has ended.
-  void crypto_done(Cryptop* crp);
-  /// Called by drivers that answered ERESTART, once they have room.
-  int crypto_unblock(std::uint32_t driverid, unsigned what);
+  void crypto_done(Cryptop* crp) override;
+  int crypto_unblock(std::uint32_t driverid, unsigned what) override;
 
   const CryptoStats& stats() const { return stats_; }
   std::uint32_t outstanding() const { return q_cnt_; }

@@ -10,8 +10,11 @@
 
 namespace cesasim::driver {
 
-/// Algorithms as OCF numbers them (only those a driver here may register).
-enum class Alg : std::uint8_t { none, aes_cbc, count };
+/// The algorithms of dm-crypt that OCF knows (CRYPTO_DES_CBC, CRYPTO_3DES_CBC, CRYPTO_AES_CBC). It
+/// has no ECB and no XTS.
+enum class Alg : std::uint8_t { none, des_cbc, des3_cbc, aes_cbc, count };
+/// Bytes of a cipher block: 8 for DES and 3DES, 16 for AES.
+constexpr std::uint32_t alg_block_bytes(Alg alg) { return alg == Alg::aes_cbc ? 16 : 8; }
 
 enum : std::uint32_t {
   CRYPTO_F_BATCH = 0x08,     ///< may be delayed: queue it for the crypto thread
@@ -56,7 +59,9 @@ struct CryptoDesc {
 
 class Crypto;
 
-/// struct cryptop: one request over one contiguous buffer of the modelled DRAM, in place.
+/// struct cryptop: one request over one contiguous buffer of the modelled DRAM. In place, unless
+/// crp_out_buf names another buffer: an extension (a late vendor tree has it for one driver) that
+/// only drivers with out_of_place() take.
 struct Cryptop {
   std::uint64_t crp_sid = 0;  ///< bits 0-31 driver's local id, 32-55 driver slot, 56-63 caps
   std::uint32_t crp_ilen = 0;
@@ -64,6 +69,7 @@ struct Cryptop {
   int crp_etype = 0;  ///< 0 or errno, valid in the callback
   std::uint32_t crp_flags = 0;
   hw::PhysAddr crp_buf = 0;
+  hw::PhysAddr crp_out_buf = 0;  ///< 0: the result goes to crp_buf
   void* crp_opaque = nullptr;
   int (*crp_callback)(Cryptop* crp) = nullptr;
   CryptoDesc crp_desc;
@@ -78,11 +84,43 @@ inline std::uint32_t crypto_sid_caps(std::uint64_t sid) {
   return static_cast<std::uint32_t>(sid >> 56);
 }
 
+/// What a driver did since the start; what does not apply stays 0.
+struct DriverStats {
+  std::uint64_t requests = 0;  ///< taken
+  std::uint64_t failed = 0;    ///< ended with an error in crp_etype
+  std::uint64_t restarts = 0;  ///< ERESTART answers
+  std::uint64_t launches = 0;  ///< chains, fragments or doorbells given to the device
+  std::uint64_t interrupts = 0;
+  std::uint64_t polls = 0;  ///< looks at the device without an interrupt
+  std::uint64_t max_queue = 0;
+  std::uint64_t watchdog_recoveries = 0;  ///< resets and lost interrupts made good
+};
+
+class CryptoDriver;
+
+/// What a driver registers with and reports to: the OCF core, or the kernel's crypto API.
+class CryptoCore {
+ public:
+  virtual ~CryptoCore() = default;
+  /// Takes a slot for `driver`, which must outlive the core or unregister; the id is its index.
+  virtual std::uint32_t crypto_get_driverid(std::uint32_t flags, CryptoDriver& driver) = 0;
+  virtual void crypto_register(std::uint32_t driverid, Alg alg) = 0;
+  /// The driver goes away: it gets no new requests. 0 or errno.
+  virtual int crypto_unregister_all(std::uint32_t driverid) = 0;
+  /// Called by drivers, in any context, when a request has ended.
+  virtual void crypto_done(Cryptop* crp) = 0;
+  /// Called by drivers that answered ERESTART, once they have room.
+  virtual int crypto_unblock(std::uint32_t driverid, unsigned what) = 0;
+};
+
 /// A driver behind the OCF core.
 class CryptoDriver {
  public:
   virtual ~CryptoDriver() = default;
   virtual const char* name() const = 0;
+  /// Takes requests with crp_out_buf.
+  virtual bool out_of_place() const { return false; }
+  virtual DriverStats driver_stats() const { return {}; }
   /// Makes a session and returns its local id in `lid`; 0 or errno.
   virtual int newsession(std::uint32_t* lid, const CryptoIni& cri) = 0;
   virtual int freesession(std::uint32_t lid) = 0;

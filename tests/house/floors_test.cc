@@ -26,10 +26,11 @@ const std::map<std::string, std::vector<std::string>> kAllowed = {
     // The kernel runs on cores, memory and the disk. It knows no accelerator and no board.
     {"kernel_model", {"hw_model/base/", "hw_model/cpu/", "hw_model/memory/", "hw_model/disk/"}},
     // Drivers reach a device through the kernel (readl, writel, DMA mapping, request_irq), so a
-    // fake device can stand in; the register constants are what a data sheet gives. No bios.
+    // fake device can stand in; registers and descriptors are what a data sheet gives. No bios.
     {"driver",
      {"kernel_model/kernel.h", "kernel_model/mempool.h", "kernel_model/params.h",
-      "kernel_model/workqueue.h", "hw_model/base/", "hw_model/cesa/registers.h"}},
+      "kernel_model/workqueue.h", "hw_model/base/", "hw_model/cesa/registers.h",
+      "hw_model/cesa/sa_descriptor.h", "hw_model/ring/registers.h", "hw_model/ring/descriptor.h"}},
     {"dmcrypt_model", {"driver/", "kernel_model/", "hw_model/base/"}},
     // A replay must not know which crypto path runs under the block device it is given.
     {"traces", {"kernel_model/", "hw_model/base/"}},

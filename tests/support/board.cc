@@ -109,6 +109,9 @@ driver::CipherCosts test_cipher_costs() {
   c.aes128_encrypt_per_byte = 50;
   c.aes128_decrypt_per_byte = 50;
   c.aes_round_per_byte = 5;
+  c.xts_per_byte = 5;
+  c.des_per_byte = 50;
+  c.des3_per_byte = 150;
   c.dram_bytes_per_byte = 1;
   return c;
 }

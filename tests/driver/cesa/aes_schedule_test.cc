@@ -1,5 +1,5 @@
 // The key a decryption starts from, against the expanded keys of FIPS 197, appendix A.
-#include "driver/cesa_tdma/aes_schedule.h"
+#include "driver/cesa/aes_schedule.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "driver/cesa_tdma/aes_schedule.h"
+#include "driver/cesa/aes_schedule.h"
 
 #include <algorithm>
 #include <vector>
