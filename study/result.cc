@@ -84,14 +84,15 @@ ExpectationResult check(const Study& study, const Expectation& e,
   out.name = e.name;
   out.metric = e.metric;
   out.phase = e.phase;
-  out.relative = e.relative_to_baseline;
+  out.relative = e.relative_to.has_value();
+  out.relative_to = e.relative_label;
   out.min = e.min;
   out.max = e.max;
   for (const PointResult& point : points) {
     if (!matches(e.where, point.axes)) continue;
     const PointResult* base = nullptr;
-    if (e.relative_to_baseline) {
-      const Json wanted = baseline_axes(*study.baseline, point.axes);
+    if (e.relative_to) {
+      const Json wanted = baseline_axes(*e.relative_to, point.axes);
       for (const PointResult& candidate : points) {
         if (same_axes(candidate.axes, wanted)) base = &candidate;
       }
@@ -100,9 +101,14 @@ ExpectationResult check(const Study& study, const Expectation& e,
         continue;
       }
     }
-    const PointResult* bad = point.status != Status::ok                      ? &point
-                             : base != nullptr && base->status != Status::ok ? base
-                                                                             : nullptr;
+    // Verdicts are what a broken point is there to tell.
+    const bool verdict = e.metric.starts_with("verdict.");
+    const auto unusable = [verdict](const PointResult& p) {
+      return p.status == Status::failed || (p.status == Status::broken && !verdict);
+    };
+    const PointResult* bad = unusable(point)                      ? &point
+                             : base != nullptr && unusable(*base) ? base
+                                                                  : nullptr;
     std::optional<double> value;
     std::string note;
     if (bad != nullptr) {
@@ -267,6 +273,7 @@ Json to_json(const StudyResult& result) {
     item["metric"] = e.metric;
     if (!e.phase.empty()) item["phase"] = e.phase;
     item["relative"] = e.relative;
+    if (e.relative) item["relative_to"] = e.relative_to;
     if (!e.point.empty()) item["point"] = e.point;
     if (!e.note.empty()) item["note"] = e.note;
     expectations.push_back(std::move(item));
@@ -296,6 +303,7 @@ StudyResult study_result_from_json(const Json& json) {
       e.metric = item.value("metric", "");
       e.phase = item.value("phase", "");
       e.relative = item.value("relative", false);
+      e.relative_to = item.value("relative_to", "");
       e.point = item.value("point", "");
       e.note = item.value("note", "");
       out.expectations.push_back(std::move(e));

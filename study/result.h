@@ -61,6 +61,7 @@ struct ExpectationResult {
   std::optional<double> min, max;
   std::string metric, phase;
   bool relative = false;
+  std::string relative_to;  ///< label of what the values are divided by
   std::string point;  ///< label of the point that gave `value`
   std::string note;   ///< why there is no value
 };

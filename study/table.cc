@@ -157,7 +157,7 @@ std::string expectation_line(const ExpectationResult& e) {
   const char* verdict = !e.ok ? "skip" : *e.ok ? "ok  " : "FAIL";
   std::string out = fmt::format("  {}  {}: {}{}", verdict, e.name, e.metric,
                                 e.phase.empty() ? "" : " of phase " + e.phase);
-  if (e.relative) out += " relative to the baseline";
+  if (e.relative) out += " relative to " + e.relative_to;
   if (e.value)
     out += fmt::format(" = {}", *e.value >= 1e5 ? fmt::format("{:.10g}", *e.value)
                                                 : fmt::format("{:.5g}", *e.value));

@@ -113,14 +113,21 @@ Expectation read_expectation(const Tree& node, const std::string& path, const St
   }
   if (node.find("phase") != nullptr) out.phase = need_text(node, "phase", path, "a phase's name");
   if (const Tree* relative = node.find("relative_to")) {
-    if (!relative->is_scalar() || relative->text != "baseline") {
-      throw ConfigError(relative->at, path + ".relative_to", "unknown", "baseline");
-    }
-    if (!study.baseline) {
-      throw ConfigError(relative->at, path + ".relative_to", "the study names no baseline",
+    const std::string key = path + ".relative_to";
+    if (relative->is_map()) {
+      out.relative_to = read_selector(*relative, key, study);
+      Json values = Json::object();
+      for (const auto& [axis, value] : out.relative_to->values) values[axis] = scalar_json(value);
+      out.relative_label = point_label(values);
+    } else if (!relative->is_scalar() || relative->text != "baseline") {
+      throw ConfigError(relative->at, key, "unknown", "baseline, or {axis: value}");
+    } else if (!study.baseline) {
+      throw ConfigError(relative->at, key, "the study names no baseline",
                         "a key 'baseline' at the top of the study");
+    } else {
+      out.relative_to = study.baseline;
+      out.relative_label = "the baseline";
     }
-    out.relative_to_baseline = true;
   }
   out.min = read_bound(node, "min", path);
   out.max = read_bound(node, "max", path);
@@ -134,15 +141,63 @@ Expectation read_expectation(const Tree& node, const std::string& path, const St
   return out;
 }
 
+/// {NAME: {key: value, ...}, ...}: every name is a value of the axis.
+Axis read_cases(const std::string& path, const Tree& node) {
+  const std::string key = "axes." + path;
+  if (path.find('.') != std::string::npos) {
+    throw ConfigError(node.at, key, "a map of cases under a scenario key",
+                      "a list of values, or a name without dots for an axis of cases");
+  }
+  if (node.members.empty()) throw ConfigError(node.at, key, "no cases", "at least one case");
+  Axis axis{path, {}, node.at, {}};
+  for (const auto& [name, settings] : node.members) {
+    need_map(settings, key + "." + name, "a map from scenario keys to values");
+    // Quoted: a case called 1 is a name too.
+    axis.values.push_back(Tree::scalar(name, settings.at, Layer::axis, true));
+    Axis::Settings list;
+    for (const auto& [setting, tree] : settings.members) {
+      if (!tree.is_scalar()) {
+        throw ConfigError(tree.at, key + "." + name + "." + setting, "not a single value",
+                          "key: value, the key with dots, as in soc.cores: 2");
+      }
+      list.emplace_back(setting, tree);
+      list.back().second.layer = Layer::axis;
+    }
+    axis.cases.push_back(std::move(list));
+  }
+  return axis;
+}
+
+/// What --set leaves of an axis.
+void narrow(Axis& axis, const Override& set) {
+  if (axis.cases.empty()) {
+    axis.values = {set.value};
+    return;
+  }
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < axis.values.size(); ++i) {
+    names.push_back(axis.values[i].text);
+    if (names.back() != set.value.text) continue;
+    axis.values = {axis.values[i]};
+    axis.cases = {axis.cases[i]};
+    return;
+  }
+  unknown(set.value, set.path, fmt::format("no case '{}'", set.value.text), set.value.text, names);
+}
+
 void read_axes(const Tree& node, Study& study) {
   need_map(node, "axes", "a map from a scenario key to the list of its values");
   for (const auto& [path, values] : node.members) {
     const std::string key = "axes." + path;
-    need_list(values, key, "a list of values");
+    if (values.is_map()) {
+      study.axes.push_back(read_cases(path, values));
+      continue;
+    }
+    need_list(values, key, "a list of values, or a map of named cases");
     if (values.items.empty()) {
       throw ConfigError(values.at, key, "no values", "at least one value");
     }
-    Axis axis{path, {}, values.at};
+    Axis axis{path, {}, values.at, {}};
     for (const Tree& value : values.items) {
       if (!value.is_scalar()) {
         throw ConfigError(value.at, key, "an axis takes single values",
@@ -294,7 +349,7 @@ std::vector<Point> expand(const Study& study, const std::vector<Override>& overr
   std::vector<Axis> axes = study.axes;
   for (const Override& set : overrides) {
     for (Axis& axis : axes) {
-      if (axis.path == set.path) axis.values = {set.value};
+      if (axis.path == set.path) narrow(axis, set);
     }
   }
   std::size_t count = 1;
@@ -309,13 +364,13 @@ std::vector<Point> expand(const Study& study, const std::vector<Override>& overr
   for (std::size_t n = 0; n < count; ++n) {
     Point point;
     point.tree = study.scenario;
-    std::vector<const Tree*> chosen(axes.size());
+    std::vector<std::size_t> chosen(axes.size());
     for (std::size_t i = axes.size(), rest = n; i-- > 0;) {
-      chosen[i] = &axes[i].values[rest % axes[i].values.size()];
+      chosen[i] = rest % axes[i].values.size();
       rest /= axes[i].values.size();
     }
     for (std::size_t i = 0; i < axes.size(); ++i) {
-      point.axes[axes[i].path] = scalar_json(*chosen[i]);
+      point.axes[axes[i].path] = scalar_json(axes[i].values[chosen[i]]);
     }
     bool excluded = false;
     for (const Selector& selector : study.exclude) {
@@ -323,9 +378,19 @@ std::vector<Point> expand(const Study& study, const std::vector<Override>& overr
     }
     if (excluded) continue;
     for (std::size_t i = 0; i < axes.size(); ++i) {
-      set_path(point.tree, axes[i].path, *chosen[i]);
+      const Axis& axis = axes[i];
+      if (axis.cases.empty()) {
+        set_path(point.tree, axis.path, axis.values[chosen[i]]);
+      } else {
+        for (const auto& [path, value] : axis.cases[chosen[i]]) set_path(point.tree, path, value);
+      }
     }
-    for (const Override& set : overrides) set_path(point.tree, set.path, set.value);
+    for (const Override& set : overrides) {
+      const bool of_cases = std::any_of(axes.begin(), axes.end(), [&set](const Axis& axis) {
+        return axis.path == set.path && !axis.cases.empty();
+      });
+      if (!of_cases) set_path(point.tree, set.path, set.value);
+    }
     point.scenario = resolve_scenario(point.tree, library, check_files);
     point.index = points.size();
     points.push_back(std::move(point));
@@ -346,8 +411,8 @@ std::vector<Point> expand(const Study& study, const std::vector<Override>& overr
     for (const Point& point : points) {
       if (!matches(expectation.where, point.axes)) continue;
       any = true;
-      if (!expectation.relative_to_baseline) continue;
-      const Json wanted = baseline_axes(*study.baseline, point.axes);
+      if (!expectation.relative_to) continue;
+      const Json wanted = baseline_axes(*expectation.relative_to, point.axes);
       if (std::none_of(points.begin(), points.end(),
                        [&wanted](const Point& p) { return same_axes(p.axes, wanted); })) {
         throw ConfigError(

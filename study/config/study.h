@@ -11,11 +11,15 @@
 
 namespace cesasim::study {
 
-/// A key of the scenario and the values it takes in turn.
+/// A key of the scenario and the values it takes in turn; or a name of its own, whose values are
+/// named cases of several settings each.
 struct Axis {
+  using Settings = std::vector<std::pair<std::string, Tree>>;
+
   std::string path;
   std::vector<Tree> values;
   Position at;
+  std::vector<Settings> cases;  ///< empty, or one for each value
 };
 
 /// Some axes with one value each: names every point that agrees with it.
@@ -29,7 +33,8 @@ struct Expectation {
   Selector where;
   std::string metric;
   std::string phase;  ///< "": the whole run
-  bool relative_to_baseline = false;
+  std::optional<Selector> relative_to;  ///< axes whose values replace the point's
+  std::string relative_label;           ///< the same for people: "the baseline", "ocf-v1"
   std::optional<double> min, max;
   Position at;
 };

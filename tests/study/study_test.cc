@@ -131,6 +131,32 @@ TEST_F(StudyTest, Axes) {
                   .starts_with("t.yaml:6: soc.cores: out of range: 99"));
 }
 
+TEST_F(StudyTest, CasesSetSeveralKeysAtOnce) {
+  const std::string text =
+      "name: t\nscenario: {soc: test-soc, disk: test-disk, workload.trace: traces/a.csv}\n"
+      "axes: {board: {small: {}, large: {soc.cores: 4, disk.rpm: 9000}}, seed: [1, 2]}\n"
+      "expect: [{name: e, where: {board: large}, metric: sim_seconds, "
+      "relative_to: {board: small}, max: 2}]\n";
+  const auto all = points(text);
+  ASSERT_EQ(all.size(), 4u);
+  EXPECT_EQ(point_label(all[0].axes), "small seed=1");
+  EXPECT_EQ(all[2].scenario.soc.cores, 4u);
+  EXPECT_EQ(all[2].scenario.disk.rpm, 9000);
+  EXPECT_NE(all[1].scenario.soc.cores, 4u);
+  EXPECT_EQ(points(text, {"board=large"}).size(), 2u);
+  EXPECT_EQ(points(text, {"board=large", "soc.cores=3"})[0].scenario.soc.cores, 3u);
+  EXPECT_NE(error(text, {"board=lage"}).find("did you mean 'large'"), std::string::npos);
+  const std::string head =
+      "name: t\nscenario: {soc: test-soc, disk: test-disk, workload.trace: traces/a.csv}\n";
+  EXPECT_NE(error(head + "axes: {board: {}}\n").find("no cases"), std::string::npos);
+  EXPECT_NE(error(head + "axes: {board: {a: 1}}\n").find("axes.board.a"), std::string::npos);
+  EXPECT_NE(error(head + "axes: {board: {a: {soc: {cores: 1}}}}\n").find("not a single value"),
+            std::string::npos);
+  EXPECT_NE(error(head + "axes: {soc.cores: {a: {}}}\n").find("without dots"), std::string::npos);
+  EXPECT_NE(error(head + "axes: {board: {a: {soc.coers: 2}}}\n").find("did you mean 'cores'"),
+            std::string::npos);
+}
+
 TEST_F(StudyTest, TooManyPoints) {
   std::string text = "name: t\nscenario: {}\naxes:\n";
   for (const char* key : {"a", "b", "c", "d", "e", "f"}) {
