@@ -11,11 +11,8 @@ using kernel::BioVec;
 
 DmCrypt::DmCrypt(kernel::Kernel& kernel, const CryptTable& table, const DmCryptCosts& costs,
                  const driver::CipherCosts& cipher_costs, kernel::BlockDevice& lower)
-    : kernel_(kernel),
-      table_(table),
-      costs_(costs),
+    : CryptTarget(kernel, table, costs, lower),
       iv_(IvGenerator::make(kernel, table.cipher, table.key, costs, cipher_costs)),
-      lower_(lower),
       page_pool_(kernel, kMinPoolPages, Activity::dm),
       kcryptd_(kernel, "kcryptd") {}
 
@@ -57,21 +54,6 @@ DmCrypt::Clone* DmCrypt::get_clone(CryptIo& io) {
 void DmCrypt::put_clone(Clone& clone) {
   kernel_.charge_slab_free(Activity::dm);
   free_clones_.push_back(&clone);
-}
-
-void DmCrypt::submit_bio(Bio& bio) {
-  kernel_.charge(Activity::dm, costs_.dm_request);
-  ++stats_.bios;
-  if (bio.op == BioOp::flush) {
-    // A flush has no data: dm passes it on to the device as it is.
-    lower_.submit_bio(bio);
-    return;
-  }
-  if (bio.sectors() > table_.sectors || bio.sector > table_.sectors - bio.sectors()) {
-    bio.end_io(bio, -EIO);
-    return;
-  }
-  if (const int error = crypt_map(bio)) bio.end_io(bio, error);
 }
 
 int DmCrypt::crypt_map(Bio& bio) {

@@ -11,9 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "dmcrypt_model/cipher_spec.h"
+#include "dmcrypt_model/crypt_target.h"
 #include "dmcrypt_model/iv_generator.h"
-#include "dmcrypt_model/params.h"
 #include "driver/crypto_api/crypto_tfm.h"
 #include "kernel_model/bio.h"
 #include "kernel_model/kernel.h"
@@ -21,19 +20,6 @@
 #include "kernel_model/workqueue.h"
 
 namespace cesasim::dmcrypt {
-
-using kernel::Activity;
-using kernel::Bio;
-using kernel::BioOp;
-
-/// The mapping's table line: "0 <sectors> crypt <cipher> <key> <iv_offset> <device> <start>".
-struct CryptTable {
-  CipherSpec cipher;
-  std::vector<std::uint8_t> key;
-  std::uint64_t iv_offset = 0;
-  std::uint64_t start = 0;    ///< first sector of the mapping on the lower device
-  std::uint64_t sectors = 0;  ///< size of the mapping
-};
 
 class DmCrypt;
 
@@ -68,18 +54,8 @@ struct SectorStep {
   bool last = false;  ///< the context ends with this sector
 };
 
-struct DmCryptStats {
-  std::uint64_t bios = 0;
-  std::uint64_t clones = 0;
-  std::uint64_t partial_clones = 0;       ///< writes cut by crypt_alloc_buffer
-  std::uint64_t max_parallel_writes = 0;  ///< write conversions inside at once
-  std::uint64_t convert_errors = 0;
-  std::uint64_t timeouts = 0;        ///< waits given up after 30 s (ocf-v3)
-  std::uint64_t late_callbacks = 0;  ///< callbacks after such a timeout
-};
-
 /// The target. Paths override crypt_convert().
-class DmCrypt : public kernel::BlockDevice {
+class DmCrypt : public CryptTarget {
  public:
   static constexpr unsigned kMinPoolPages = 32;  // MIN_POOL_PAGES
   static constexpr unsigned kMinBioPages = 8;    // MIN_BIO_PAGES
@@ -87,14 +63,6 @@ class DmCrypt : public kernel::BlockDevice {
   DmCrypt(kernel::Kernel& kernel, const CryptTable& table, const DmCryptCosts& costs,
           const driver::CipherCosts& cipher_costs, kernel::BlockDevice& lower);
   ~DmCrypt() override;
-
-  void submit_bio(Bio& bio) override;
-  std::uint64_t sectors() const override { return table_.sectors; }
-  void unplug() override { lower_.unplug(); }
-  void blk_congestion_wait(hw::Ps timeout) override { lower_.blk_congestion_wait(timeout); }
-
-  virtual const char* path() const = 0;
-  const DmCryptStats& stats() const { return stats_; }
 
  protected:
   /// Ciphers all sectors of the context. 0, or -errno for the first failure. Returns when the
@@ -110,11 +78,9 @@ class DmCrypt : public kernel::BlockDevice {
                           std::uint64_t sector, bool write);
   void dec_pending(CryptIo& io, int error);
 
-  kernel::Kernel& kernel_;
-  CryptTable table_;
-  DmCryptCosts costs_;
+  int crypt_map(Bio& bio) override;
+
   std::unique_ptr<IvGenerator> iv_;
-  DmCryptStats stats_;
 
  private:
   struct Clone {
@@ -123,7 +89,6 @@ class DmCrypt : public kernel::BlockDevice {
     DmCrypt* target = nullptr;
   };
 
-  int crypt_map(Bio& bio);
   Clone* crypt_alloc_buffer(CryptIo& io, std::uint32_t bytes, bool first);
   Clone* crypt_clone(CryptIo& io, const Bio& bio);
   void free_buffer_pages(Clone& clone);
@@ -133,7 +98,6 @@ class DmCrypt : public kernel::BlockDevice {
   void put_clone(Clone& clone);
   CryptIo* get_io();
 
-  kernel::BlockDevice& lower_;
   kernel::PageMempool page_pool_;
   kernel::Workqueue kcryptd_;
   unsigned writes_inside_ = 0;
