@@ -170,7 +170,8 @@ void Disk::end(Slot& slot) {
   account();
   ++stats_.commands;
   if (slot.error != 0) ++stats_.errors;
-  completions_.push_back({slot.command.tag, slot.error});
+  completions_.push_back(
+      {slot.command.tag, slot.error, slot.error == 0 ? slot.command.sectors : 0});
   slot.phase = Slot::Phase::free;
   --inside_;
   --running_;

@@ -28,6 +28,9 @@ struct DiskCommand {
 struct DiskCompletion {
   std::uint32_t tag = 0;
   int error = 0;  ///< 0 or -EIO
+  /// Sectors from the first on that are done: read into memory or taken in to be written. All of
+  /// them without an error, unless the disk ended the command early.
+  std::uint32_t sectors_done = 0;
 };
 
 }  // namespace cesasim::hw

@@ -95,6 +95,9 @@ std::string name_of(unsigned master) {
   if (master >= mbus_master_tdma(0) && master < kMbusMasterDisk) {
     return "TDMA engine " + std::to_string(master - mbus_master_tdma(0));
   }
+  if (master >= mbus_master_ring(0)) {
+    return "channel " + std::to_string(master - mbus_master_ring(0)) + " of the crypto ring";
+  }
   return "bus master " + std::to_string(master);
 }
 

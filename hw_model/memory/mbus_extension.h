@@ -7,11 +7,13 @@
 
 namespace cesasim::hw {
 
-inline constexpr unsigned kMbusMasters = 16;
-/// Master numbers: cores 0..7, TDMA engines 8..11, disk controller 12.
+inline constexpr unsigned kMbusMasters = 32;
+/// Master numbers: cores 0..7, TDMA engines 8..11, disk controller 12, channels of the crypto
+/// ring from 16 on.
 inline constexpr unsigned mbus_master_cpu(unsigned core) { return core; }
 inline constexpr unsigned mbus_master_tdma(unsigned engine) { return 8 + engine; }
 inline constexpr unsigned kMbusMasterDisk = 12;
+inline constexpr unsigned mbus_master_ring(unsigned channel) { return 16 + channel; }
 
 /// Ignorable extension: who is asking, and how long the transfer takes the master itself when
 /// nobody competes (0 = the memory's rate alone decides). The payload's owner keeps it.

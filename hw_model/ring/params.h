@@ -22,8 +22,8 @@ struct RingParams {
   std::uint32_t tracked_requests = 32;
   std::uint32_t key_slots = 8;
   // Where the SoC has it.
-  std::uint32_t regs_offset = 0;
-  std::uint32_t irq_first = 0;
+  std::uint32_t regs_offset = 0xC0000;
+  std::uint32_t irq_first = 80;
   // How fast it is.
   double clock_hz = 200e6;
   double engine_clock_hz = 200e6;

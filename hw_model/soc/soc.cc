@@ -1,5 +1,6 @@
 #include "hw_model/soc/soc.h"
 
+#include <stdexcept>
 #include <string>
 
 namespace cesasim::hw {
@@ -13,11 +14,19 @@ Soc::Soc(sc_core::sc_module_name name, const SocConfig& config) : sc_module(name
   dram_ = std::make_unique<Dram>("dram", config.dram);
   cesa_ = std::make_unique<Cesa>("cesa", config.cesa, config.fidelity);
   cesa_->run_ahead(true);
+  ring_ = std::make_unique<CryptoRing>("ring", config.ring, mbus_master_ring(0));
+  ring_->run_ahead(true);
+  if (config.ring.irq(config.ring.rings - 1) >= Intc::kLines) {
+    throw std::invalid_argument("ring: irq_first " + std::to_string(config.ring.irq_first) +
+                                " leaves no line for each of " + std::to_string(config.ring.rings) +
+                                " rings, the controller has " + std::to_string(Intc::kLines));
+  }
   disk_ = std::make_unique<Disk>("disk", config.disk);
 
   for (auto& core : cores_) connect(core->bus, mbus_->in);
   for (unsigned i = 0; i < cesa_->engines(); ++i) connect(cesa_->dma[i], mbus_->in);
   connect(disk_->dma, mbus_->in);
+  connect(ring_->dma, mbus_->in);
 
   int target = 0;
   connect(mbus_->out, dram_->socket);
@@ -31,6 +40,13 @@ Soc::Soc(sc_core::sc_module_name name, const SocConfig& config) : sc_module(name
     irq_lines_.push_back(std::make_unique<IrqLine>(("cesa_irq" + std::to_string(i)).c_str(), *intc_,
                                                    config.cesa.irq(i)));
     cesa_->irq[i].bind(*irq_lines_.back());
+  }
+  connect(mbus_->out, ring_->regs);
+  mbus_->add_window({"ring registers", ring_regs(), ring_reg::kWindowBytes, target++, true});
+  for (unsigned i = 0; i < config.ring.rings; ++i) {
+    irq_lines_.push_back(std::make_unique<IrqLine>(("ring_irq" + std::to_string(i)).c_str(), *intc_,
+                                                   config.ring.irq(i)));
+    ring_->irq[i].bind(*irq_lines_.back());
   }
   irq_lines_.push_back(std::make_unique<IrqLine>("disk_irq", *intc_, config.disk_irq));
   disk_->irq.bind(*irq_lines_.back());

@@ -1,10 +1,12 @@
-// A system on chip put together: cores, interrupt controller, Mbus, DRAM, CESA and the disk.
+// A system on chip put together: cores, interrupt controller, Mbus, DRAM, CESA, crypto ring and
+// disk.
 #pragma once
 
 #include <memory>
 #include <systemc>
 #include <vector>
 
+#include "hw_model/base/fault.h"
 #include "hw_model/cesa/cesa.h"
 #include "hw_model/checker/tlm_checker.h"
 #include "hw_model/cpu/cpu_core.h"
@@ -12,6 +14,7 @@
 #include "hw_model/disk/disk.h"
 #include "hw_model/memory/dram.h"
 #include "hw_model/memory/mbus.h"
+#include "hw_model/ring/crypto_ring.h"
 
 namespace cesasim::hw {
 
@@ -23,9 +26,13 @@ struct SocConfig {
   DramParams dram;
   MbusParams mbus;
   CesaParams cesa;
+  /// Beside the CESA; costs nothing while no driver enables it.
+  RingParams ring;
   DiskParams disk;
   /// The grain of the CESA's DMA.
   Fidelity fidelity = Fidelity::descriptor;
+  /// Faults of the hardware; not owned, outlives the Soc. nullptr = none.
+  FaultPlan* faults = nullptr;
   /// Puts a TLM base-protocol checker on every socket (test builds).
   bool checkers = false;
 };
@@ -45,9 +52,9 @@ class IrqLine : public sc_core::sc_signal<bool> {
   unsigned irq_;
 };
 
-/// The board. DRAM stands at bus address 0; the CESA's registers and SRAM windows and the
-/// interrupt numbers are as in the configuration. Throws std::invalid_argument if windows
-/// overlap or parameters contradict each other.
+/// The board. DRAM stands at bus address 0; the registers of CESA and ring, the
+/// CESA's SRAM windows and the interrupt numbers are as in the configuration. Throws
+/// std::invalid_argument if windows overlap or parameters contradict each other.
 class Soc : public sc_core::sc_module {
  public:
   Soc(sc_core::sc_module_name name, const SocConfig& config);
@@ -60,6 +67,7 @@ class Soc : public sc_core::sc_module {
   Mbus& mbus() { return *mbus_; }
   Dram& dram() { return *dram_; }
   Cesa& cesa() { return *cesa_; }
+  CryptoRing& ring() { return *ring_; }
   Disk& disk() { return *disk_; }
   const SocConfig& config() const { return config_; }
   /// Calls seen and rules broken on all sockets; 0 without checkers.
@@ -69,6 +77,8 @@ class Soc : public sc_core::sc_module {
   PhysAddr cesa_regs(unsigned engine) const {
     return config_.internal_regs_base + config_.cesa.regs_offset + cesa_reg::kEngineStride * engine;
   }
+  /// Bus address of the registers of the crypto ring: its unit page.
+  PhysAddr ring_regs() const { return config_.internal_regs_base + config_.ring.regs_offset; }
 
  private:
   template <class Initiator, class Target>
@@ -80,6 +90,7 @@ class Soc : public sc_core::sc_module {
   std::unique_ptr<Mbus> mbus_;
   std::unique_ptr<Dram> dram_;
   std::unique_ptr<Cesa> cesa_;
+  std::unique_ptr<CryptoRing> ring_;
   std::unique_ptr<Disk> disk_;
   std::vector<std::unique_ptr<IrqLine>> irq_lines_;
   std::vector<std::unique_ptr<TlmChecker>> checkers_;

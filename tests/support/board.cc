@@ -57,6 +57,15 @@ hw::SocConfig test_soc(unsigned cores, unsigned engines) {
   c.cesa.sram_base1 = engines > 1 ? 0xF5010000 : 0;
   c.cesa.irq0 = 22;
   c.cesa.irq1 = engines > 1 ? 23 : 0;
+  c.ring.engines = engines;
+  c.ring.rings = 2;
+  c.ring.doorbell_cycles = 10;
+  c.ring.descriptor_fetch_cycles = 4;
+  c.ring.read_burst_cycles = 15;
+  c.ring.write_burst_cycles = 3;
+  c.ring.cipher_start_cycles = 32;
+  c.ring.cipher_end_cycles = 4;
+  c.ring.decrypt_key_cycles = 14;
   c.disk.kind = "flash";
   c.disk.capacity_gib = 0.0625;
   c.disk.queue_depth = 4;
