@@ -42,6 +42,9 @@ class Cesa : public sc_core::sc_module {
   /// of a chain (sc_start with a duration) would see the engine ahead of the clock.
   void run_ahead(bool on);
 
+  /// Faults on purpose from here on (see engine.h); not owned, nullptr = none.
+  void set_faults(FaultPlan* plan);
+
   /// Adds each engine's interrupt line, CMD, STATUS, INT_CAUSE, INT_MASK, CURRENT, NEXT,
   /// BYTE_COUNT and the DMA's state (a DmaState) to a trace, under the engine's hierarchical
   /// name and the names of the register table. From then on the engines do not run ahead, so

@@ -162,6 +162,7 @@ void CesaEngine::written(std::uint32_t offset, const RegisterWrite& w, Ps now) {
     case kTdmaControl:
       if (!(regs_.get(kTdmaControl) & control::kEnable)) {
         if (dma_.state != DmaState::idle) {
+          now_ = now;
           halt_dma();
           go_idle(now);
         }
@@ -309,7 +310,8 @@ bool CesaEngine::next_step_visible() const {
     return true;
   }
   if (!dma_.operation_pending) return false;
-  return params_.coalescing || (channels_[dma_.channel].causes & regs_.get(kIntMask)) != 0;
+  return params_.coalescing || channels_[dma_.channel].failed ||
+         (channels_[dma_.channel].causes & regs_.get(kIntMask)) != 0;
 }
 
 Ps CesaEngine::step(Ps now) {
@@ -337,7 +339,7 @@ void CesaEngine::step_channel(unsigned channel) {
       return;
     }
     c.state = ChannelState::run;
-    c.at = accelerator_free_at_ = now_ + operate(channel);
+    c.at = accelerator_free_at_ = operate(channel, now_);
     return;
   }
   c.at = kNever;
@@ -348,7 +350,7 @@ void CesaEngine::step_channel(unsigned channel) {
     end_operation(channel);
     return;
   }
-  end_operation(channel);
+  if (!end_operation(channel)) return;
   if (c.kicked && dma_.channel == channel && dma_.state != DmaState::idle) {
     c.state = ChannelState::linger;
     return;
@@ -362,7 +364,7 @@ void CesaEngine::step_channel(unsigned channel) {
 [[gnu::flatten]] void CesaEngine::step_dma() {
   if (dma_.operation_pending) {
     dma_.operation_pending = false;
-    end_operation(dma_.channel);
+    if (!end_operation(dma_.channel)) return;
   }
   if (dma_.state == DmaState::finish) {
     finish_dma();
@@ -376,7 +378,8 @@ void CesaEngine::step_channel(unsigned channel) {
     if (!goes_on) return;
   } while ((dma_.state == DmaState::execute || dma_.state == DmaState::move) &&
            (fidelity_ == Fidelity::descriptor || delay == 0));
-  dma_.at = dma_.state == DmaState::hold ? kNever : now_ + delay;
+  const bool held = dma_.state == DmaState::hold || (dma_.operation_pending && delay == kNever);
+  dma_.at = held ? kNever : now_ + delay;
 }
 
 bool CesaEngine::fetch(Ps& delay) {
@@ -392,6 +395,10 @@ bool CesaEngine::fetch(Ps& delay) {
     return false;
   }
   if (!reach(addr, TdmaDescriptor::kBytes, "descriptor")) return false;
+  if (fault(FaultKind::tdma_bus_error, now_ + delay, addr)) {
+    stop_with_error(error::kDataError);
+    return false;
+  }
   std::array<std::uint8_t, TdmaDescriptor::kBytes> bytes;
   if (!port_.read(addr, bytes.data(), TdmaDescriptor::kBytes, timing_.descriptor_fetch(), delay)) {
     tdma_error(error::kDataError, "the bus refused the fetch of the descriptor at " + hex(addr));
@@ -443,7 +450,8 @@ bool CesaEngine::hand_over(Ps& delay) {
   dma_.skipping = false;
   ++dma_.operations;
   if (fidelity_ == Fidelity::descriptor && params_.channels == 1) {
-    delay += operate(channel);
+    const Ps end = operate(channel, now_ + delay);
+    delay = end == kNever ? kNever : end - now_;
     dma_.operation_pending = true;
     next_descriptor();
   } else {
@@ -486,6 +494,10 @@ bool CesaEngine::begin_transfer() {
 
 bool CesaEngine::move(Ps& delay) {
   Transfer& t = dma_.transfer;
+  if (t.done == 0 && fault(FaultKind::tdma_bus_error, now_ + delay, t.outside)) {
+    stop_with_error(error::kDataError);
+    return false;
+  }
   const std::uint32_t control_word = regs_.get(kTdmaControl);
   std::uint32_t bytes = t.bytes - t.done;
   if (fidelity_ == Fidelity::burst) {
@@ -564,8 +576,25 @@ void CesaEngine::halt_dma() {
   regs_.clear_bits(kTdmaControl, control::kActive);
 }
 
-Ps CesaEngine::operate(unsigned channel) {
+bool CesaEngine::fault(FaultKind kind, Ps at, std::uint64_t where) {
+  if (faults_ == nullptr || !faults_->fires(kind, at, where)) return false;
+  ++stats_.faults;
+  return true;
+}
+
+Ps CesaEngine::operate(unsigned channel, Ps start) {
   Channel& c = channels_[channel];
+  c.failed = false;
+  if (fault(FaultKind::engine_stuck, start, number_)) {
+    stuck_channel_ = channel;
+    stuck_since_ = start;
+    return kNever;
+  }
+  if (fault(FaultKind::engine_error, start, number_)) {
+    c.failed = true;
+    stats_.sa_busy_ps += timing_.sa_overhead();
+    return start + timing_.sa_overhead();
+  }
   const std::uint32_t at = regs_.get(desc_p(channel));
   const bool decrypt = at + 2 <= sram_.size() && (sram_[at + 1] & kDecryptInByte1);
   // A MAC's state or digest; a cipher alone, which is nearly all, does not ask for it.
@@ -599,11 +628,15 @@ Ps CesaEngine::operate(unsigned channel) {
     unimplemented(r.report);
   }
   stats_.sa_busy_ps += took;
-  return took;
+  return start + took;
 }
 
-void CesaEngine::end_operation(unsigned channel) {
+bool CesaEngine::end_operation(unsigned channel) {
   Channel& c = channels_[channel];
+  if (c.failed) {
+    fail_operation(channel);
+    return false;
+  }
   const bool in_chain = c.causes & cesa_bit::irq::kChainedPacketDone;
   if (c.mismatch) {
     ++stats_.digest_errors;
@@ -614,9 +647,25 @@ void CesaEngine::end_operation(unsigned channel) {
   }
   raise(c.causes);
   if (in_chain) count_packet();
+  return true;
+}
+
+void CesaEngine::fail_operation(unsigned channel) {
+  idle_channel(channel);
+  if (params_.tdma) {
+    stop_with_error(error::kDataError);
+  }
 }
 
 void CesaEngine::idle_channel(unsigned channel) {
+  if (stuck_channel_ == channel) {
+    stats_.sa_busy_ps += std::max(now_, stuck_since_) - stuck_since_;
+    stuck_channel_ = kNoChannel;
+    accelerator_free_at_ = 0;
+    for (Channel& other : channels_) {
+      if (other.state == ChannelState::start) other.at = now_;
+    }
+  }
   channels_[channel] = {};
   regs_.clear_bits(kCmd, cmd::activate(channel));
   regs_.clear_bits(kStatus, cesa_bit::status::active(channel));
@@ -651,6 +700,7 @@ bool CesaEngine::reach(PhysAddr addr, std::uint32_t bytes, const char* what) {
 }
 
 void CesaEngine::stop(Ps now) {
+  now_ = now;
   for (unsigned i = 0; i < params_.channels; ++i) idle_channel(i);
   halt_dma();
   accelerator_free_at_ = 0;
@@ -665,8 +715,12 @@ void CesaEngine::go_idle(Ps now) {
 }
 
 void CesaEngine::tdma_error(std::uint32_t cause, std::string report) {
-  regs_.set_bits(kTdmaErrorCause, cause);
   guest_error("DMA: " + std::move(report));
+  stop_with_error(cause);
+}
+
+void CesaEngine::stop_with_error(std::uint32_t cause) {
+  regs_.set_bits(kTdmaErrorCause, cause);
   halt_dma();
   update_irq();
 }

@@ -21,6 +21,13 @@
 //   one that moves in or hands over; "stop" ends the chain there, with the usual done cause.
 // - Byte swap (CONTROL bit 11 = 0) reverses the bytes within each 8-byte beat of the memory's
 //   side, within the touched part of it at the ends.
+// - Faults on purpose (base/fault.h) are asked for at each accelerator operation, each fetch of a
+//   descriptor and the start of each descriptor's transfer. A failed operation takes start and
+//   end and leaves the SRAM as it was; then ERROR_CAUSE says data error (a parity error in the
+//   SRAM), also when the processor started the operation, the DMA stops and nothing is announced.
+//   A unit without DMA has no register that could say so: CMD reads 0 and no done cause is there.
+//   A stuck operation leaves the SRAM as it was too, and lasts until CMD's stop (in a chain also
+//   until the DMA is disabled). An access with a bus error moves nothing.
 // - Coalescing counts the operations of chains; the timer runs from the first one not announced.
 //   0 in a register turns its half off; writing either starts over.
 #pragma once
@@ -33,6 +40,7 @@
 #include <string>
 #include <vector>
 
+#include "hw_model/base/fault.h"
 #include "hw_model/base/units.h"
 #include "hw_model/cesa/direct_engines.h"
 #include "hw_model/cesa/params.h"
@@ -77,6 +85,7 @@ struct CesaStats {
   std::uint64_t guest_errors = 0;     ///< mistakes of the driver
   std::uint64_t unimplemented = 0;    ///< uses of what is not modelled
   std::uint64_t reserved_writes = 0;  ///< writes of 1 to reserved bits (dropped)
+  std::uint64_t faults = 0;           ///< faults on purpose that happened here
   std::string last_report;            ///< the last guest error or unimplemented use
 };
 
@@ -101,6 +110,13 @@ class CesaEngine {
   /// false, and moves nothing, while the engine runs. Throws std::invalid_argument if the
   /// window would go past 4 GiB, which descriptors cannot address.
   bool map_sram(PhysAddr base);
+
+  /// Faults on purpose from here on; `number` is this engine's in the plan. Not owned; nullptr =
+  /// none.
+  void set_faults(FaultPlan* plan, unsigned number) {
+    faults_ = plan;
+    number_ = number;
+  }
 
   /// Software's view of the registers; `offset` is the engine's own. An offset without a
   /// register reads 0, drops writes and counts as a guest error.
@@ -163,6 +179,7 @@ class CesaEngine {
     bool dma_ended = false;    // and the DMA has ended first
     std::uint32_t causes = 0;  // of the operation in progress, raised at its end
     bool mismatch = false;     // likewise
+    bool failed = false;       // by a fault: nothing is announced
   };
   struct Transfer {
     PhysAddr outside = 0;
@@ -211,9 +228,12 @@ class CesaEngine {
   /// The DMA stops where it is and takes with it what waits for it; nothing is announced.
   void halt_dma();
 
-  /// Runs the accelerator for a channel; returns how long it takes.
-  Ps operate(unsigned channel);
-  void end_operation(unsigned channel);
+  /// Runs the accelerator for a channel at `start`; returns when it ends, kNever if it is stuck.
+  Ps operate(unsigned channel, Ps start);
+  /// False if it failed; then what depends on it has stopped.
+  bool end_operation(unsigned channel);
+  void fail_operation(unsigned channel);
+  bool fault(FaultKind kind, Ps at, std::uint64_t where);
   void idle_channel(unsigned channel);
   void count_packet();
   void announce_packets();
@@ -224,6 +244,7 @@ class CesaEngine {
   }
   void go_idle(Ps now);
   void tdma_error(std::uint32_t cause, std::string report);
+  void stop_with_error(std::uint32_t cause);
   void unimplemented(std::string report);
   void raise(std::uint32_t causes);
   void update_irq();
@@ -249,6 +270,10 @@ class CesaEngine {
   Ps coalesce_at_ = kNever;
   std::vector<std::uint8_t> swapped_;  // a transfer on its way out with its bytes swapped
   bool irq_ = false;
+  FaultPlan* faults_ = nullptr;
+  unsigned number_ = 0;
+  unsigned stuck_channel_ = kNoChannel;  // whose operation does not end
+  Ps stuck_since_ = 0;
 };
 
 }  // namespace cesasim::hw

@@ -31,13 +31,13 @@ void CpuCore::move_account(CpuCore& to, Activity first, Ps ps) {
   for (std::size_t a = 0; a < kActivities && ps != 0; ++a) move(a);
 }
 
-void CpuCore::access(tlm::tlm_command command, PhysAddr addr, std::uint32_t* data,
-                     sc_core::sc_time& delay) {
+void CpuCore::transfer(tlm::tlm_command command, PhysAddr addr, std::uint8_t* data, unsigned bytes,
+                       sc_core::sc_time& delay) {
   payload_.set_command(command);
   payload_.set_address(addr);
-  payload_.set_data_ptr(reinterpret_cast<unsigned char*>(data));
-  payload_.set_data_length(4);
-  payload_.set_streaming_width(4);
+  payload_.set_data_ptr(data);
+  payload_.set_data_length(bytes);
+  payload_.set_streaming_width(bytes);
   payload_.set_byte_enable_ptr(nullptr);
   payload_.set_dmi_allowed(false);
   payload_.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
@@ -48,12 +48,12 @@ void CpuCore::access(tlm::tlm_command command, PhysAddr addr, std::uint32_t* dat
 
 std::uint32_t CpuCore::read32(PhysAddr addr, sc_core::sc_time& delay) {
   std::uint32_t value = 0xffffffff;
-  access(tlm::TLM_READ_COMMAND, addr, &value, delay);
+  transfer(tlm::TLM_READ_COMMAND, addr, reinterpret_cast<std::uint8_t*>(&value), 4, delay);
   return value;
 }
 
 void CpuCore::write32(PhysAddr addr, std::uint32_t value, sc_core::sc_time& delay) {
-  access(tlm::TLM_WRITE_COMMAND, addr, &value, delay);
+  transfer(tlm::TLM_WRITE_COMMAND, addr, reinterpret_cast<std::uint8_t*>(&value), 4, delay);
 }
 
 }  // namespace cesasim::hw

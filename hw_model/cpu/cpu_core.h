@@ -52,12 +52,12 @@ class CpuCore : public sc_core::sc_module {
   /// path took. A bus error reads as all ones (counted in bus_errors()).
   std::uint32_t read32(PhysAddr addr, sc_core::sc_time& delay);
   void write32(PhysAddr addr, std::uint32_t value, sc_core::sc_time& delay);
+  /// A run of uncached accesses to device memory (memcpy_toio, memcpy_fromio) as one call.
+  void transfer(tlm::tlm_command command, PhysAddr addr, std::uint8_t* data, unsigned bytes,
+                sc_core::sc_time& delay);
   std::uint64_t bus_errors() const { return bus_errors_; }
 
  private:
-  void access(tlm::tlm_command command, PhysAddr addr, std::uint32_t* data,
-              sc_core::sc_time& delay);
-
   unsigned id_;
   CpuParams params_;
   double ps_per_cycle_;

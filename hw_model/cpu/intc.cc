@@ -12,6 +12,16 @@ void Intc::set_line(unsigned irq, bool level) {
   if (level_.at(irq) == level) return;
   level_[irq] = level;
   if (level) ++raised_[irq];
+  if (faults_ != nullptr) {
+    const Ps now = sc_core::sc_time_stamp().value();
+    lost_[irq] = level && faults_->fires(FaultKind::lost_interrupt, now, irq);
+    if (level) {
+      if (faults_->fires(FaultKind::spurious_interrupt, now, irq)) will_be_spurious_.set(irq);
+    } else if (will_be_spurious_[irq]) {
+      will_be_spurious_.reset(irq);
+      spurious_.set(irq);
+    }
+  }
   update(irq);
 }
 
@@ -29,14 +39,21 @@ void Intc::route(unsigned irq, unsigned core) {
   update(irq);
 }
 
-int Intc::pending(unsigned core) const {
+int Intc::pending(unsigned core) {
   const std::size_t first = pending_.at(core)._Find_first();
-  return first == kLines ? -1 : static_cast<int>(first);
+  if (first == kLines) return -1;
+  const auto irq = static_cast<unsigned>(first);
+  if (spurious_[irq] && !(level_[irq] && !lost_[irq])) {
+    spurious_.reset(irq);
+    update(irq);
+  }
+  return static_cast<int>(first);
 }
 
 void Intc::update(unsigned irq) {
   auto& pending = pending_[route_[irq]];
-  pending.set(irq, level_[irq] && enabled_[irq]);
+  const bool asserted = (level_[irq] && !lost_[irq]) || spurious_[irq];
+  pending.set(irq, asserted && enabled_[irq]);
   cores_[route_[irq]]->set_irq(pending.any());
 }
 

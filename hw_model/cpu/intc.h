@@ -7,17 +7,25 @@
 #include <systemc>
 #include <vector>
 
+#include "hw_model/base/fault.h"
 #include "hw_model/cpu/cpu_core.h"
 
 namespace cesasim::hw {
 
 /// Level-sensitive controller. A device's wire calls set_line(); an input that is high and
 /// enabled asserts the interrupt of the core it is routed to until it falls or is disabled.
+///
+/// Faults on purpose: each rising edge may be lost (the core does not see the input until it has
+/// fallen and risen again; the device's registers tell the truth), or be followed by a spurious
+/// interrupt: once the input has fallen, the core is asked for it once more.
 class Intc : public sc_core::sc_module {
  public:
   static constexpr unsigned kLines = 96;
 
   Intc(sc_core::sc_module_name name, std::vector<CpuCore*> cores);
+
+  /// Faults from here on; not owned, nullptr = none.
+  void set_faults(FaultPlan* plan) { faults_ = plan; }
 
   void set_line(unsigned irq, bool level);
   bool line(unsigned irq) const { return level_.at(irq); }
@@ -25,8 +33,9 @@ class Intc : public sc_core::sc_module {
   /// Routes `irq` to core `core`. Throws std::out_of_range for a bad number.
   void route(unsigned irq, unsigned core);
   unsigned routed_to(unsigned irq) const { return route_.at(irq); }
-  /// Lowest-numbered pending interrupt of `core`, or -1.
-  int pending(unsigned core) const;
+  /// Lowest-numbered pending interrupt of `core`, or -1. For the core that takes it: a spurious
+  /// one is gone afterwards.
+  int pending(unsigned core);
   /// Rising edges seen on an input since the start.
   std::uint64_t raised(unsigned irq) const { return raised_.at(irq); }
 
@@ -36,6 +45,10 @@ class Intc : public sc_core::sc_module {
   std::vector<CpuCore*> cores_;
   std::vector<std::bitset<kLines>> pending_;  // by core: inputs high, enabled and routed to it
   std::array<bool, kLines> level_{};
+  FaultPlan* faults_ = nullptr;
+  std::bitset<kLines> lost_;              // high, and the core does not see it
+  std::bitset<kLines> will_be_spurious_;  // when it falls
+  std::bitset<kLines> spurious_;          // asserted though low
   std::array<bool, kLines> enabled_{};
   std::array<unsigned, kLines> route_{};
   std::array<std::uint64_t, kLines> raised_{};

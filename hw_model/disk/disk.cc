@@ -104,8 +104,19 @@ void Disk::start(Slot& slot) {
   ++running_;
   const DiskCommand& c = slot.command;
   const Ps now = stamp();
-  if (!valid(c) || (fails_ && fails_(c))) {
-    slot.error = -EIO;
+  const bool sound = valid(c) && !(fails_ && fails_(c));
+  slot.sectors = sound ? c.sectors : 0;
+  if (!sound) slot.error = -EIO;
+  if (sound && faults_ != nullptr && c.op != DiskCommand::Op::flush) {
+    const bool read = c.op == DiskCommand::Op::read;
+    if (fault(read ? FaultKind::disk_read_error : FaultKind::disk_write_error, c)) {
+      slot.error = -EIO;
+      slot.sectors = c.sectors / 2;
+    } else if (fault(FaultKind::disk_short, c)) {
+      slot.sectors = c.sectors / 2;
+    }
+  }
+  if (c.op != DiskCommand::Op::flush ? slot.sectors == 0 : !sound) {
     slot.phase = Slot::Phase::ending;
     slot.due = now + static_cast<Ps>(timing_->params().command_overhead_us *
                                      static_cast<double>(kPsPerUs));
@@ -114,14 +125,24 @@ void Disk::start(Slot& slot) {
     slot.due = timing_->flush_done(now);
   } else {
     slot.phase = Slot::Phase::transfer;
-    slot.due = c.op == DiskCommand::Op::read ? timing_->read_ready(now, c.sector, c.sectors)
-                                             : timing_->write_room(now, c.sectors);
+    slot.due = c.op == DiskCommand::Op::read ? timing_->read_ready(now, c.sector, slot.sectors)
+                                             : timing_->write_room(now, slot.sectors);
   }
+}
+
+bool Disk::fault(FaultKind kind, const DiskCommand& command) {
+  if (!faults_->fires(kind, stamp(), command.sector)) return false;
+  ++stats_.faults;
+  return true;
 }
 
 bool Disk::dma_segments(const DiskCommand& command, bool to_memory, sc_core::sc_time& delay) {
   std::uint8_t* data = buffer_.data();
-  for (const DiskSegment& s : command.segments) {
+  std::size_t left = buffer_.size();
+  for (DiskSegment s : command.segments) {
+    s.len = static_cast<std::uint32_t>(std::min<std::size_t>(s.len, left));
+    left -= s.len;
+    if (s.len == 0) continue;
     payload_.set_command(to_memory ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND);
     payload_.set_address(s.addr);
     payload_.set_data_ptr(data);
@@ -146,32 +167,33 @@ void Disk::transfer(Slot& slot) {
     slot.due = interface_free_;
     return;
   }
-  buffer_.resize(std::size_t{c.sectors} * kSectorBytes);
+  buffer_.resize(std::size_t{slot.sectors} * kSectorBytes);
   sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
   const bool read = c.op == DiskCommand::Op::read;
-  if (read) store_.read(c.sector, buffer_.data(), c.sectors);
+  if (read) store_.read(c.sector, buffer_.data(), slot.sectors);
+  const std::uint32_t planned = slot.sectors;
   const bool ok = dma_segments(c, read, delay);
   slot.phase = Slot::Phase::ending;
   interface_free_ = slot.due = stamp() + delay.value();
   if (!ok) {
     slot.error = -EIO;
+    slot.sectors = 0;
   } else if (read) {
     stats_.bytes_read += buffer_.size();
   } else {
     stats_.bytes_written += buffer_.size();
-    store_.write(c.sector, buffer_.data(), c.sectors);
-    if (write_observer_) write_observer_(c.sector, buffer_.data(), c.sectors);
+    store_.write(c.sector, buffer_.data(), slot.sectors);
+    if (write_observer_) write_observer_(c.sector, buffer_.data(), slot.sectors);
   }
   // Also after a bus error: the room that write_room() reserved is given back by a write.
-  if (!read) slot.due = timing_->write_done(slot.due, c.sector, c.sectors);
+  if (!read) slot.due = timing_->write_done(slot.due, c.sector, planned);
 }
 
 void Disk::end(Slot& slot) {
   account();
   ++stats_.commands;
   if (slot.error != 0) ++stats_.errors;
-  completions_.push_back(
-      {slot.command.tag, slot.error, slot.error == 0 ? slot.command.sectors : 0});
+  completions_.push_back({slot.command.tag, slot.error, slot.sectors});
   slot.phase = Slot::Phase::free;
   --inside_;
   --running_;

@@ -12,6 +12,7 @@
 #include <tlm>
 #include <vector>
 
+#include "hw_model/base/fault.h"
 #include "hw_model/base/units.h"
 #include "hw_model/disk/disk_command.h"
 #include "hw_model/disk/disk_timing.h"
@@ -23,6 +24,7 @@ namespace cesasim::hw {
 struct DiskStats {
   std::uint64_t commands = 0;  ///< completed, with or without error
   std::uint64_t errors = 0;    ///< completed with -EIO
+  std::uint64_t faults = 0;    ///< medium errors and short commands on purpose
   std::uint64_t bytes_read = 0;
   std::uint64_t bytes_written = 0;
   Ps busy_ps = 0;       ///< time with at least one command inside
@@ -65,6 +67,12 @@ class Disk : public sc_core::sc_module {
   /// Makes the command that `fails` picks end with -EIO without touching data (fault injection).
   void set_fault(std::function<bool(const DiskCommand&)> fails) { fails_ = std::move(fails); }
 
+  /// Faults on purpose from here on; not owned, nullptr = none. Each read and write that starts
+  /// is an opportunity. Half of its sectors (rounded down) are done; then a medium error ends it
+  /// with -EIO, or it ends short, without an error. Later sectors keep what they held. A disk's
+  /// own retries take no time here.
+  void set_faults(FaultPlan* plan) { faults_ = plan; }
+
   /// Statistics up to now.
   DiskStats stats() const;
   const DiskTimingStats& timing_stats() const { return timing_->stats(); }
@@ -78,6 +86,7 @@ class Disk : public sc_core::sc_module {
     std::uint64_t order = 0;  // of submission
     std::uint32_t passed_over = 0;
     int error = 0;
+    std::uint32_t sectors = 0;  // that will be done
   };
 
   void run();
@@ -87,6 +96,8 @@ class Disk : public sc_core::sc_module {
   void transfer(Slot& slot);
   void end(Slot& slot);
   bool valid(const DiskCommand& command) const;
+  bool fault(FaultKind kind, const DiskCommand& command);
+  /// Moves buffer_ over the command's segments, as far as it reaches.
   bool dma_segments(const DiskCommand& command, bool to_memory, sc_core::sc_time& delay);
   void account();
   void arm();
@@ -106,6 +117,7 @@ class Disk : public sc_core::sc_module {
   MbusExtension extension_;
   std::function<void(std::uint64_t, const std::uint8_t*, std::uint32_t)> write_observer_;
   std::function<bool(const DiskCommand&)> fails_;
+  FaultPlan* faults_ = nullptr;
   DiskStats stats_;
   Ps accounted_to_ = 0;
 };

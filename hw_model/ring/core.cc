@@ -47,15 +47,15 @@ bool round_robin(unsigned& turn, unsigned rings, Take take) {
 RingCore::RingCore(const RingParams& params, std::span<DmaPort* const> channels)
     : params_(checked(params)),
       timing_(params),
-      fetch_port_(*channels[ring_channel::kFetch]),
-      write_port_(*channels[ring_channel::kWriteBack]),
+      fetch_port_(*channels[ring_channel::kFetch], faults_),
+      write_port_(*channels[ring_channel::kWriteBack], faults_),
       unit_(ring_unit_registers()),
       rings_(params.rings),
       keys_(params.key_slots),
       fetched_(std::size_t{params.prefetch_descriptors} * RingDescriptor::kBytes) {
   for (unsigned i = 0; i < params.engines; ++i) {
     engines_.emplace_back(params_, timing_, i, *channels[ring_channel::read(i)],
-                          *channels[ring_channel::write(i)]);
+                          *channels[ring_channel::write(i)], faults_);
   }
 }
 
@@ -173,7 +173,7 @@ void RingCore::write(std::uint32_t offset, std::uint32_t value, Ps now) {
 void RingCore::write_unit(std::uint32_t offset, RegisterPage::Write w, std::uint32_t value,
                           Ps now) {
   if (offset == unit_reg::kControl && w.pulses) {
-    for (unsigned i = 0; i < rings_.size(); ++i) reset_ring(i);
+    for (unsigned i = 0; i < rings_.size(); ++i) reset_ring(i, now);
     for (KeySlot& k : keys_) k = {};
     for (unsigned i = 0; i < unit_reg::kKeyWords; ++i) unit_.set(unit_reg::key_data(i), 0);
     wake_ = std::min(wake_, now);
@@ -216,7 +216,7 @@ void RingCore::write_ring(unsigned ring, std::uint32_t offset, std::uint32_t bef
       break;
     }
     case ring_reg::kCommand:
-      if (pulses & ring_bit::command::kReset) reset_ring(ring);
+      if (pulses & ring_bit::command::kReset) reset_ring(ring, now);
       break;
     case ring_reg::kSqProducer:
       doorbell(ring, static_cast<std::uint16_t>(before), now);
@@ -290,7 +290,7 @@ void RingCore::set_enable(unsigned ring, bool on, Ps now) {
   r.fetch_from = now + timing_.doorbell();
 }
 
-void RingCore::reset_ring(unsigned ring) {
+void RingCore::reset_ring(unsigned ring, Ps now) {
   Ring& r = rings_[ring];
   for (RingRequest* request : r.ready) {
     ++stats_.abandoned;
@@ -314,7 +314,7 @@ void RingCore::reset_ring(unsigned ring) {
   r.unannounced = 0;
   r.timer = kNever;
   r.resetting = true;  // until settle() finds nothing under way
-  for (RingEngine& e : engines_) e.abandon(ring, ended_);
+  for (RingEngine& e : engines_) e.abandon(ring, now, ended_);
   for (RingRequest* request : ended_) ended(*request);
   ended_.clear();
   update_irq(r);
@@ -397,6 +397,7 @@ Ps RingCore::next() const {
 }
 
 void RingCore::step(Ps now) {
+  faults_.now = now;
   if (wake_ <= now) wake_ = kNever;
   for (Ring& r : rings_) {
     if (r.timer <= now) announce(r);
@@ -471,9 +472,10 @@ bool RingCore::finish_fetch(Ps now) {
   if (r.resetting) return true;
   if (!fetch_.ok) {
     r.stopped = true;
-    report(ring,
-           std::string("the bus refused ") +
-               (fetch_.shadow ? "the shadow" : "descriptor " + std::to_string(r.sq_consumer)));
+    report_bus_error(
+        fetch_port_, ring,
+        std::string("the bus refused ") +
+            (fetch_.shadow ? "the shadow" : "descriptor " + std::to_string(r.sq_consumer)));
     raise(r, irq_bit::kFetchError);
     return true;
   }
@@ -635,8 +637,9 @@ bool RingCore::finish_write_back(Ps now) {
   }
   if (!write_back_.ok) {
     ++stats_.abandoned;
-    report(ring, "the bus refused completion " + std::to_string(r.cq_producer) +
-                     " or the indexes after it");
+    report_bus_error(
+        write_port_, ring,
+        "the bus refused completion " + std::to_string(r.cq_producer) + " or the indexes after it");
     silence(r);
     raise(r, irq_bit::kWritebackError);
     return true;
@@ -646,8 +649,9 @@ bool RingCore::finish_write_back(Ps now) {
   const bool failed = q.status != RingStatus::ok;
   ++(failed ? stats_.failed : stats_.completed);
   if (failed) {
-    report(ring, "request " + std::to_string(q.index) + " (cookie " + hex(q.d.cookie) +
-                     "): " + std::string(ring_status_name(q.status)));
+    if (!q.faulted)
+      report(ring, "request " + std::to_string(q.index) + " (cookie " + hex(q.d.cookie) +
+                       "): " + std::string(ring_status_name(q.status)));
     r.regs.set(ring_reg::kError,
                static_cast<std::uint32_t>(q.status) | std::uint32_t{q.index} << 16);
     raise(r, irq_bit::kFailed);
@@ -711,6 +715,10 @@ void RingCore::guest_error(std::string report) {
 
 void RingCore::report(unsigned ring, const std::string& text) {
   guest_error("ring " + std::to_string(ring) + ": " + text);
+}
+
+void RingCore::report_bus_error(const RingPort& port, unsigned ring, const std::string& text) {
+  if (!port.faulted()) report(ring, text);
 }
 
 RingRequest& RingCore::new_request() {

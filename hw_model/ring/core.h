@@ -69,6 +69,11 @@ class RingCore {
   /// Does what is due at `now` and starts what can start.
   void step(Ps now);
 
+  /// Faults on purpose from here on; not owned, nullptr = none. An engine may fail or get stuck
+  /// when it starts to cipher a request, the bus may refuse any access (docs/ring.md, section 12).
+  void set_faults(FaultPlan* plan) { faults_.plan = plan; }
+  std::uint64_t faults() const { return faults_.happened; }
+
   /// Level of a ring's interrupt line.
   bool irq(unsigned ring) const { return rings_[ring].irq; }
   unsigned rings() const { return static_cast<unsigned>(rings_.size()); }
@@ -150,7 +155,7 @@ class RingCore {
   void key_command(std::uint32_t value);
   void set_enable(unsigned ring, bool on, Ps now);
   bool enable_allowed(unsigned ring, std::string& why) const;
-  void reset_ring(unsigned ring);
+  void reset_ring(unsigned ring, Ps now);
   void doorbell(unsigned ring, std::uint16_t before, Ps now);
   void shadow_arrived(unsigned ring, std::uint16_t index);
   void acknowledge(unsigned ring, std::uint16_t before);
@@ -175,6 +180,8 @@ class RingCore {
   void raise(Ring& ring, std::uint32_t causes);
   void update_irq(Ring& ring);
   void report(unsigned ring, const std::string& text);
+  /// The same, unless the bus error behind it was made on purpose.
+  void report_bus_error(const RingPort& port, unsigned ring, const std::string& text);
 
   RingRequest& new_request();
   void recycle(RingRequest& request) { free_.push_back(&request); }
@@ -184,8 +191,9 @@ class RingCore {
 
   RingParams params_;
   RingTiming timing_;
-  DmaPort& fetch_port_;
-  DmaPort& write_port_;
+  RingFaults faults_;
+  RingPort fetch_port_;
+  RingPort write_port_;
   RegisterPage unit_;
   std::deque<Ring> rings_;
   std::deque<RingEngine> engines_;

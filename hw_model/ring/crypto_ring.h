@@ -9,6 +9,7 @@
 #include <tlm>
 #include <vector>
 
+#include "hw_model/base/fault.h"
 #include "hw_model/ring/core.h"
 #include "hw_model/ring/params.h"
 
@@ -37,6 +38,9 @@ class CryptoRing : public sc_core::sc_module {
   /// Lets the unit run ahead of simulated time as far as no process could tell (see
   /// base/lookahead.h). Off by default, as in Cesa.
   void run_ahead(bool on) { run_ahead_ = on; }
+
+  /// Faults on purpose from here on (see core.h); not owned, nullptr = none.
+  void set_faults(FaultPlan* plan) { core_->set_faults(plan); }
 
   const RingCore& core() const { return *core_; }
   const RingStats& stats() const { return core_->stats(); }

@@ -22,10 +22,18 @@ bool wraps(PhysAddr at, std::uint64_t bytes) { return at + (bytes - 1) < at; }
 }  // namespace
 
 std::string_view ring_status_name(RingStatus status) {
-  static constexpr std::array<std::string_view, 11> kNames = {
-      "ok",          "bad_descriptor", "bad_algorithm", "bad_length",       "key_error",
-      "list_short",  "list_long",      "key_bus_error", "source_bus_error", "destination_bus_error",
-      "iv_bus_error"};
+  static constexpr std::array<std::string_view, 12> kNames = {"ok",
+                                                              "bad_descriptor",
+                                                              "bad_algorithm",
+                                                              "bad_length",
+                                                              "key_error",
+                                                              "list_short",
+                                                              "list_long",
+                                                              "key_bus_error",
+                                                              "source_bus_error",
+                                                              "destination_bus_error",
+                                                              "iv_bus_error",
+                                                              "engine_error"};
   const auto i = static_cast<std::size_t>(status);
   return i < kNames.size() ? kNames[i] : "unknown";
 }

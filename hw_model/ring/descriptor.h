@@ -23,6 +23,7 @@ enum class RingStatus : std::uint8_t {
   source_bus_error = 8,
   destination_bus_error = 9,
   iv_bus_error = 10,
+  engine_error = 11,
 };
 std::string_view ring_status_name(RingStatus status);
 

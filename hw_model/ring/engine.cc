@@ -31,21 +31,25 @@ void RingRequest::start(unsigned of_ring, std::uint16_t at, const RingDescriptor
   abandoned = false;
   write_failed = false;
   ended = false;
+  faulted = false;
   status = RingStatus::ok;
 }
 
 RingEngine::RingEngine(const RingParams& params, const RingTiming& timing, unsigned number,
-                       DmaPort& reader, DmaPort& writer)
+                       DmaPort& reader, DmaPort& writer, RingFaults& faults)
     : timing_(timing),
-      reader_(reader),
-      writer_(writer),
+      faults_(faults),
+      reader_(reader, faults),
+      writer_(writer, faults),
       number_(static_cast<std::uint8_t>(number)),
       queue_max_(params.engine_queue),
       list_prefetch_(params.list_prefetch),
       buffer_bytes_(params.buffer_bytes()),
       sram_(params.sram_bytes),
       buffers_(params.buffers),
-      entries_(std::size_t{params.list_prefetch} * RingListEntry::kBytes) {}
+      entries_(std::size_t{params.list_prefetch} * RingListEntry::kBytes) {
+  nobody_.abandoned = true;
+}
 
 void RingEngine::take(RingRequest& request) {
   request.engine = number_;
@@ -68,7 +72,7 @@ bool RingEngine::advance(Ps now, std::vector<RingRequest*>& ended) {
   for (bool again = true; again; changed |= again) {
     again = finish_stages(now, ended);
     again |= start_write(now);
-    again |= start_cipher(now);
+    again |= start_cipher(now, ended);
     again |= start_read(now);
   }
   return changed;
@@ -84,7 +88,7 @@ bool RingEngine::finish_stages(Ps now, std::vector<RingRequest*>& ended) {
     r.written += b.moved;
     load_ -= b.moved;
     --r.pieces;
-    if (r.all_in && r.pieces == 0) leave(r, ended);
+    if (&r != &nobody_ && r.all_in && r.pieces == 0) leave(r, ended);
     write_.working = false;
     next_buffer(write_);
     any = true;
@@ -97,6 +101,7 @@ bool RingEngine::finish_stages(Ps now, std::vector<RingRequest*>& ended) {
   }
   if (due(read_)) {
     buffers_[read_.buffer].state = BufferState::filled;
+    if (stuck()) detach_abandoned(ended);
     read_.working = false;
     next_buffer(read_);
     any = true;
@@ -139,12 +144,25 @@ bool RingEngine::start_read(Ps now) {
   return true;
 }
 
-bool RingEngine::start_cipher(Ps now) {
+bool RingEngine::start_cipher(Ps now, std::vector<RingRequest*>& ended) {
   Buffer& b = buffers_[cipher_.buffer];
   if (cipher_.working || b.state != BufferState::filled) return false;
   b.state = BufferState::ciphering;
   RingRequest& r = *b.request;
   if (b.hollow()) {
+    occupy(cipher_, now, 0);
+    return true;
+  }
+  if (b.first && faults_.fires(FaultKind::engine_stuck, number_)) {
+    cipher_.working = true;
+    cipher_.until = kNever;
+    stuck_since_ = now;
+    detach_abandoned(ended);
+    return true;
+  }
+  if (b.first && faults_.fires(FaultKind::engine_error, number_)) {
+    r.write_failed = true;
+    fail(r, RingStatus::engine_error, true);
     occupy(cipher_, now, 0);
     return true;
   }
@@ -177,8 +195,9 @@ bool RingEngine::start_write(Ps now) {
 
 // The last caller is the one that lies first in the data: pieces are copied in before earlier
 // ones are copied out.
-void RingEngine::fail(RingRequest& request, RingStatus status) {
+void RingEngine::fail(RingRequest& request, RingStatus status, bool faulted) {
   request.status = status;
+  request.faulted = faulted;
   if (request.all_in) return;
   request.all_in = true;
   queue_.pop_front();  // only the request at the front is part in, part out
@@ -189,7 +208,7 @@ bool RingEngine::fill(Buffer& buffer, std::uint8_t* data, Ps& delay) {
   if (buffer.first && !r.d.has(ring_control::kKeySlot)) {
     const std::uint32_t n = r.d.key_bytes();
     if (!reader_.read(r.d.key, r.key.data(), n, timing_.read(r.d.key, n), delay)) {
-      fail(r, RingStatus::key_bus_error);
+      fail(r, RingStatus::key_bus_error, reader_.faulted());
       return false;
     }
   }
@@ -211,7 +230,7 @@ bool RingEngine::fill(Buffer& buffer, std::uint8_t* data, Ps& delay) {
   }
   for (const RingSegment& s : source_) {
     if (!reader_.read(s.address, data, s.bytes, timing_.read(s.address, s.bytes), delay)) {
-      fail(r, RingStatus::source_bus_error);
+      fail(r, RingStatus::source_bus_error, reader_.faulted());
       return false;
     }
     data += s.bytes;
@@ -247,7 +266,7 @@ bool RingEngine::gather(RingRequest& request, RingListPosition& at, std::uint32_
     const std::uint32_t count = std::min(list_prefetch_, at.unread);
     const std::uint32_t n = count * RingListEntry::kBytes;
     if (!reader_.read(at.next_entry, entries_.data(), n, timing_.read(at.next_entry, n), delay)) {
-      fail(request, bus_error);
+      fail(request, bus_error, reader_.faulted());
       return false;
     }
     at.next_entry += n;
@@ -269,7 +288,7 @@ Ps RingEngine::drain(Buffer& buffer, std::uint8_t* data) {
     if (!writer_.write(s.address, data + buffer.moved, s.bytes, timing_.write(s.address, s.bytes),
                        delay)) {
       r.write_failed = true;
-      fail(r, RingStatus::destination_bus_error);
+      fail(r, RingStatus::destination_bus_error, writer_.faulted());
       return delay;
     }
     buffer.moved += s.bytes;
@@ -277,7 +296,7 @@ Ps RingEngine::drain(Buffer& buffer, std::uint8_t* data) {
   if (buffer.last && r.d.has(ring_control::kIvOut) &&
       !writer_.write(r.d.iv_out, r.chain.data(), r.d.block_bytes(),
                      timing_.write(r.d.iv_out, r.d.block_bytes()), delay)) {
-    fail(r, RingStatus::iv_bus_error);
+    fail(r, RingStatus::iv_bus_error, writer_.faulted());
   }
   return delay;
 }
@@ -296,7 +315,21 @@ const std::uint8_t* RingEngine::cipher_key(const RingRequest& request) {
   return start_key_.data();
 }
 
-void RingEngine::abandon(unsigned ring, std::vector<RingRequest*>& ended) {
+void RingEngine::detach_abandoned(std::vector<RingRequest*>& ended) {
+  for (Buffer& b : buffers_) {
+    RingRequest* const r = b.request;
+    if (b.state != BufferState::filled || r == &nobody_ || !r->abandoned) continue;
+    b.request = &nobody_;
+    --r->pieces;
+    if (r->all_in && r->pieces == 0) leave(*r, ended);
+  }
+}
+
+void RingEngine::abandon(unsigned ring, Ps now, std::vector<RingRequest*>& ended) {
+  if (stuck() && buffers_[cipher_.buffer].request->ring == ring) {
+    cipher_.until = now;
+    cipher_.busy += std::max(now, stuck_since_) - stuck_since_;
+  }
   // Pieces under way keep their buffers until their stages end.
   for (Buffer& b : buffers_) {
     if (b.state != BufferState::empty && b.request->ring == ring) b.request->abandoned = true;
@@ -312,6 +345,7 @@ void RingEngine::abandon(unsigned ring, std::vector<RingRequest*>& ended) {
     it = queue_.erase(it);
     if (r.pieces == 0) leave(r, ended);
   }
+  if (stuck()) detach_abandoned(ended);
 }
 
 }  // namespace cesasim::hw

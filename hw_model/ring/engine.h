@@ -7,6 +7,7 @@
 #include <deque>
 #include <vector>
 
+#include "hw_model/base/fault.h"
 #include "hw_model/base/units.h"
 #include "hw_model/cesa/cipher_engine.h"
 #include "hw_model/cesa/engine.h"
@@ -17,6 +18,40 @@
 namespace cesasim::hw {
 
 inline constexpr Ps kNever = ~Ps{0};
+
+/// Faults on purpose for one unit: all its parts ask here.
+struct RingFaults {
+  FaultPlan* plan = nullptr;
+  Ps now = 0;  ///< the instant that the unit works at
+  std::uint64_t happened = 0;
+
+  bool fires(FaultKind kind, std::uint64_t where, Ps delay = 0) {
+    if (plan == nullptr || !plan->fires(kind, now + delay, where)) return false;
+    ++happened;
+    return true;
+  }
+};
+
+/// A channel's port with the bus errors of the fault plan: such an access moves nothing.
+class RingPort {
+ public:
+  RingPort(DmaPort& port, RingFaults& faults) : port_(port), faults_(faults) {}
+  bool read(PhysAddr addr, std::uint8_t* data, std::uint32_t bytes, Ps own, Ps& delay) {
+    faulted_ = faults_.fires(FaultKind::tdma_bus_error, addr, delay);
+    return !faulted_ && port_.read(addr, data, bytes, own, delay);
+  }
+  bool write(PhysAddr addr, std::uint8_t* data, std::uint32_t bytes, Ps own, Ps& delay) {
+    faulted_ = faults_.fires(FaultKind::tdma_bus_error, addr, delay);
+    return !faulted_ && port_.write(addr, data, bytes, own, delay);
+  }
+  /// The last access failed on purpose: not a mistake of the driver.
+  bool faulted() const { return faulted_; }
+
+ private:
+  DmaPort& port_;
+  RingFaults& faults_;
+  bool faulted_ = false;
+};
 
 /// A contiguous part of a source or destination.
 struct RingSegment {
@@ -52,8 +87,9 @@ struct RingRequest {
   unsigned pieces = 0;        ///< buffers that hold a piece of it
   bool all_in = false;        ///< no further piece will be copied in
   bool abandoned = false;     ///< by a reset
-  bool write_failed = false;  ///< no further piece is written
+  bool write_failed = false;  ///< no further piece is ciphered or written
   bool ended = false;
+  bool faulted = false;  ///< its status comes from a fault on purpose
   RingStatus status = RingStatus::ok;
 
   /// Readies a pooled request for descriptor `descriptor`.
@@ -62,9 +98,10 @@ struct RingRequest {
 
 class RingEngine {
  public:
-  /// The ports outlive the engine; they are separate channels to the same memory.
+  /// The ports and the faults outlive the engine; the ports are separate channels to the same
+  /// memory.
   RingEngine(const RingParams& params, const RingTiming& timing, unsigned number, DmaPort& reader,
-             DmaPort& writer);
+             DmaPort& writer, RingFaults& faults);
 
   bool has_room() const { return held_ < queue_max_; }
   bool busy() const { return held_ > 0; }
@@ -77,8 +114,9 @@ class RingEngine {
   bool advance(Ps now, std::vector<RingRequest*>& ended);
   /// When something is due next, or kNever.
   Ps next() const;
-  /// Gives up the requests of `ring`; those with nothing under way are appended to `ended`.
-  void abandon(unsigned ring, std::vector<RingRequest*>& ended);
+  /// Gives up the requests of `ring`; those with nothing under way are appended to `ended`. A
+  /// cipher that is stuck in one of them ends at `now`.
+  void abandon(unsigned ring, Ps now, std::vector<RingRequest*>& ended);
 
   Ps read_busy_ps() const { return read_.busy; }
   Ps cipher_busy_ps() const { return cipher_.busy; }
@@ -111,13 +149,16 @@ class RingEngine {
 
   bool finish_stages(Ps now, std::vector<RingRequest*>& ended);
   bool start_write(Ps now);
-  bool start_cipher(Ps now);
+  bool start_cipher(Ps now, std::vector<RingRequest*>& ended);
   bool start_read(Ps now);
   void occupy(Stage& stage, Ps now, Ps took);
   void next_buffer(Stage& stage) { stage.buffer = (stage.buffer + 1) % buffers_.size(); }
   std::uint8_t* sram(unsigned buffer) { return sram_.data() + buffer * buffer_bytes_; }
   void leave(RingRequest& request, std::vector<RingRequest*>& ended);
-  void fail(RingRequest& request, RingStatus status);
+  void fail(RingRequest& request, RingStatus status, bool faulted = false);
+  bool stuck() const { return cipher_.working && cipher_.until == kNever; }
+  /// Takes abandoned requests away from pieces that wait behind a stuck cipher.
+  void detach_abandoned(std::vector<RingRequest*>& ended);
   /// Copies a piece in; false if it could not be had.
   bool fill(Buffer& buffer, std::uint8_t* data, Ps& delay);
   bool gather(RingRequest& request, RingListPosition& at, std::uint32_t bytes, RingStatus bus_error,
@@ -126,8 +167,9 @@ class RingEngine {
   const std::uint8_t* cipher_key(const RingRequest& request);
 
   const RingTiming& timing_;
-  DmaPort& reader_;
-  DmaPort& writer_;
+  RingFaults& faults_;
+  RingPort reader_;
+  RingPort writer_;
   std::uint8_t number_;
   std::uint32_t queue_max_;
   std::uint32_t list_prefetch_;
@@ -139,6 +181,8 @@ class RingEngine {
   Stage write_;
   CipherEngine ciphers_;
   std::deque<RingRequest*> queue_;  // not yet wholly copied in
+  RingRequest nobody_;              // whose pieces pass without effect or time
+  Ps stuck_since_ = 0;
   std::vector<RingSegment> source_;
   std::vector<std::uint8_t> entries_;
   // The last decryption key and what the cipher starts from: expanded once per key, not per run.

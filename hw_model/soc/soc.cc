@@ -22,6 +22,12 @@ Soc::Soc(sc_core::sc_module_name name, const SocConfig& config) : sc_module(name
                                 " rings, the controller has " + std::to_string(Intc::kLines));
   }
   disk_ = std::make_unique<Disk>("disk", config.disk);
+  if (config.faults != nullptr) {
+    intc_->set_faults(config.faults);
+    cesa_->set_faults(config.faults);
+    ring_->set_faults(config.faults);
+    disk_->set_faults(config.faults);
+  }
 
   for (auto& core : cores_) connect(core->bus, mbus_->in);
   for (unsigned i = 0; i < cesa_->engines(); ++i) connect(cesa_->dma[i], mbus_->in);
