@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
 #include <exception>
 #include <new>
@@ -14,6 +15,7 @@ namespace cesasim::kernel {
 
 namespace {
 constexpr int kIdleNice = 1000;              // below every real thread
+constexpr int kIrqThreadNice = -100;         // SCHED_FIFO: before every other thread
 constexpr unsigned kMaxSoftirqRestart = 10;  // as MAX_SOFTIRQ_RESTART
 
 /// Costs may be varied freely; the sanitizer's lines are those of a processor that exists.
@@ -417,6 +419,53 @@ void Kernel::request_irq(unsigned irq, std::function<bool()> handler, std::strin
   intc_.enable(irq, true);
 }
 
+void Kernel::request_threaded_irq(unsigned irq, std::function<IrqReturn()> handler,
+                                  std::function<void()> thread_fn, std::string name, unsigned cpu) {
+  auto due = std::make_shared<bool>(false);
+  Thread& thread = kthread_run(
+      "irq/" + std::to_string(irq) + "-" + name,
+      [this, irq, due, fn = std::move(thread_fn)] {
+        for (;;) {
+          set_blocked();
+          if (!*due) schedule();
+          set_running();
+          if (!std::exchange(*due, false)) continue;
+          fn();
+          enable_irq(irq);
+        }
+      },
+      kIrqThreadNice, static_cast<int>(cpu));
+  request_irq(
+      irq,
+      [this, irq, due, &thread, handler = std::move(handler)] {
+        const IrqReturn result = handler ? handler() : IrqReturn::wake_thread;
+        if (result == IrqReturn::wake_thread) {
+          disable_irq(irq);
+          *due = true;
+          wake_up_process(thread);
+        }
+        return result != IrqReturn::none;
+      },
+      std::move(name), cpu);
+}
+
+void Kernel::free_irq(unsigned irq) {
+  disable_irq(irq);
+  irqs_.at(irq) = {};
+}
+
+void Kernel::disable_irq(unsigned irq) {
+  charge(Activity::irq, costs_.mmio_write);
+  sync();
+  intc_.enable(irq, false);
+}
+
+void Kernel::enable_irq(unsigned irq) {
+  charge(Activity::irq, costs_.mmio_write);
+  sync_now();  // a line that is still high interrupts at once
+  intc_.enable(irq, true);
+}
+
 bool Kernel::in_irq() const { return this_cpu().in_hardirq != 0; }
 
 bool Kernel::in_interrupt() const {
@@ -601,6 +650,7 @@ Kernel::IrqLock::IrqLock(Kernel& kernel, SpinLock& lock, Activity activity)
 
 PhysAddr Kernel::alloc_page(Activity activity) {
   charge(activity, costs_.page_alloc);
+  if (fault(hw::FaultKind::page_alloc)) return 0;
   if (!free_list_.empty()) {
     const PhysAddr page = free_list_.back();
     free_list_.pop_back();
@@ -684,6 +734,37 @@ void Kernel::writel_relaxed(std::uint32_t value, PhysAddr addr, Activity activit
   charge(activity, costs_.mmio_write);
   sc_core::sc_time delay;
   this_cpu().core->write32(addr, value, delay);
+}
+
+void Kernel::toio(PhysAddr dst_io, const void* src, std::size_t bytes, Activity activity) {
+  charge(activity, std::ceil(static_cast<double>(bytes) / 4) * costs_.io_write_word);
+  sync();
+  // What the path takes is in the cost of a word: the accesses are pipelined.
+  sc_core::sc_time delay = sc_core::sc_time::from_value(current_->pending_);
+  auto* data = static_cast<std::uint8_t*>(const_cast<void*>(src));  // a TLM write only reads it
+  this_cpu().core->transfer(tlm::TLM_WRITE_COMMAND, dst_io, data, static_cast<unsigned>(bytes),
+                            delay);
+}
+
+void Kernel::fromio(void* dst, PhysAddr src_io, std::size_t bytes, Activity activity) {
+  charge(activity, std::ceil(static_cast<double>(bytes) / 4) * costs_.io_read_word);
+  sync();
+  sc_core::sc_time delay = sc_core::sc_time::from_value(current_->pending_);
+  this_cpu().core->transfer(tlm::TLM_READ_COMMAND, src_io, static_cast<std::uint8_t*>(dst),
+                            static_cast<unsigned>(bytes), delay);
+}
+
+void Kernel::memcpy_toio(PhysAddr dst_io, PhysAddr src, std::size_t bytes) {
+  const std::uint8_t* const from = cpu_read(src, bytes);
+  bytes_copied_ += bytes;
+  charge_with_dram(Activity::copy, costs_.memcpy_setup, bytes);
+  toio(dst_io, from, bytes, Activity::copy);
+}
+
+void Kernel::memcpy_fromio(PhysAddr dst, PhysAddr src_io, std::size_t bytes) {
+  bytes_copied_ += bytes;
+  charge_with_dram(Activity::copy, costs_.memcpy_setup, bytes);
+  fromio(cpu_write(dst, bytes), src_io, bytes, Activity::copy);
 }
 
 void Kernel::charge_lines(Activity activity, std::size_t bytes, double per_line,

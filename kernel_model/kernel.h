@@ -17,6 +17,7 @@
 #include <systemc>
 #include <vector>
 
+#include "hw_model/base/fault.h"
 #include "hw_model/base/units.h"
 #include "hw_model/cpu/activity.h"
 #include "hw_model/cpu/cpu_core.h"
@@ -82,6 +83,9 @@ class SpinLock {
   unsigned spinning_ = 0;
   sc_core::sc_event released_;
 };
+
+/// What the hard part of a threaded interrupt handler found (irqreturn_t).
+enum class IrqReturn { none, handled, wake_thread };
 
 class Kernel : public sc_core::sc_module {
  public:
@@ -151,8 +155,18 @@ class Kernel : public sc_core::sc_module {
   // --- interrupts -------------------------------------------------------------------------
   /// Installs the handler of `irq`, enables it and routes it to `cpu`.
   void request_irq(unsigned irq, std::function<bool()> handler, std::string name, unsigned cpu = 0);
+  /// request_threaded_irq with IRQF_ONESHOT: when `handler` answers wake_thread (as no handler at
+  /// all does), the line stays masked until `thread_fn` has run in a thread of its own,
+  /// "irq/N-name", which any other thread gives way to.
+  void request_threaded_irq(unsigned irq, std::function<IrqReturn()> handler,
+                            std::function<void()> thread_fn, std::string name, unsigned cpu = 0);
+  /// The line goes to nobody; its thread, if it has one, sleeps for good.
+  void free_irq(unsigned irq);
+  void disable_irq(unsigned irq);
+  void enable_irq(unsigned irq);
   bool in_interrupt() const;
   bool in_irq() const;
+  bool irqs_disabled() const { return this_cpu().irq_off != 0 || in_irq(); }
   void local_irq_disable();
   void local_irq_enable();
   void tasklet_schedule(Tasklet& tasklet);
@@ -187,7 +201,20 @@ class Kernel : public sc_core::sc_module {
   };
 
   // --- memory -----------------------------------------------------------------------------
-  /// One 4 KiB page of the modelled DRAM; charges page_alloc. Returns 0 when none is left.
+  /// Faults on purpose from here on; not owned, nullptr: none.
+  void set_faults(hw::FaultPlan* plan) { faults_ = plan; }
+  /// For drivers: whether a fault happens here and now.
+  bool fault(hw::FaultKind kind, std::uint64_t where = 0) {
+    return faults_ != nullptr && faults_->has(kind) && faults_->fires(kind, now(), where);
+  }
+  /// One object from a slab cache, as charge_slab_alloc(); false if there is none
+  /// (FaultKind::request_alloc; the modelled slabs themselves never run out).
+  bool slab_alloc(Activity activity) {
+    charge_slab_alloc(activity);
+    return !fault(hw::FaultKind::request_alloc);
+  }
+  /// One 4 KiB page of the modelled DRAM; charges page_alloc. Returns 0 when none is left, or on
+  /// FaultKind::page_alloc.
   PhysAddr alloc_page(Activity activity);
   /// Throws std::logic_error for what is no page.
   void free_page(PhysAddr page, Activity activity);
@@ -232,6 +259,13 @@ class Kernel : public sc_core::sc_module {
   /// A posted write that the device does not act on before a later writel (set-up of an idle
   /// engine): done without synchronising, so early by at most the local time not yet waited for.
   void writel_relaxed(std::uint32_t value, PhysAddr addr, Activity activity);
+  /// Copies between memory and a device's memory, word by word and uncached: charged as
+  /// Activity::copy with the DRAM's share, counted in bytes_copied(). A synchronisation point.
+  void memcpy_toio(PhysAddr dst_io, PhysAddr src, std::size_t bytes);
+  void memcpy_fromio(PhysAddr dst, PhysAddr src_io, std::size_t bytes);
+  /// The same for what a driver has at hand (descriptors, keys): no data copy, no DRAM traffic.
+  void toio(PhysAddr dst_io, const void* src, std::size_t bytes, Activity activity);
+  void fromio(void* dst, PhysAddr src_io, std::size_t bytes, Activity activity);
   using DmaDirection = hw::DmaDirection;
   /// Cache maintenance and fixed cost of mapping a buffer for a device. Bus address = physical.
   /// Virtual for tests, whose kernels forget one and see whether the sanitizer finds out.
@@ -297,6 +331,7 @@ class Kernel : public sc_core::sc_module {
   hw::DmaSanitizer sanitizer_;
   std::vector<std::unique_ptr<Cpu>> cpus_;
   std::vector<std::unique_ptr<Thread>> threads_;
+  hw::FaultPlan* faults_ = nullptr;
   std::vector<Irq> irqs_;
   Thread* current_ = nullptr;
   std::list<Timer*> timers_;  // by expiry

@@ -95,6 +95,9 @@ struct KernelSettings {
   double deadline_write_expire_ms = 0;
   std::uint32_t deadline_fifo_batch = 0;
   std::uint32_t deadline_writes_starved = 0;
+  /// Not a preset's: other than 0, the scheduler and everything that happens at one time take
+  /// their order from this seed.
+  std::uint32_t schedule_seed = 0;
 
   /// Nice value of workqueue threads.
   int workqueue_nice() const { return -static_cast<int>(workqueue_nice_magnitude); }
@@ -105,7 +108,8 @@ struct KernelSettings {
              "round-robin slice among threads of one priority");
     v.count("workqueue_nice_magnitude", workqueue_nice_magnitude, "nice levels", 0, 20,
             "workqueue threads run at minus this nice value");
-    v.choice("preempt", preempt, {"none"}, "kernel preemption model");
+    v.choice("preempt", preempt, {"none", "full"},
+             "kernel preemption: none, or wherever no lock is held and interrupts are on");
     v.choice("elevator", elevator, {"noop", "deadline"}, "I/O scheduler of the disk queue");
     v.count("nr_requests", nr_requests, "requests", 4, 65536,
             "requests per direction in the disk queue before submitters sleep");

@@ -1,38 +1,54 @@
 #include "kernel_model/workqueue.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace cesasim::kernel {
 
-Workqueue::Workqueue(Kernel& kernel, const std::string& name) : kernel_(kernel) {
-  for (unsigned cpu = 0; cpu < kernel.cpus(); ++cpu) {
-    workers_.push_back(std::make_unique<Worker>());
-    Worker* w = workers_.back().get();
-    w->thread = &kernel.kthread_run(
-        name + "/" + std::to_string(cpu), [this, w] { worker_thread(*w); },
-        kernel.settings().workqueue_nice(), static_cast<int>(cpu));
+Workqueue::Workqueue(Kernel& kernel, const std::string& name, const WorkqueueOptions& options)
+    : kernel_(kernel), unbound_(options.unbound) {
+  const int nice = options.nice.value_or(kernel.settings().workqueue_nice());
+  const unsigned lists = unbound_ ? 1 : kernel.cpus();
+  for (unsigned cpu = 0; cpu < lists; ++cpu) {
+    lists_.push_back(std::make_unique<List>());
+    List* list = lists_.back().get();
+    for (unsigned i = 0; i < std::max(1u, options.max_active); ++i) {
+      list->workers.push_back(std::make_unique<Worker>());
+      Worker* w = list->workers.back().get();
+      std::string title = name + "/";
+      title += unbound_ ? "u" + std::to_string(i) : std::to_string(cpu);
+      if (!unbound_ && i != 0) title += ":" + std::to_string(i);
+      w->thread = &kernel.kthread_run(
+          title, [this, list, w] { worker_thread(*list, *w); }, nice,
+          unbound_ ? -1 : static_cast<int>(cpu));
+    }
   }
 }
 
 void Workqueue::queue_work(std::function<void()> fn) {
   Kernel::IrqOff irq_off(kernel_, Activity::sched);
   kernel_.charge(Activity::sched, kernel_.costs().queue_work);
-  Worker& w = *workers_[kernel_.smp_processor_id()];
-  w.items.push_back(std::move(fn));
-  if (w.asleep) kernel_.wake_up_process(*w.thread);
+  List& list = *lists_[unbound_ ? 0 : kernel_.smp_processor_id()];
+  list.items.push_back(std::move(fn));
+  for (auto& worker : list.workers) {
+    if (!worker->asleep) continue;
+    worker->asleep = false;
+    kernel_.wake_up_process(*worker->thread);
+    return;
+  }
 }
 
-void Workqueue::worker_thread(Worker& worker) {
+void Workqueue::worker_thread(List& list, Worker& worker) {
   for (;;) {
-    while (!worker.items.empty()) {
-      auto fn = std::move(worker.items.front());
-      worker.items.pop_front();
+    while (!list.items.empty()) {
+      auto fn = std::move(list.items.front());
+      list.items.pop_front();
       fn();
       kernel_.sync();
     }
     worker.asleep = true;
     kernel_.set_blocked();
-    if (worker.items.empty()) kernel_.schedule();
+    if (list.items.empty()) kernel_.schedule();
     kernel_.set_running();
     worker.asleep = false;
   }
