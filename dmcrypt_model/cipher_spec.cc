@@ -1,25 +1,77 @@
 #include "dmcrypt_model/cipher_spec.h"
 
-#include <array>
+#include <openssl/evp.h>
+
+#include <algorithm>
 
 namespace cesasim::dmcrypt {
 
 namespace {
 
-std::vector<std::string> split(std::string_view text, char separator) {
-  std::vector<std::string> parts;
-  std::size_t start = 0;
-  for (;;) {
-    const std::size_t end = text.find(separator, start);
-    parts.emplace_back(text.substr(start, end - start));
-    if (end == std::string_view::npos) return parts;
-    start = end + 1;
-  }
-}
+constexpr const char* kValid =
+    "aes, des or des3_ede, then -ecb or -cbc-IV, and aes-xts-IV, where IV is plain, plain64, "
+    "plain64be, essiv:HASH, benbi or null";
 
 [[noreturn]] void refuse(std::string_view text, const std::string& why) {
-  throw CipherSpecError("cipher '" + std::string(text) + "': " + why +
-                        "; valid: aes-cbc-plain, aes-cbc-essiv:HASH (sha256, md5)");
+  throw CipherSpecError("cipher '" + std::string(text) + "': " + why + "; valid: " + kValid);
+}
+
+/// Cuts the next part off `rest`; `found` tells whether the separator was there.
+std::string strsep(std::string_view& rest, char separator, bool& found) {
+  const std::size_t end = rest.find(separator);
+  const std::string part(rest.substr(0, end));
+  found = end != std::string_view::npos;
+  rest = found ? rest.substr(end + 1) : std::string_view();
+  return part;
+}
+
+template <std::size_t N>
+bool one_of(const std::string& word, const char* const (&words)[N]) {
+  return std::find(std::begin(words), std::end(words), word) != std::end(words);
+}
+
+constexpr const char* kModes[] = {"cbc", "ecb", "xts"};
+constexpr const char* kIvModes[] = {"plain", "plain64", "plain64be", "essiv", "benbi", "null"};
+/// Of Linux 6.1, beside those.
+constexpr const char* kOtherIvModes[] = {"lmk", "tcw", "random", "eboiv", "elephant"};
+
+/// Bytes of the hash's result; 0 if OpenSSL has no hash of fixed length of that name.
+std::size_t hash_bytes(const std::string& name) {
+  for (char c : name) {
+    // The kernel's names are lower case; OpenSSL would take others too.
+    if ((c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-') return 0;
+  }
+  const EVP_MD* md = EVP_get_digestbyname(name.c_str());
+  if (md == nullptr || (EVP_MD_get_flags(md) & EVP_MD_FLAG_XOF) != 0) return 0;
+  return static_cast<std::size_t>(EVP_MD_get_size(md));
+}
+
+/// Keys of the block cipher itself, which is what ESSIV encrypts with.
+std::vector<std::uint32_t> block_key_bits(const std::string& cipher) {
+  if (cipher == "des") return {64};
+  if (cipher == "des3_ede") return {192};
+  return {128, 192, 256};
+}
+
+/// Bytes of the salt, or 0 if it would be no key of the cipher.
+std::size_t salt_bytes(const std::string& cipher, std::size_t hash, EssivSalt rule) {
+  const std::vector<std::uint32_t> keys = block_key_bits(cipher);
+  if (rule == EssivSalt::cut) hash = std::min<std::size_t>(hash, keys.back() / 8);
+  return std::find(keys.begin(), keys.end(), hash * 8) != keys.end() ? hash : 0;
+}
+
+std::string list(const std::vector<std::uint32_t>& values) {
+  std::string out;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (i != 0) out += i + 1 == values.size() ? " or " : ", ";
+    out += std::to_string(values[i]);
+  }
+  return out;
+}
+
+std::string no_salt(const std::string& cipher, const std::string& hash, std::size_t bytes) {
+  return "essiv:" + hash + " gives a salt of " + std::to_string(bytes * 8) + " bits, but " +
+         cipher + " takes keys of " + list(block_key_bits(cipher));
 }
 
 int hex_digit(char c) {
@@ -32,47 +84,65 @@ int hex_digit(char c) {
 }  // namespace
 
 CipherSpec CipherSpec::parse(std::string_view text) {
-  const std::vector<std::string> parts = split(text, '-');
+  if (text.substr(0, 5) == "capi:") {
+    refuse(text, "the capi syntax names crypto API templates, which are not modelled");
+  }
   CipherSpec spec;
-  spec.cipher = parts[0];
-  if (spec.cipher != "aes") {
-    refuse(text, "the cipher '" + spec.cipher + "' is not modelled yet");
+  std::string_view rest = text;
+  bool more = false;
+  spec.cipher = strsep(rest, '-', more);
+  if (spec.cipher != "aes" && spec.cipher != "des" && spec.cipher != "des3_ede") {
+    refuse(text, "the cipher '" + spec.cipher + "' is not modelled");
   }
-  if (parts.size() > 3) refuse(text, "too many parts");
-  std::string iv;
-  if (parts.size() == 1 || (parts.size() == 2 && parts[1] == "plain")) {
+  const bool has_mode = more;
+  if (has_mode) spec.chainmode = strsep(rest, '-', more);
+  if (!has_mode || (spec.chainmode == "plain" && !more)) {
     spec.chainmode = "cbc";
-    iv = "plain";
-  } else {
-    spec.chainmode = parts[1];
-    if (spec.chainmode != "cbc") {
-      refuse(text, "the chaining mode '" + spec.chainmode + "' is not modelled yet");
-    }
-    if (parts.size() < 3) refuse(text, "the mode cbc needs an IV mode");
-    iv = parts[2];
+    spec.ivmode = "plain";
+    return spec;
   }
-  const std::vector<std::string> iv_parts = split(iv, ':');
-  spec.ivmode = iv_parts[0];
-  if (iv_parts.size() > 2) refuse(text, "one option at most after the IV mode");
-  if (iv_parts.size() == 2) spec.ivopts = iv_parts[1];
-  if (spec.ivmode == "plain") {
-    if (!spec.ivopts.empty()) refuse(text, "the IV mode plain takes no option");
-  } else if (spec.ivmode == "essiv") {
-    if (spec.ivopts.empty()) refuse(text, "the IV mode essiv needs a hash, as in essiv:sha256");
-    if (spec.ivopts == "sha1") {
-      refuse(text, "essiv:sha1 gives a salt of 160 bits, which is no AES key length");
-    }
-    if (spec.ivopts != "sha256" && spec.ivopts != "md5") {
-      refuse(text, "the hash '" + spec.ivopts + "' is not known");
-    }
-  } else {
-    refuse(text, "the IV mode '" + spec.ivmode + "' is not modelled yet");
+  if (!one_of(spec.chainmode, kModes)) {
+    refuse(text, "unknown chaining mode '" + spec.chainmode + "'");
+  }
+  if (spec.chainmode == "xts" && spec.block_bytes() != 16) {
+    refuse(text, "xts needs a cipher with blocks of 16 bytes");
+  }
+  if (spec.chainmode == "ecb") {
+    if (more) refuse(text, "the chaining mode ecb takes no IV");
+    return spec;
+  }
+  if (!more) refuse(text, "the chaining mode " + spec.chainmode + " requires an IV mechanism");
+  spec.ivmode = strsep(rest, ':', more);
+  spec.ivopts = rest;
+  if (one_of(spec.ivmode, kOtherIvModes)) {
+    refuse(text, "the IV mode " + spec.ivmode + " is not modelled");
+  }
+  if (!one_of(spec.ivmode, kIvModes)) refuse(text, "invalid IV mode '" + spec.ivmode + "'");
+  if (spec.ivmode != "essiv") {
+    if (more) refuse(text, "the IV mode " + spec.ivmode + " takes no option");
+    return spec;
+  }
+  if (spec.ivopts.empty()) refuse(text, "digest algorithm missing for essiv, as in essiv:sha256");
+  if (spec.ivopts.find(':') != std::string::npos) {
+    refuse(text, "one option at most after the IV mode");
+  }
+  const std::size_t hash = hash_bytes(spec.ivopts);
+  if (hash == 0) refuse(text, "the hash '" + spec.ivopts + "' is not known");
+  if (salt_bytes(spec.cipher, hash, EssivSalt::cut) == 0) {
+    refuse(text, no_salt(spec.cipher, spec.ivopts, hash));
   }
   return spec;
 }
 
 std::string CipherSpec::str() const {
-  return cipher + "-" + chainmode + "-" + ivmode + (ivopts.empty() ? "" : ":" + ivopts);
+  return cipher + "-" + chainmode + (ivmode.empty() ? "" : "-" + ivmode) +
+         (ivopts.empty() ? "" : ":" + ivopts);
+}
+
+std::vector<std::uint32_t> CipherSpec::key_bits() const {
+  // Linux takes 384 as well (AES-192 twice), which OpenSSL, the judge of all data, does not know.
+  if (chainmode == "xts") return {256, 512};
+  return block_key_bits(cipher);
 }
 
 std::vector<std::uint8_t> parse_key(std::string_view hex, const CipherSpec& spec) {
@@ -87,11 +157,33 @@ std::vector<std::uint8_t> parse_key(std::string_view hex, const CipherSpec& spec
     }
     key.push_back(static_cast<std::uint8_t>(high * 16 + low));
   }
-  if (key.size() != 16 && key.size() != 24 && key.size() != 32) {
+  const std::vector<std::uint32_t> sizes = spec.key_bits();
+  if (std::find(sizes.begin(), sizes.end(), key.size() * 8) == sizes.end()) {
     throw CipherSpecError("key: " + std::to_string(key.size() * 8) + " bits, but " + spec.cipher +
-                          " takes 128, 192 or 256");
+                          (spec.chainmode == "xts" ? " in xts" : "") + " takes " + list(sizes));
   }
   return key;
+}
+
+std::vector<std::uint8_t> essiv_salt(const CipherSpec& spec, std::span<const std::uint8_t> key,
+                                     EssivSalt rule) {
+  const std::size_t hash = hash_bytes(spec.ivopts);
+  if (hash == 0) throw CipherSpecError("essiv: the hash '" + spec.ivopts + "' is not known");
+  const std::size_t bytes = salt_bytes(spec.cipher, hash, rule);
+  if (bytes == 0) {
+    const bool cut_helps = salt_bytes(spec.cipher, hash, EssivSalt::cut) != 0;
+    throw CipherSpecError(no_salt(spec.cipher, spec.ivopts, hash) +
+                          (cut_helps ? " and this path does not cut it" : "") +
+                          "; valid: a hash whose length is a key length");
+  }
+  std::vector<std::uint8_t> salt(hash);
+  const EVP_MD* md = EVP_get_digestbyname(spec.ivopts.c_str());
+  if (EVP_Digest(key.data(), key.size(), salt.data(), nullptr, md, nullptr) != 1) {
+    throw CipherSpecError("essiv: OpenSSL does not compute '" + spec.ivopts +
+                          "' here; valid: sha256, md5");
+  }
+  salt.resize(bytes);
+  return salt;
 }
 
 }  // namespace cesasim::dmcrypt

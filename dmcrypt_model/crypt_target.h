@@ -26,6 +26,7 @@ struct DmCryptStats {
   std::uint64_t freed_in_use = 0;         ///< structures freed under live requests (ocf-v3)
   std::uint64_t leaked_requests = 0;      ///< refused by OCF and never freed (ocf-v1, v3, lsp)
   std::uint64_t ignored_errors = 0;       ///< callbacks whose crp_etype nobody looked at
+  std::uint64_t self_deadlocks = 0;       ///< waits for a lock that the waiter holds (ocf-lsp)
   std::uint64_t retries = 0;              ///< sectors posted again after a refusal
   std::uint64_t waits = 0;                ///< sleeps for room below or for memory
   std::uint64_t migrations = 0;           ///< new session ids taken from EAGAIN

@@ -3,22 +3,35 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "dmcrypt_model/path_info.h"
+
 namespace cesasim::dmcrypt {
 
 using hw::kPageBytes;
 using hw::kSectorBytes;
 using kernel::BioVec;
 
-DmCrypt::DmCrypt(kernel::Kernel& kernel, const CryptTable& table, const DmCryptCosts& costs,
-                 const driver::CipherCosts& cipher_costs, kernel::BlockDevice& lower)
-    : CryptTarget(kernel, table, costs, lower),
-      iv_(IvGenerator::make(kernel, table.cipher, table.key, costs, cipher_costs)),
+namespace {
+
+const CryptTable& checked(const char* path, const CryptTable& table) {
+  check_path(path, table, {}, false);
+  return table;
+}
+
+}  // namespace
+
+DmCrypt::DmCrypt(const char* path, kernel::Kernel& kernel, const CryptTable& table,
+                 const DmCryptCosts& costs, const driver::CipherCosts& cipher_costs,
+                 kernel::BlockDevice& lower, EssivSalt salt)
+    : CryptTarget(kernel, checked(path, table), costs, lower),
+      iv_(IvGenerator::make(kernel, table.cipher, table.key, costs, cipher_costs, salt)),
       page_pool_(kernel, kMinPoolPages, Activity::dm),
-      kcryptd_(kernel, "kcryptd") {}
+      kcryptd_(kernel, "kcryptd"),
+      path_(path) {}
 
 DmCrypt::~DmCrypt() = default;
 
-CryptIo* DmCrypt::get_io() {
+CryptIo* DmCrypt::get_io(Bio& bio) {
   kernel_.charge_slab_alloc(Activity::dm);
   if (free_ios_.empty()) {
     io_slab_.push_back(std::make_unique<CryptIo>());
@@ -28,6 +41,8 @@ CryptIo* DmCrypt::get_io() {
   free_ios_.pop_back();
   *io = CryptIo{};
   io->target = this;
+  io->bio = &bio;
+  io->pending = 1;  // held by crypt_map until all clones are out
   return io;
 }
 
@@ -58,9 +73,11 @@ void DmCrypt::put_clone(Clone& clone) {
 
 int DmCrypt::crypt_map(Bio& bio) {
   kernel_.charge(Activity::dm, costs_.crypt_map);
-  CryptIo& io = *get_io();
-  io.bio = &bio;
-  io.pending = 1;  // held by this function until all clones are out
+  return map_clones(*get_io(bio));
+}
+
+int DmCrypt::map_clones(CryptIo& io) {
+  const Bio& bio = *io.bio;
   const bool write = bio.op == BioOp::write;
   std::uint64_t sector = bio.sector;
   std::uint32_t remaining = bio.size;

@@ -60,46 +60,53 @@ class DmCrypt : public CryptTarget {
   static constexpr unsigned kMinPoolPages = 32;  // MIN_POOL_PAGES
   static constexpr unsigned kMinBioPages = 8;    // MIN_BIO_PAGES
 
-  DmCrypt(kernel::Kernel& kernel, const CryptTable& table, const DmCryptCosts& costs,
-          const driver::CipherCosts& cipher_costs, kernel::BlockDevice& lower);
+  /// Throws CipherSpecError for what the path does not take (check_path).
+  DmCrypt(const char* path, kernel::Kernel& kernel, const CryptTable& table,
+          const DmCryptCosts& costs, const driver::CipherCosts& cipher_costs,
+          kernel::BlockDevice& lower, EssivSalt salt = EssivSalt::cut);
   ~DmCrypt() override;
+  const char* path() const override { return path_; }
 
  protected:
-  /// Ciphers all sectors of the context. 0, or -errno for the first failure. Returns when the
-  /// data is ready, unless the path says otherwise for reads.
-  virtual int crypt_convert(ConvertContext& ctx) = 0;
-  /// What kcryptd does with a read whose conversion was started: by default the conversion is
-  /// complete and the io ends here.
-  virtual void kcryptd_do_work(CryptIo& io);
-
-  /// Next sector of the context, its cost charged; false when there is none left.
-  bool next_sector(ConvertContext& ctx, SectorStep& step);
-  void crypt_convert_init(ConvertContext& ctx, CryptIo& io, const Bio& out, const Bio& in,
-                          std::uint64_t sector, bool write);
-  void dec_pending(CryptIo& io, int error);
-
-  int crypt_map(Bio& bio) override;
-
-  std::unique_ptr<IvGenerator> iv_;
-
- private:
   struct Clone {
     Bio bio;
     CryptIo* io = nullptr;
     DmCrypt* target = nullptr;
   };
 
-  Clone* crypt_alloc_buffer(CryptIo& io, std::uint32_t bytes, bool first);
-  Clone* crypt_clone(CryptIo& io, const Bio& bio);
-  void free_buffer_pages(Clone& clone);
-  void submit_clone(Clone& clone, std::uint64_t sector);
-  static void crypt_endio(Bio& clone, int error);
+  /// Ciphers all sectors of the context. 0, or -errno for the first failure. Returns when the
+  /// data is ready, unless the path says otherwise.
+  virtual int crypt_convert(ConvertContext& ctx) = 0;
+  /// What kcryptd does with a read whose data has come from the disk: by default the conversion
+  /// is complete when crypt_convert returns and the io ends here.
+  virtual void kcryptd_do_work(CryptIo& io);
+  int crypt_map(Bio& bio) override;
+  /// The body of crypt_map: makes and submits the clones. -ENOMEM: the first one failed and the
+  /// io is gone.
+  int map_clones(CryptIo& io);
+
+  /// Next sector of the context, its cost charged; false when there is none left.
+  bool next_sector(ConvertContext& ctx, SectorStep& step);
+  void crypt_convert_init(ConvertContext& ctx, CryptIo& io, const Bio& out, const Bio& in,
+                          std::uint64_t sector, bool write);
+  void dec_pending(CryptIo& io, int error);
+  CryptIo* get_io(Bio& bio);
   Clone* get_clone(CryptIo& io);
   void put_clone(Clone& clone);
-  CryptIo* get_io();
+  void free_buffer_pages(Clone& clone);
+  /// `sector`: inside the mapping.
+  void submit_clone(Clone& clone, std::uint64_t sector);
 
+  std::unique_ptr<IvGenerator> iv_;  // nullptr: ecb
   kernel::PageMempool page_pool_;
   kernel::Workqueue kcryptd_;
+
+ private:
+  Clone* crypt_alloc_buffer(CryptIo& io, std::uint32_t bytes, bool first);
+  Clone* crypt_clone(CryptIo& io, const Bio& bio);
+  static void crypt_endio(Bio& clone, int error);
+
+  const char* path_;
   unsigned writes_inside_ = 0;
   std::vector<std::unique_ptr<CryptIo>> io_slab_;
   std::vector<CryptIo*> free_ios_;

@@ -1,6 +1,7 @@
-// The OCF patch of 2005 in its two forms. Both post one OCF request per 512-byte sector, in
-// place, so a write first copies the sector to its bounce page. Source: R. Shitrit, cryptoapi
-// list, 2005-09-05/06, and the surviving patched dm-crypt.c (target 1.1.0).
+// The OCF patch of 2005 in its two forms, and Marvell's descendant of it. All post one OCF request
+// per 512-byte sector, in place, so a write first copies the sector to its bounce page. Source: R.
+// Shitrit, cryptoapi list, 2005-09-05/06; the surviving patched dm-crypt.c (target 1.1.0); for
+// ocf-lsp the dm-crypt.c of a vendor kernel 3.10 (target 1.5.1).
 #pragma once
 
 #include <memory>
@@ -11,25 +12,38 @@
 
 namespace cesasim::dmcrypt {
 
-/// What the two versions share: the session and dm_ocf_process.
+/// OCF's name of the cipher in CBC.
+driver::Alg alg_of(const CipherSpec& spec);
+
+/// What all paths of OCF share: the session and the making of requests.
 class OcfPath : public DmCrypt {
  public:
   /// Opens one OCF session for the device. Throws CipherSpecError when no driver takes it.
-  OcfPath(kernel::Kernel& kernel, const CryptTable& table, const DmCryptCosts& costs,
-          const driver::CipherCosts& cipher_costs, kernel::BlockDevice& lower,
-          driver::Crypto& crypto);
+  OcfPath(const char* path, kernel::Kernel& kernel, const CryptTable& table,
+          const DmCryptCosts& costs, const driver::CipherCosts& cipher_costs,
+          kernel::BlockDevice& lower, driver::Crypto& crypto, EssivSalt salt = EssivSalt::cut);
   ~OcfPath() override;
 
  protected:
   using Callback = int (*)(driver::Cryptop* crp);
-  int crypt_convert(ConvertContext& ctx) override { return ocf_crypt_convert(ctx); }
-  virtual int ocf_crypt_convert(ConvertContext& ctx) = 0;
-  /// Posts one sector; `opaque` comes back in the callback. 0 or -ENOMEM (any refusal; the
-  /// request is leaked, as in the original).
+  /// A request that ciphers the sector from `step.in` to `step.out`, without a callback yet.
+  /// nullptr: no memory.
+  driver::Cryptop* make_request(const SectorStep& step, bool write);
+  /// Posts one sector in place; `opaque` comes back in the callback. 0 or -ENOMEM (any refusal;
+  /// the request is leaked, as in the original).
   int dm_ocf_process(const SectorStep& step, bool write, Callback callback, void* opaque);
+  /// Gives the request to OCF; any non-zero result is a refusal.
+  virtual int dispatch(driver::Cryptop* crp) { return crypto_.crypto_dispatch(crp); }
+  /// Counts what the historical callbacks never look at.
+  void look_away(const driver::Cryptop* crp) {
+    if (crp->crp_etype != 0) ++stats_.ignored_errors;
+  }
+  driver::CryptoIni session_ini() const;
 
   driver::Crypto& crypto_;
+  driver::Alg alg_;
   std::uint64_t sid_ = 0;
+  std::uint32_t crp_flags_ = driver::CRYPTO_F_CBIMM;
 };
 
 /// ocf-v1, known from the mail only: every conversion, read or write, waits until all posted
@@ -41,10 +55,9 @@ class OcfV1Path : public OcfPath {
   OcfV1Path(kernel::Kernel& kernel, const CryptTable& table, const DmCryptCosts& costs,
             const driver::CipherCosts& cipher_costs, kernel::BlockDevice& lower,
             driver::Crypto& crypto);
-  const char* path() const override { return "ocf-v1"; }
 
  protected:
-  int ocf_crypt_convert(ConvertContext& ctx) override;
+  int crypt_convert(ConvertContext& ctx) override;
 
  private:
   static int dm_ocf_cb(driver::Cryptop* crp);
@@ -62,13 +75,20 @@ class OcfV3Path : public OcfPath {
 
   OcfV3Path(kernel::Kernel& kernel, const CryptTable& table, const DmCryptCosts& costs,
             const driver::CipherCosts& cipher_costs, kernel::BlockDevice& lower,
-            driver::Crypto& crypto);
+            driver::Crypto& crypto)
+      : OcfV3Path("ocf-v3", kernel, table, costs, cipher_costs, lower, crypto, EssivSalt::cut) {}
   ~OcfV3Path() override;
-  const char* path() const override { return "ocf-v3"; }
 
  protected:
-  int ocf_crypt_convert(ConvertContext& ctx) override;
+  OcfV3Path(const char* path, kernel::Kernel& kernel, const CryptTable& table,
+            const DmCryptCosts& costs, const driver::CipherCosts& cipher_costs,
+            kernel::BlockDevice& lower, driver::Crypto& crypto, EssivSalt salt);
+
+  /// The original's ocf_crypt_convert.
+  int crypt_convert(ConvertContext& ctx) override;
   void kcryptd_do_work(CryptIo& io) override;
+  /// Called first by both callbacks.
+  virtual void request_ended() {}
 
  private:
   /// struct ocf_wr_priv. In the original a timed-out writer frees it under live requests;
@@ -85,8 +105,38 @@ class OcfV3Path : public OcfPath {
   static int dm_ocf_rd_cb(driver::Cryptop* crp);
   WrPriv* get_priv();
 
+  /// What a read's requests carry, but for the last sector's, which carries the io. (The original
+  /// has a null pointer and finds its globals without one.)
+  CryptIo no_io_;
   std::vector<std::unique_ptr<WrPriv>> priv_slab_;
   std::vector<WrPriv*> free_privs_;
+};
+
+/// ocf-lsp: as ocf-v3, but a refused request is tried again, reads' submission and writes'
+/// encryption are queued to kcryptd as reads' decryption is, and requests ask for BATCH, which in
+/// Marvell's core means "straight to the hardware". Faults beside those of ocf-v3: a write that
+/// waits holds up its processor's kcryptd; an error of a read's conversion is kept in an unsigned
+/// variable, so the test for it never holds and the bio never ends; a refusal for good is tried
+/// for ever; a request that ends inside its own dispatch takes a lock that its processor holds.
+class OcfLspPath : public OcfV3Path {
+ public:
+  /// Throws CipherSpecError also for a software session: its requests end inside dispatch.
+  OcfLspPath(kernel::Kernel& kernel, const CryptTable& table, const DmCryptCosts& costs,
+             const driver::CipherCosts& cipher_costs, kernel::BlockDevice& lower,
+             driver::Crypto& crypto);
+
+ protected:
+  int crypt_map(Bio& bio) override;
+  int dispatch(driver::Cryptop* crp) override;
+  void kcryptd_do_work(CryptIo& io) override;
+  void request_ended() override;
+
+ private:
+  kernel::SpinLock crypt_lock_;    // _crypt_lock: one for the module; here for the one device
+  bool dispatching_ = false;       // crypt_lock_ is held around crypto_dispatch ...
+  unsigned dispatching_cpu_ = 0;   // ... by this core
+  std::uint32_t outstanding_ = 0;  // requests inside OCF
+  kernel::WaitQueue wait_;
 };
 
 }  // namespace cesasim::dmcrypt

@@ -4,15 +4,20 @@ namespace cesasim::dmcrypt {
 
 StandardPath::StandardPath(kernel::Kernel& kernel, const CryptTable& table,
                            const DmCryptCosts& costs, const driver::CipherCosts& cipher_costs,
-                           kernel::BlockDevice& lower)
-    : DmCrypt(kernel, table, costs, cipher_costs, lower),
-      tfm_(kernel, cipher_costs, driver::CipherMode::cbc, table.key) {}
+                           kernel::BlockDevice& lower, bool in_place)
+    : DmCrypt("standard", kernel, table, costs, cipher_costs, lower),
+      tfm_(kernel, cipher_costs, cipher_of(table.cipher), mode_of(table.cipher), table.key),
+      in_place_(in_place) {}
 
 int StandardPath::crypt_convert(ConvertContext& ctx) {
   SectorStep step;
-  Iv iv;
+  Iv iv{};
   while (next_sector(ctx, step)) {
-    iv_->generate(step.sector, iv);
+    if (iv_) iv_->generate(step.sector, iv);
+    if (in_place_ && step.in != step.out) {
+      kernel_.memcpy(step.out, step.in, hw::kSectorBytes);
+      step.in = step.out;
+    }
     const std::uint8_t* in = kernel_.cpu_read(step.in, hw::kSectorBytes);
     std::uint8_t* out = kernel_.cpu_write(step.out, hw::kSectorBytes);
     const int result = ctx.write ? tfm_.encrypt(out, in, hw::kSectorBytes, iv.data())

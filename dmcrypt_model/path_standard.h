@@ -8,15 +8,18 @@ namespace cesasim::dmcrypt {
 
 class StandardPath : public DmCrypt {
  public:
+  /// `in_place`: a write is copied to its bounce page and ciphered there, as OCF would have to;
+  /// the original has two pointers and copies nothing.
   StandardPath(kernel::Kernel& kernel, const CryptTable& table, const DmCryptCosts& costs,
-               const driver::CipherCosts& cipher_costs, kernel::BlockDevice& lower);
-  const char* path() const override { return "standard"; }
+               const driver::CipherCosts& cipher_costs, kernel::BlockDevice& lower,
+               bool in_place = false);
 
  protected:
   int crypt_convert(ConvertContext& ctx) override;
 
  private:
   driver::CryptoTfm tfm_;
+  bool in_place_;
 };
 
 }  // namespace cesasim::dmcrypt

@@ -1,0 +1,37 @@
+// The data paths by name, and what each of them can do.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "dmcrypt_model/table.h"
+
+namespace cesasim::dmcrypt {
+
+struct PathInfo {
+  const char* name;
+  const char* doc;
+  bool ocf;         ///< goes through OCF and needs one of its drivers
+  bool historical;  ///< keeps the faults of its original
+};
+
+/// All paths, oldest first.
+const std::vector<PathInfo>& crypt_paths();
+
+struct PathSettings {
+  /// Where the cipher's result goes: "in-place" copies a write to its bounce page first,
+  /// "out-of-place" has the cipher write there. "native" is the path's own way: two buffers where
+  /// the kernel's cipher API is used, one in OCF.
+  std::string placement = "native";
+  std::uint32_t max_read_size = 0;     ///< modern: bytes a bio is cut to; 0: no limit
+  std::uint32_t max_write_size = 0;    ///< likewise for writes
+  std::uint32_t max_in_flight = 1024;  ///< ocf-async: sectors inside OCF at once, whole device
+};
+
+/// Throws CipherSpecError if the path cannot do that, with the reason that its original gives
+/// and what would be valid. `driver_out_of_place`: the crypto driver takes two buffers.
+void check_path(const std::string& path, const CryptTable& table, const PathSettings& settings,
+                bool driver_out_of_place);
+
+}  // namespace cesasim::dmcrypt
