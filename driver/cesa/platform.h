@@ -19,6 +19,7 @@ struct CesaPlatform {
   std::uint32_t sram_bytes = 2048;
   std::uint32_t sram_reserved_bytes = 0;
   std::uint64_t dram_bytes = 0;  ///< programmed into TDMA window 0
+  double tclk_hz = 200e6;        ///< clock of the unit (clk_get_rate), for coalescing times
 };
 
 }  // namespace cesasim::driver
