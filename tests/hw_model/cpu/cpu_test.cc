@@ -225,5 +225,97 @@ TEST(Intc, ASecondLineWakesACoreThatIsInterruptedAlready) {
   EXPECT_EQ(b.woken[0], 2);
 }
 
+FaultPlan faulty(FaultKind kind, std::uint64_t nth, unsigned line) {
+  FaultRule r;
+  r.kind = kind;
+  r.nth = nth;
+  r.first = r.last = line;
+  return FaultPlan({r}, 1);
+}
+
+TEST(IntcFaults, ALostInterruptIsNotSeenUntilTheLineRisesAgain) {
+  Bench b;
+  FaultPlan plan = faulty(FaultKind::lost_interrupt, 2, 5);
+  b.intc.set_faults(&plan);
+  b.intc.enable(5, true);
+  b.intc.enable(6, true);
+  for (int edge = 1; edge <= 3; ++edge) {
+    b.intc.set_line(6, true);  // another line: no opportunity for the rule
+    b.intc.set_line(6, false);
+    b.intc.set_line(5, true);
+    EXPECT_EQ(b.cpu0.irq_level(), edge != 2) << edge;
+    EXPECT_EQ(b.intc.pending(0), edge != 2 ? 5 : -1);
+    EXPECT_TRUE(b.intc.line(5)) << "the wire is up all the same";
+    if (edge == 2) {
+      b.intc.enable(5, false);
+      b.intc.enable(5, true);
+      b.intc.route(5, 1);
+      EXPECT_FALSE(b.cpu1.irq_level()) << "neither mask nor route bring it back";
+      b.intc.route(5, 0);
+      b.intc.set_line(5, true);
+      EXPECT_FALSE(b.cpu0.irq_level()) << "not an edge";
+    }
+    b.intc.set_line(5, false);
+    EXPECT_FALSE(b.cpu0.irq_level());
+  }
+  EXPECT_EQ(b.intc.raised(5), 3u);
+  EXPECT_EQ(plan.outcomes()[0].opportunities, 3u);
+  EXPECT_EQ(plan.fired(), 1u);
+}
+
+TEST(IntcFaults, ASpuriousInterruptComesOnceAfterTheRealOne) {
+  Bench b;
+  FaultPlan plan = faulty(FaultKind::spurious_interrupt, 1, 5);
+  b.intc.set_faults(&plan);
+  b.intc.enable(5, true);
+  b.intc.set_line(5, true);
+  EXPECT_EQ(b.intc.pending(0), 5);
+  EXPECT_EQ(b.intc.pending(0), 5) << "the real one";
+  b.intc.set_line(5, false);
+  EXPECT_TRUE(b.cpu0.irq_level());
+  EXPECT_FALSE(b.intc.line(5));
+  EXPECT_EQ(b.intc.pending(0), 5) << "the spurious one";
+  EXPECT_FALSE(b.cpu0.irq_level());
+  EXPECT_EQ(b.intc.pending(0), -1);
+  b.intc.set_line(5, true);
+  b.intc.set_line(5, false);
+  EXPECT_FALSE(b.cpu0.irq_level()) << "only the first edge was to have one";
+}
+
+TEST(IntcFaults, ASpuriousInterruptWaitsForAMaskedLineAndARealOne) {
+  Bench b;
+  FaultPlan plan = faulty(FaultKind::spurious_interrupt, 1, 5);
+  b.intc.set_faults(&plan);
+  b.intc.enable(5, true);
+  b.intc.set_line(5, true);
+  b.intc.enable(5, false);
+  b.intc.set_line(5, false);
+  EXPECT_FALSE(b.cpu0.irq_level());
+  EXPECT_EQ(b.intc.pending(0), -1);
+  b.intc.set_line(5, true);  // a real one before it could be delivered
+  b.intc.enable(5, true);
+  EXPECT_EQ(b.intc.pending(0), 5);
+  b.intc.set_line(5, false);
+  EXPECT_EQ(b.intc.pending(0), 5);
+  EXPECT_EQ(b.intc.pending(0), -1);
+}
+
+// The number of the lost interrupt's own edge may be asked to be spurious as well.
+TEST(IntcFaults, ALostInterruptMayBeFollowedByASpuriousOne) {
+  Bench b;
+  FaultRule lost, spurious;
+  lost.kind = FaultKind::lost_interrupt;
+  spurious.kind = FaultKind::spurious_interrupt;
+  lost.nth = spurious.nth = 1;
+  FaultPlan plan({lost, spurious}, 1);
+  b.intc.set_faults(&plan);
+  b.intc.enable(5, true);
+  b.intc.set_line(5, true);
+  EXPECT_EQ(b.intc.pending(0), -1);
+  b.intc.set_line(5, false);
+  EXPECT_EQ(b.intc.pending(0), 5);
+  EXPECT_EQ(b.intc.pending(0), -1);
+}
+
 }  // namespace
 }  // namespace cesasim::hw

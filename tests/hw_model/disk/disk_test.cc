@@ -255,5 +255,140 @@ TEST(Disk, FlushEndsWhenTheCacheIsOnTheMedium) {
   });
 }
 
+FaultRule rule(FaultKind kind, std::uint64_t sector) {
+  FaultRule r;
+  r.kind = kind;
+  r.nth = 1;
+  r.first = r.last = sector;
+  return r;
+}
+
+TEST(DiskFaults, AMediumErrorOnReadEndsHalfWay) {
+  Bench bench(hard_disk());
+  FaultPlan plan({rule(FaultKind::disk_read_error, 80)}, 1);
+  bench.disk.set_faults(&plan);
+  bench.go([&](Bench& b) {
+    b.fill(0, 4096, 3);
+    EXPECT_TRUE(b.disk.submit({Op::write, 80, 8, {{0, 4096}}, 1}));
+    EXPECT_EQ(b.completion().sectors_done, 8u);
+    b.fill(0x10000, 4096, 200);
+    const std::vector<std::uint8_t> before(b.dram.host(0x10000), b.dram.host(0x10000) + 4096);
+    // Segments across the place where it ends.
+    EXPECT_TRUE(b.disk.submit({Op::read, 80, 8, {{0x10000, 1000}, {0x10000 + 1000, 3096}}, 2}));
+    const DiskCompletion c = b.completion();
+    EXPECT_EQ(c.tag, 2u);
+    EXPECT_EQ(c.error, -EIO);
+    EXPECT_EQ(c.sectors_done, 4u);
+    EXPECT_EQ(std::memcmp(b.dram.host(0x10000), b.dram.host(0), 2048), 0);
+    EXPECT_EQ(std::memcmp(b.dram.host(0x10000 + 2048), &before[2048], 2048), 0);
+    EXPECT_EQ(b.disk.stats().errors, 1u);
+    EXPECT_EQ(b.disk.stats().faults, 1u);
+    EXPECT_EQ(b.disk.stats().bytes_read, 2048u);
+    EXPECT_TRUE(b.disk.submit({Op::read, 80, 8, {{0x10000, 4096}}, 3}));
+    EXPECT_EQ(b.completion().error, 0) << "the rule was for one time";
+    EXPECT_EQ(std::memcmp(b.dram.host(0x10000), b.dram.host(0), 4096), 0);
+  });
+}
+
+TEST(DiskFaults, AMediumErrorOnWriteLeavesTheRest) {
+  Bench bench(hard_disk());
+  FaultRule r = rule(FaultKind::disk_write_error, 80);
+  r.nth = 2;
+  FaultPlan plan({r}, 1);
+  bench.disk.set_faults(&plan);
+  std::vector<std::uint32_t> observed;
+  bench.disk.set_write_observer(
+      [&](std::uint64_t, const std::uint8_t*, std::uint32_t n) { observed.push_back(n); });
+  bench.go([&](Bench& b) {
+    b.fill(0, 4096, 1);
+    b.fill(0x10000, 4096, 99);
+    EXPECT_TRUE(b.disk.submit({Op::write, 80, 8, {{0, 4096}}, 1}));
+    EXPECT_EQ(b.completion().error, 0);
+    EXPECT_TRUE(b.disk.submit({Op::write, 80, 8, {{0x10000, 4096}}, 2}));
+    const DiskCompletion c = b.completion();
+    EXPECT_EQ(c.error, -EIO);
+    EXPECT_EQ(c.sectors_done, 4u);
+    std::vector<std::uint8_t> medium(4096);
+    b.disk.store().read(80, medium.data(), 8);
+    EXPECT_EQ(std::memcmp(medium.data(), b.dram.host(0x10000), 2048), 0);
+    EXPECT_EQ(std::memcmp(&medium[2048], b.dram.host(2048), 2048), 0) << "the old content";
+  });
+  EXPECT_EQ(observed, (std::vector<std::uint32_t>{8, 4}));
+}
+
+TEST(DiskFaults, AShortCommandHasNoError) {
+  Bench bench(flash_disk());
+  FaultRule reads = rule(FaultKind::disk_short, 80), odd = rule(FaultKind::disk_short, 200);
+  FaultPlan plan({reads, odd}, 1);
+  bench.disk.set_faults(&plan);
+  bench.go([&](Bench& b) {
+    b.fill(0, 4096, 1);
+    EXPECT_TRUE(b.disk.submit({Op::write, 80, 7, {{0, 7 * 512}}, 1}));
+    const DiskCompletion c = b.completion();
+    EXPECT_EQ(c.error, 0);
+    EXPECT_EQ(c.sectors_done, 3u);
+    EXPECT_TRUE(b.disk.store().written(82));
+    EXPECT_FALSE(b.disk.store().written(83));
+    // One sector has no half: nothing is done.
+    EXPECT_TRUE(b.disk.submit({Op::read, 200, 1, {{0x10000, 512}}, 2}));
+    const DiskCompletion none = b.completion();
+    EXPECT_EQ(none.error, 0);
+    EXPECT_EQ(none.sectors_done, 0u);
+    EXPECT_EQ(b.disk.stats().errors, 0u);
+    EXPECT_EQ(b.disk.stats().faults, 2u);
+    EXPECT_TRUE(b.disk.submit({Op::flush, 0, 0, {}, 3}));
+    EXPECT_EQ(b.completion().error, 0) << "a flush is no opportunity";
+  });
+}
+
+// A queue of commands in the disk, some of which fail: every tag comes back once, with its own
+// end, and the others' data are right.
+void queue_under_faults(const DiskParams& params) {
+  Bench bench(params);
+  FaultPlan plan({rule(FaultKind::disk_write_error, 1000), rule(FaultKind::disk_short, 3000),
+                  rule(FaultKind::disk_read_error, 2000)},
+                 1);
+  bench.disk.set_faults(&plan);
+  bench.go([&](Bench& b) {
+    const auto all = [&](Op op, PhysAddr at) {
+      std::vector<DiskCompletion> ends(4);
+      for (std::uint32_t i = 0; i < 4; ++i) {
+        EXPECT_TRUE(b.disk.submit({op, 1000 * i, 8, {{at + 4096 * i, 4096}}, i}));
+      }
+      std::vector<unsigned> seen(4);
+      for (int i = 0; i < 4; ++i) {
+        const DiskCompletion c = b.completion();
+        ++seen.at(c.tag);
+        ends.at(c.tag) = c;
+      }
+      EXPECT_EQ(seen, (std::vector<unsigned>{1, 1, 1, 1}));
+      return ends;
+    };
+    for (std::uint32_t i = 0; i < 4; ++i) b.fill(4096 * i, 4096, i + 1);
+    const auto written = all(Op::write, 0);
+    const auto read = all(Op::read, 0x10000);
+    for (std::uint32_t i = 0; i < 4; ++i) {
+      SCOPED_TRACE(i);
+      EXPECT_EQ(written[i].error, i == 1 ? -EIO : 0);
+      EXPECT_EQ(written[i].sectors_done, i == 1 || i == 3 ? 4u : 8u);
+      EXPECT_EQ(read[i].error, i == 2 ? -EIO : 0);
+      EXPECT_EQ(read[i].sectors_done, i == 2 ? 4u : 8u);
+      const std::size_t good = i == 0 ? 4096 : 2048;
+      EXPECT_EQ(std::memcmp(b.dram.host(4096 * i), b.dram.host(0x10000 + 4096 * i), good), 0);
+      const std::vector<std::uint8_t> zeros(4096 - good);
+      EXPECT_EQ(std::memcmp(b.dram.host(0x10000 + 4096 * i + good), zeros.data(), 4096 - good), 0);
+    }
+  });
+  EXPECT_EQ(plan.fired(), 3u);
+}
+
+TEST(DiskFaults, QueueOfAHardDisk) {
+  DiskParams p = hard_disk();
+  p.queue_depth = 8;
+  queue_under_faults(p);
+}
+
+TEST(DiskFaults, QueueOfAFlashDisk) { queue_under_faults(flash_disk()); }
+
 }  // namespace
 }  // namespace cesasim::hw
