@@ -1,0 +1,256 @@
+#include "driver/crypto_api/skcipher.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <utility>
+
+namespace cesasim::driver {
+
+using kernel::Activity;
+
+// The model switches contexts at synchronisation points only, and there is none between a test of
+// a slot's fields and their change here: no lock. What Linux locks, the driver's queue, is priced
+// by the driver.
+
+CryptoSkcipher::~CryptoSkcipher() {
+  if (software_) return;
+  SkcipherApi::Slot& slot = *api_->slots_[driverid_];
+  slot.driver->freesession(lid_);
+  --slot.tfms;
+}
+
+const char* CryptoSkcipher::driver_name() const {
+  return software_ ? "generic" : api_->slots_[driverid_]->driver->name();
+}
+
+bool CryptoSkcipher::async() const {
+  return !software_ && (api_->slots_[driverid_]->flags & CRYPTOCAP_F_SYNC) == 0;
+}
+
+bool CryptoSkcipher::out_of_place() const {
+  return software_ || api_->slots_[driverid_]->driver->out_of_place();
+}
+
+SkcipherApi::SkcipherApi(kernel::Kernel& kernel, const DriverCosts& costs,
+                         const CipherCosts& cipher_costs)
+    : kernel_(kernel),
+      costs_(costs),
+      cipher_costs_(cipher_costs),
+      tick_(static_cast<hw::Ps>(static_cast<double>(hw::kPsPerS) / kernel.settings().hz)) {}
+
+std::uint32_t SkcipherApi::crypto_get_driverid(std::uint32_t flags, CryptoDriver& driver) {
+  slots_.push_back(std::make_unique<Slot>());
+  Slot& slot = *slots_.back();
+  slot.driver = &driver;
+  slot.flags = flags;
+  slot.tasklet.fn = slot.timer.fn = [this, &slot] { pass_backlog(slot); };
+  return static_cast<std::uint32_t>(slots_.size() - 1);
+}
+
+void SkcipherApi::crypto_register(std::uint32_t driverid, Alg alg) {
+  slots_.at(driverid)->algs.at(static_cast<std::size_t>(alg)) = true;
+}
+
+int SkcipherApi::crypto_unregister_all(std::uint32_t driverid) {
+  if (driverid >= slots_.size()) return EINVAL;
+  if (slots_[driverid]->tfms != 0) {
+    ++stats_.unregister_refused;
+    return EBUSY;
+  }
+  slots_[driverid]->algs.fill(false);
+  return 0;
+}
+
+bool SkcipherApi::bind(CryptoSkcipher& tfm, bool hardware, const CryptoIni& cri) {
+  for (std::size_t id = 0; id < slots_.size(); ++id) {
+    Slot& slot = *slots_[id];
+    if (((slot.flags & CRYPTOCAP_F_SOFTWARE) == 0) != hardware) continue;
+    if (!slot.algs[static_cast<std::size_t>(cri.cri_alg)]) continue;
+    if (slot.driver->newsession(&tfm.lid_, cri) != 0) continue;
+    tfm.driverid_ = static_cast<std::uint32_t>(id);
+    ++slot.tfms;
+    return true;
+  }
+  return false;
+}
+
+std::unique_ptr<CryptoSkcipher> SkcipherApi::crypto_alloc_skcipher(
+    Cipher cipher, CipherMode mode, std::span<const std::uint8_t> key) {
+  // Made in any case: it knows what the cipher takes.
+  auto software = std::make_unique<CryptoTfm>(kernel_, cipher_costs_, cipher, mode, key);
+  std::unique_ptr<CryptoSkcipher> tfm(new CryptoSkcipher);
+  tfm->software_ = std::move(software);
+  tfm->api_ = this;
+  tfm->block_bytes_ = tfm->software_->block_bytes();
+  if (mode != CipherMode::cbc) return tfm;
+  CryptoIni cri;
+  cri.cri_alg = cipher == Cipher::aes   ? Alg::aes_cbc
+                : cipher == Cipher::des ? Alg::des_cbc
+                                        : Alg::des3_cbc;
+  cri.cri_klen = static_cast<std::uint32_t>(key.size() * 8);
+  cri.cri_key = key;
+  if (bind(*tfm, true, cri) || bind(*tfm, false, cri)) {
+    tfm->alg_ = cri.cri_alg;
+    tfm->software_.reset();
+  }
+  return tfm;
+}
+
+std::size_t SkcipherApi::backlog() const {
+  std::size_t n = 0;
+  for (const auto& slot : slots_) n += slot->backlog.size();
+  return n;
+}
+
+int SkcipherApi::submit_software(SkcipherRequest& request, bool encrypt) {
+  ++stats_.synchronous;
+  CryptoTfm& tfm = *request.tfm->software_;
+  const std::uint8_t* in = kernel_.cpu_read(request.src, request.cryptlen);
+  std::uint8_t* out = kernel_.cpu_write(request.dst, request.cryptlen);
+  return encrypt ? tfm.encrypt(out, in, request.cryptlen, request.iv.data())
+                 : tfm.decrypt(out, in, request.cryptlen, request.iv.data());
+}
+
+int SkcipherApi::submit(SkcipherRequest& request, bool encrypt) {
+  CryptoSkcipher& tfm = *request.tfm;
+  int result;
+  if (request.cryptlen == 0 || request.cryptlen % tfm.block_bytes_ != 0 ||
+      (request.src != request.dst && !tfm.out_of_place())) {
+    result = -EINVAL;
+  } else if (tfm.software_) {
+    result = submit_software(request, encrypt);
+  } else {
+    kernel_.charge(Activity::ocf, costs_.skcipher_request);
+    ++stats_.requests;
+    Slot& slot = *slots_[tfm.driverid_];
+    Cryptop& crp = request.crp_;
+    crp = Cryptop{};
+    crp.crp_sid = static_cast<std::uint64_t>(slot.flags & 0xff) << 56 |
+                  static_cast<std::uint64_t>(tfm.driverid_) << 32 | tfm.lid_;
+    crp.crp_ilen = crp.crp_olen = request.cryptlen;
+    crp.crp_flags = CRYPTO_F_CBIMM;
+    crp.crp_buf = request.src;
+    crp.crp_out_buf = request.dst == request.src ? 0 : request.dst;
+    crp.crp_opaque = &request;
+    crp.crp_desc.crd_alg = tfm.alg_;
+    crp.crp_desc.crd_len = request.cryptlen;
+    crp.crp_desc.crd_flags =
+        CRD_F_IV_EXPLICIT | CRD_F_IV_PRESENT | (encrypt ? std::uint32_t{CRD_F_ENCRYPT} : 0u);
+    std::copy(request.iv.begin(), request.iv.end(), crp.crp_desc.crd_iv.begin());
+    request.direct_ = request.notified_ = false;
+
+    const std::uint64_t room = slot.room;
+    result = slot.backlog.empty() ? offer(slot, request, 0) : ERESTART;
+    if (result == ERESTART) {
+      if ((request.flags & CRYPTO_TFM_REQ_MAY_BACKLOG) == 0) {
+        ++stats_.no_space;
+        return -ENOSPC;
+      }
+      ++stats_.backlogged;
+      slot.backlog.push_back(&request);
+      stats_.max_backlog = std::max<std::uint64_t>(stats_.max_backlog, slot.backlog.size());
+      if (slot.room != room) {  // there is some since the driver said no
+        run_backlog(slot);
+      } else {
+        arm(slot);
+      }
+      return -EBUSY;
+    }
+    arm(slot);
+  }
+  if (result != 0 && result != -EINPROGRESS) ++stats_.errors;
+  return result;
+}
+
+/// Hands a request to its driver: ERESTART, or what the submitter is told. The request is not the
+/// API's any more if the answer is -EINPROGRESS.
+int SkcipherApi::offer(Slot& slot, SkcipherRequest& request, int hint) {
+  const bool synchronous = (slot.flags & CRYPTOCAP_F_SYNC) != 0;
+  request.direct_ = synchronous;
+  ++slot.in_flight;
+  const int result = std::abs(slot.driver->process(&request.crp_, hint));
+  if (result != 0) {
+    --slot.in_flight;
+    return result == ERESTART ? ERESTART : -result;
+  }
+  if (synchronous) {
+    if ((request.crp_.crp_flags & CRYPTO_F_DONE) != 0) return -request.crp_.crp_etype;
+    request.direct_ = false;
+  }
+  return -EINPROGRESS;
+}
+
+void SkcipherApi::crypto_done(Cryptop* crp) {
+  if ((crp->crp_flags & CRYPTO_F_DONE) != 0) {
+    ++stats_.ended_twice;
+    return;
+  }
+  crp->crp_flags |= CRYPTO_F_DONE;
+  Slot& slot = *slots_[crypto_sid_hid(crp->crp_sid)];
+  --slot.in_flight;
+  ++slot.room;
+  auto& request = *static_cast<SkcipherRequest*>(crp->crp_opaque);
+  if (!request.direct_) {
+    if (crp->crp_etype != 0) ++stats_.errors;
+    request.complete(request, -crp->crp_etype);
+  }
+  if (!slot.backlog.empty()) run_backlog(slot);
+}
+
+int SkcipherApi::crypto_unblock(std::uint32_t driverid, unsigned what) {
+  if (driverid >= slots_.size()) return EINVAL;
+  Slot& slot = *slots_[driverid];
+  if ((what & CRYPTO_SYMQ) == 0) return 0;
+  ++slot.room;
+  if (!slot.backlog.empty()) run_backlog(slot);
+  return 0;
+}
+
+/// Passes the backlog on from here, as Linux's drivers do in their interrupt thread; but a driver
+/// that reports from its hard interrupt or under a lock is not called back before it is out.
+void SkcipherApi::run_backlog(Slot& slot) {
+  if (kernel_.in_irq() || kernel_.irqs_disabled()) {
+    kernel_.tasklet_schedule(slot.tasklet);
+  } else {
+    pass_backlog(slot);
+  }
+}
+
+void SkcipherApi::pass_backlog(Slot& slot) {
+  if (slot.passing) {
+    slot.again = true;
+    return;
+  }
+  slot.passing = true;
+  do {
+    slot.again = false;
+    while (!slot.backlog.empty()) {
+      SkcipherRequest& request = *slot.backlog.front();
+      if (!request.notified_) {
+        // Before the driver has it: its end cannot overtake this.
+        request.notified_ = true;
+        request.complete(request, -EINPROGRESS);
+      }
+      // It stays in the backlog meanwhile, so that newer ones line up.
+      const int result = offer(slot, request, slot.backlog.size() > 1 ? CRYPTO_HINT_MORE : 0);
+      if (result == ERESTART) break;
+      slot.backlog.pop_front();
+      if (result != -EINPROGRESS) {
+        if (result != 0) ++stats_.errors;
+        request.complete(request, result);
+      }
+    }
+  } while (slot.again);
+  slot.passing = false;
+  arm(slot);
+}
+
+/// With nothing in the driver that could end, nobody else would come back to the backlog.
+void SkcipherApi::arm(Slot& slot) {
+  if (!slot.backlog.empty() && slot.in_flight == 0 && !slot.timer.armed) {
+    kernel_.mod_timer(slot.timer, tick_);
+  }
+}
+
+}  // namespace cesasim::driver
