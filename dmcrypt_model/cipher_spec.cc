@@ -13,7 +13,7 @@ constexpr const char* kValid =
     "plain64be, essiv:HASH, benbi or null";
 
 [[noreturn]] void refuse(std::string_view text, const std::string& why) {
-  throw CipherSpecError("cipher '" + std::string(text) + "': " + why + "; valid: " + kValid);
+  throw CipherSpecError("cipher " + quote(text) + ": " + why + "; valid: " + kValid);
 }
 
 /// Cuts the next part off `rest`; `found` tells whether the separator was there.
@@ -83,6 +83,13 @@ int hex_digit(char c) {
 
 }  // namespace
 
+std::string quote(std::string_view word) {
+  constexpr std::size_t kMost = 60;
+  std::string out = "'";
+  for (char c : word.substr(0, kMost)) out += c >= 0x20 && c < 0x7f ? c : '?';
+  return out + (word.size() > kMost ? "...'" : "'");
+}
+
 CipherSpec CipherSpec::parse(std::string_view text) {
   if (text.substr(0, 5) == "capi:") {
     refuse(text, "the capi syntax names crypto API templates, which are not modelled");
@@ -92,7 +99,7 @@ CipherSpec CipherSpec::parse(std::string_view text) {
   bool more = false;
   spec.cipher = strsep(rest, '-', more);
   if (spec.cipher != "aes" && spec.cipher != "des" && spec.cipher != "des3_ede") {
-    refuse(text, "the cipher '" + spec.cipher + "' is not modelled");
+    refuse(text, "the cipher " + quote(spec.cipher) + " is not modelled");
   }
   const bool has_mode = more;
   if (has_mode) spec.chainmode = strsep(rest, '-', more);
@@ -102,7 +109,7 @@ CipherSpec CipherSpec::parse(std::string_view text) {
     return spec;
   }
   if (!one_of(spec.chainmode, kModes)) {
-    refuse(text, "unknown chaining mode '" + spec.chainmode + "'");
+    refuse(text, "unknown chaining mode " + quote(spec.chainmode));
   }
   if (spec.chainmode == "xts" && spec.block_bytes() != 16) {
     refuse(text, "xts needs a cipher with blocks of 16 bytes");
@@ -117,7 +124,7 @@ CipherSpec CipherSpec::parse(std::string_view text) {
   if (one_of(spec.ivmode, kOtherIvModes)) {
     refuse(text, "the IV mode " + spec.ivmode + " is not modelled");
   }
-  if (!one_of(spec.ivmode, kIvModes)) refuse(text, "invalid IV mode '" + spec.ivmode + "'");
+  if (!one_of(spec.ivmode, kIvModes)) refuse(text, "invalid IV mode " + quote(spec.ivmode));
   if (spec.ivmode != "essiv") {
     if (more) refuse(text, "the IV mode " + spec.ivmode + " takes no option");
     return spec;
@@ -127,7 +134,7 @@ CipherSpec CipherSpec::parse(std::string_view text) {
     refuse(text, "one option at most after the IV mode");
   }
   const std::size_t hash = hash_bytes(spec.ivopts);
-  if (hash == 0) refuse(text, "the hash '" + spec.ivopts + "' is not known");
+  if (hash == 0) refuse(text, "the hash " + quote(spec.ivopts) + " is not known");
   if (salt_bytes(spec.cipher, hash, EssivSalt::cut) == 0) {
     refuse(text, no_salt(spec.cipher, spec.ivopts, hash));
   }
@@ -152,8 +159,7 @@ std::vector<std::uint8_t> parse_key(std::string_view hex, const CipherSpec& spec
     const int high = hex_digit(hex[i]);
     const int low = hex_digit(hex[i + 1]);
     if (high < 0 || low < 0) {
-      throw CipherSpecError("key: '" + std::string(hex.substr(i, 2)) +
-                            "' is not a hexadecimal byte");
+      throw CipherSpecError("key: " + quote(hex.substr(i, 2)) + " is not a hexadecimal byte");
     }
     key.push_back(static_cast<std::uint8_t>(high * 16 + low));
   }

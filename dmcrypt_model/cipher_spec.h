@@ -16,6 +16,9 @@ struct CipherSpecError : std::invalid_argument {
   using std::invalid_argument::invalid_argument;
 };
 
+/// A word of the input in quotes, as error messages show it: printable and not endless.
+std::string quote(std::string_view word);
+
 struct CipherSpec {
   std::string cipher;     ///< "aes", "des", "des3_ede"
   std::string chainmode;  ///< "cbc", "ecb", "xts" (AES only)

@@ -268,7 +268,9 @@ void OcfAsyncPath::put_conversion(Conversion& c) {
   free_conversions_.push_back(&c);
 }
 
-bool OcfAsyncPath::may_sleep() const { return !kernel_.in_interrupt(); }
+bool OcfAsyncPath::may_sleep() const {
+  return !kernel_.in_interrupt() && !kernel_.irqs_disabled();
+}
 
 // --- a driver has gone away -----------------------------------------------------------------
 

@@ -13,15 +13,8 @@ constexpr const char* kOptions =
     "sector_size:<512|1024|2048|4096>, iv_large_sectors, same_cpu_crypt, submit_from_crypt_cpus, "
     "no_read_workqueue, no_write_workqueue";
 
-/// A word of a bad line as an error shows it: printable and not endless.
-std::string quote(std::string_view word) {
-  std::string out = "'";
-  for (char c : word.substr(0, 40)) out += c >= 0x20 && c < 0x7f ? c : '?';
-  return out + (word.size() > 40 ? "...'" : "'");
-}
-
 std::vector<std::string_view> words_of(std::string_view line) {
-  constexpr std::string_view kBlanks = " \t\r\n";
+  constexpr std::string_view kBlanks = " \t\r\n\v\f";
   std::vector<std::string_view> words;
   std::size_t at = 0;
   while ((at = line.find_first_not_of(kBlanks, at)) != std::string_view::npos) {

@@ -1,0 +1,139 @@
+// Every cipher, mode, key length and IV through the paths that take them, against OpenSSL: what
+// stands on the disk, and what is read back.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <tuple>
+
+#include "dmcrypt_model/paths.h"
+#include "tests/dmcrypt_model/bios.h"
+#include "tests/dmcrypt_model/sector_cipher.h"
+
+namespace cesasim::dmcrypt {
+namespace {
+
+using test::Bios;
+using test::Board;
+using test::Bytes;
+using test::SectorCipher;
+
+struct One {
+  const char* cipher;
+  std::size_t key_bytes;
+  std::size_t salt_bytes;  // essiv, after the cut of 2.6.12
+};
+constexpr One kStandard[] = {
+    {"aes-cbc-plain", 16, 0},
+    {"aes-cbc-plain", 24, 0},
+    {"aes-cbc-plain", 32, 0},
+    {"aes-cbc-essiv:md5", 16, 16},
+    {"aes-cbc-essiv:sha256", 24, 32},
+    {"aes-cbc-essiv:sha512", 32, 32},
+    {"aes-cbc-essiv:sha3-256", 16, 32},
+    {"aes-ecb", 16, 0},
+    {"aes-ecb", 24, 0},
+    {"aes-ecb", 32, 0},
+    {"des-cbc-plain", 8, 0},
+    {"des-cbc-essiv:md5", 8, 8},
+    {"des-ecb", 8, 0},
+    {"des3_ede-cbc-plain", 24, 0},
+    {"des3_ede-cbc-essiv:sha256", 24, 24},
+    {"des3_ede-ecb", 24, 0},
+};
+/// Beside the CBC ones of those.
+constexpr One kAsync[] = {
+    {"aes-cbc-plain64", 16, 0},   {"aes-cbc-plain64be", 16, 0},    {"aes-cbc-benbi", 32, 0},
+    {"aes-cbc-null", 24, 0},      {"des-cbc-plain64", 8, 0},       {"des-cbc-plain64be", 8, 0},
+    {"des-cbc-benbi", 8, 0},      {"des3_ede-cbc-plain64", 24, 0}, {"des3_ede-cbc-benbi", 24, 0},
+    {"des3_ede-cbc-null", 24, 0},
+};
+
+SectorCipher judge(const One& one, const Bytes& key) {
+  SectorCipher j;
+  std::string text = one.cipher;
+  auto part = [&text](char until) {
+    const std::size_t end = text.find(until);
+    const std::string out = text.substr(0, end);
+    text = end == std::string::npos ? "" : text.substr(end + 1);
+    return out;
+  };
+  j.cipher = part('-');
+  j.mode = part('-');
+  j.iv = part(':');
+  if (!text.empty()) j.hash = EVP_get_digestbyname(text.c_str());
+  j.salt_bytes = one.salt_bytes;
+  j.key = key;
+  return j;
+}
+
+/// One target after the other on one board: every sector against the judge, written and read.
+void check_all(const std::string& path, const std::vector<One>& ciphers, bool ocf,
+               const PathSettings& settings = {}) {
+  Board board(1);
+  if (ocf) board.add_ocf(driver::OcfPolicy::v2005, "cryptosoft");
+  std::vector<std::unique_ptr<CryptTarget>> targets;
+  std::mt19937 random(5);
+  std::uint64_t start = 0;
+  for (const One& one : ciphers) {
+    CryptTable table;
+    table.cipher = CipherSpec::parse(one.cipher);
+    table.key = test::random_bytes(random, one.key_bytes);
+    // Beyond 32 bits, so that plain and plain64 differ.
+    table.iv_offset = 0x123fffffff0;
+    table.start = start;
+    table.sectors = 64;
+    start += 64;
+    targets.push_back(make_target(path, board.kernel, table, test::test_dmcrypt_costs(),
+                                  test::test_cipher_costs(), board.queue, board.crypto.get(),
+                                  nullptr, settings));
+  }
+  const Bytes data = test::random_bytes(random, 64 * 512);
+  board.run([&] {
+    Bios bios(board);
+    for (auto& target : targets) bios.write(*target, 0, data);
+    bios.wait();
+    for (const auto& one : bios.all) EXPECT_EQ(one.error, 0);
+    bios.check_and_free();
+    for (std::size_t i = 0; i < targets.size(); ++i) {
+      auto& one = bios.read(*targets[i], 0, data.size());
+      bios.wait();
+      EXPECT_EQ(one.error, 0);
+      EXPECT_EQ(bios.data(one), data) << ciphers[i].cipher;
+      bios.check_and_free();
+    }
+  });
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    const CryptTable& table = targets[i]->table();
+    const SectorCipher by_openssl = judge(ciphers[i], table.key);
+    for (std::uint64_t s = 0; s < 64; ++s) {
+      Bytes raw(512);
+      board.soc.disk().store().read(table.start + s, raw.data(), 1);
+      const auto at = data.begin() + static_cast<std::ptrdiff_t>(s * 512);
+      ASSERT_EQ(raw, by_openssl.crypt(true, s + table.iv_offset, Bytes(at, at + 512)))
+          << path << " " << ciphers[i].cipher << " " << ciphers[i].key_bytes << " sector " << s;
+    }
+  }
+  targets.clear();
+}
+
+std::vector<One> all(bool cbc_only, bool with_async) {
+  std::vector<One> out;
+  for (const One& one : kStandard) {
+    if (!cbc_only || std::string(one.cipher).find("cbc") != std::string::npos) out.push_back(one);
+  }
+  if (with_async) out.insert(out.end(), std::begin(kAsync), std::end(kAsync));
+  return out;
+}
+
+TEST(Ciphers, Standard) { check_all("standard", all(false, false), false); }
+TEST(Ciphers, StandardInPlace) {
+  PathSettings settings;
+  settings.placement = "in-place";
+  check_all("standard", all(false, false), false, settings);
+}
+TEST(Ciphers, OcfV1) { check_all("ocf-v1", all(true, false), true); }
+TEST(Ciphers, OcfV3) { check_all("ocf-v3", all(true, false), true); }
+TEST(Ciphers, OcfAsync) { check_all("ocf-async", all(true, true), true); }
+
+}  // namespace
+}  // namespace cesasim::dmcrypt
