@@ -2,25 +2,45 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 namespace cesasim::driver {
 
 using kernel::Activity;
 using kernel::Kernel;
 
-Crypto::Crypto(Kernel& kernel, const OcfCosts& costs, OcfPolicy policy)
-    : kernel_(kernel), costs_(costs), policy_(policy) {
-  crypto_thread_ = &kernel_.kthread_run("crypto", [this] { crypto_proc(); });
-  crypto_ret_thread_ = &kernel_.kthread_run("crypto_ret", [this] { crypto_ret_proc(); });
+Crypto::QLock::QLock(Crypto& crypto) {
+  if (crypto.lock_cpu_ == static_cast<int>(crypto.kernel_.smp_processor_id())) {
+    ++crypto.stats_.self_deadlocks;
+  } else {
+    lock_.emplace(crypto.kernel_, crypto.q_lock_, Activity::ocf);
+  }
 }
 
+Crypto::Crypto(Kernel& kernel, const OcfCosts& costs, const OcfOptions& options)
+    : kernel_(kernel), costs_(costs), policy_(options.policy), irqs_off_(options.irqs_off) {
+  const int nice = options.crypto_nice;
+  crypto_thread_ = &kernel_.kthread_run(
+      "crypto", [this] { crypto_proc(); }, nice);
+  crypto_ret_thread_ = &kernel_.kthread_run(
+      "crypto_ret", [this] { crypto_ret_proc(); }, nice);
+}
+
+// --- drivers and sessions ---------------------------------------------------------------------
+
 std::uint32_t Crypto::crypto_get_driverid(std::uint32_t flags, CryptoDriver& driver) {
-  Slot slot;
+  const auto free = std::find_if(drivers_.begin(), drivers_.end(), [](const Slot& slot) {
+    return slot.driver == nullptr && (slot.flags & CRYPTOCAP_F_CLEANUP) == 0;
+  });
+  const auto at = static_cast<std::size_t>(free - drivers_.begin());
+  if (free == drivers_.end()) drivers_.emplace_back();
+  Slot& slot = drivers_[at];
+  slot = Slot{};
   slot.driver = &driver;
   slot.flags = flags;
   slot.algs.assign(static_cast<std::size_t>(Alg::count), false);
-  drivers_.push_back(std::move(slot));
-  return static_cast<std::uint32_t>(drivers_.size() - 1);
+  moved_.erase(static_cast<std::uint32_t>(at));
+  return static_cast<std::uint32_t>(at);
 }
 
 void Crypto::crypto_register(std::uint32_t driverid, Alg alg) {
@@ -28,24 +48,64 @@ void Crypto::crypto_register(std::uint32_t driverid, Alg alg) {
 }
 
 int Crypto::crypto_unregister_all(std::uint32_t driverid) {
-  if (driverid >= drivers_.size()) return EINVAL;
+  if (driverid >= drivers_.size() || drivers_[driverid].driver == nullptr) return EINVAL;
+  // The slot is zeroed; while sessions remain it keeps their count and stays taken.
   Slot& slot = drivers_[driverid];
-  slot.algs.assign(slot.algs.size(), false);
-  slot.flags = CRYPTOCAP_F_CLEANUP;
+  const std::uint32_t sessions = slot.sessions;
+  slot = Slot{};
+  if (sessions != 0) {
+    slot.flags = CRYPTOCAP_F_CLEANUP;
+    slot.sessions = sessions;
+  }
   return 0;
 }
 
-int Crypto::crypto_newsession(std::uint64_t* sid, const CryptoIni& cri) {
-  for (std::size_t hid = 0; hid < drivers_.size(); ++hid) {
-    Slot& slot = drivers_[hid];
-    if ((slot.flags & CRYPTOCAP_F_CLEANUP) != 0) continue;
-    if (!slot.algs[static_cast<std::size_t>(cri.cri_alg)]) continue;
-    std::uint32_t lid = 0;
-    if (const int err = slot.driver->newsession(&lid, cri)) return err;
-    ++slot.sessions;
-    *sid = (static_cast<std::uint64_t>(slot.flags & 0xff) << 56) |
-           (static_cast<std::uint64_t>(hid) << 32) | lid;
-    return 0;
+bool Crypto::gone(std::uint32_t hid) const {
+  return hid >= drivers_.size() || drivers_[hid].driver == nullptr;
+}
+
+int Crypto::newsession_on(std::size_t hid, std::uint64_t* sid, const CryptoIni& cri) {
+  Slot& slot = drivers_[hid];
+  std::uint32_t lid = 0;
+  if (const int err = slot.driver->newsession(&lid, cri)) return err;
+  ++slot.sessions;
+  *sid = (static_cast<std::uint64_t>(slot.flags & 0xff) << 56) |
+         (static_cast<std::uint64_t>(hid) << 32) | lid;
+  return 0;
+}
+
+int Crypto::crypto_newsession(std::uint64_t* sid, const CryptoIni& cri, int hard_or_crid) {
+  const auto software = [](const Slot& slot) { return (slot.flags & CRYPTOCAP_F_SOFTWARE) != 0; };
+  const auto fits = [&](const Slot& slot) {
+    return slot.driver != nullptr && slot.algs[static_cast<std::size_t>(cri.cri_alg)];
+  };
+  if (policy_ == OcfPolicy::v2005 || policy_ == OcfPolicy::v2006) {
+    for (std::size_t hid = 0; hid < drivers_.size(); ++hid) {
+      const Slot& slot = drivers_[hid];
+      if (!fits(slot) || (hard_or_crid > 0 && software(slot)) ||
+          (hard_or_crid < 0 && !software(slot))) {
+        continue;
+      }
+      return newsession_on(hid, sid, cri);
+    }
+    return EINVAL;
+  }
+  if ((hard_or_crid & (CRYPTO_CRID_HARDWARE | CRYPTO_CRID_SOFTWARE)) == 0) {
+    // Neither kind named: the very slot, and 0 is one too.
+    const auto hid = static_cast<std::size_t>(hard_or_crid);
+    if (hard_or_crid < 0 || hid >= drivers_.size() || !fits(drivers_[hid])) return EINVAL;
+    return newsession_on(hid, sid, cri);
+  }
+  for (const int kind : {CRYPTO_CRID_HARDWARE, CRYPTO_CRID_SOFTWARE}) {
+    if ((hard_or_crid & kind) == 0) continue;
+    const Slot* best = nullptr;
+    for (const Slot& slot : drivers_) {
+      if (!fits(slot) || software(slot) != (kind == CRYPTO_CRID_SOFTWARE)) continue;
+      if (best == nullptr || slot.sessions < best->sessions) best = &slot;
+    }
+    if (best != nullptr) {
+      return newsession_on(static_cast<std::size_t>(best - drivers_.data()), sid, cri);
+    }
   }
   return EINVAL;
 }
@@ -53,19 +113,27 @@ int Crypto::crypto_newsession(std::uint64_t* sid, const CryptoIni& cri) {
 int Crypto::crypto_freesession(std::uint64_t sid) {
   const std::uint32_t hid = crypto_sid_hid(sid);
   if (hid >= drivers_.size()) return ENOENT;
-  if (drivers_[hid].sessions != 0) --drivers_[hid].sessions;
-  return drivers_[hid].driver->freesession(crypto_sid_lid(sid));
+  Slot& slot = drivers_[hid];
+  if (slot.sessions != 0) --slot.sessions;
+  if (slot.driver != nullptr) return slot.driver->freesession(crypto_sid_lid(sid));
+  // The last session of a driver that has gone frees its slot.
+  if (slot.sessions == 0) slot = Slot{};
+  return 0;
 }
 
 std::string Crypto::driver_name(std::uint64_t sid) const {
-  return drivers_.at(crypto_sid_hid(sid)).driver->name();
+  const std::uint32_t hid = crypto_sid_hid(sid);
+  return gone(hid) ? "none" : drivers_[hid].driver->name();
 }
 
 Cryptop* Crypto::crypto_getreq() {
   // The cryptop and its one cryptodesc are two slab objects.
   kernel_.charge(Activity::ocf, costs_.getreq);
-  kernel_.charge_slab_alloc(Activity::ocf);
-  kernel_.charge_slab_alloc(Activity::ocf);
+  if (!kernel_.slab_alloc(Activity::ocf)) return nullptr;
+  if (!kernel_.slab_alloc(Activity::ocf)) {
+    kernel_.charge_slab_free(Activity::ocf);
+    return nullptr;
+  }
   if (free_.empty()) {
     slab_.push_back(std::make_unique<Cryptop>());
     free_.push_back(slab_.back().get());
@@ -84,6 +152,10 @@ void Crypto::crypto_freereq(Cryptop* crp) {
   free_.push_back(crp);
 }
 
+// --- requests -----------------------------------------------------------------------------
+
+bool Crypto::limited() const { return policy_ == OcfPolicy::v2006 || policy_ == OcfPolicy::v2010; }
+
 void Crypto::enqueue(Cryptop* crp, bool front) {
   kernel_.charge(Activity::ocf, costs_.enqueue);
   const bool was_empty = crp_q_.empty();
@@ -92,10 +164,11 @@ void Crypto::enqueue(Cryptop* crp, bool front) {
   } else {
     crp_q_.push_back(crp);
   }
-  // 2005: woken when crp_q was empty. With only blocked requests queued the original's thread
+  // 2005, 2006: woken when crp_q was empty. With only blocked requests queued the original's thread
   // does not sleep but spins, and so sees a request for another driver; the one here sleeps.
-  const bool wake = crp_sleep_ || (policy_ == OcfPolicy::v2005 && was_empty);
-  if (wake) kernel_.wake_up_process(*crypto_thread_);
+  const bool always = policy_ == OcfPolicy::marvell;
+  const bool old = policy_ == OcfPolicy::v2005 || policy_ == OcfPolicy::v2006;
+  if (crp_sleep_ || always || (old && was_empty)) kernel_.wake_up_process(*crypto_thread_);
 }
 
 int Crypto::crypto_dispatch(Cryptop* crp) {
@@ -103,52 +176,98 @@ int Crypto::crypto_dispatch(Cryptop* crp) {
   ++stats_.cs_ops;
   k.charge(Activity::ocf, costs_.dispatch);
   const std::uint32_t hid = crypto_sid_hid(crp->crp_sid);
+  if (!gone(hid) && k.fault(hw::FaultKind::unregister, hid)) unload(hid);
+  int result = 0;
   {
-    Kernel::IrqLock lock(k, q_lock_, Activity::ocf);
-    if (policy_ == OcfPolicy::v2010 && q_cnt_ >= kQMax) {
+    QLock lock(*this);
+    if (limited() && q_cnt_ >= kQMax) {
       ++stats_.cs_drops;
       return ENOMEM;
     }
     ++q_cnt_;
-    if (hid >= drivers_.size()) {  // no such driver: the thread answers it
+    if (gone(hid)) {  // the thread migrates it
       enqueue(crp, false);
       return 0;
     }
     Slot& slot = drivers_[hid];
     const bool software = (slot.flags & CRYPTOCAP_F_SOFTWARE) != 0;
     const bool batch = (crp->crp_flags & CRYPTO_F_BATCH) != 0;
-    const bool direct = !slot.qblocked && !batch && !(software && policy_ == OcfPolicy::v2005);
+    bool direct = !slot.qblocked && !batch;
+    if (policy_ == OcfPolicy::marvell) {
+      direct = batch;
+    } else if (policy_ != OcfPolicy::v2010) {
+      direct = direct && !software;
+    }
     if (!direct) {
       enqueue(crp, false);
       return 0;
     }
     slot.unqblocked = false;
+    if (irqs_off_ != IrqsOff::none && lock_cpu_ < 0) {
+      lock_cpu_ = static_cast<int>(k.smp_processor_id());
+      result = crypto_invoke(crp, 0);
+      lock_cpu_ = -1;
+    } else {
+      result = -1;  // to be called without the lock
+    }
   }
-  const int result = crypto_invoke(crp, 0);
+  if (result < 0) result = crypto_invoke(crp, 0);
   if (result == 0) return 0;
-  Kernel::IrqLock lock(k, q_lock_, Activity::ocf);
-  if (result == ERESTART) {
-    Slot& slot = drivers_[hid];
+  QLock lock(*this);
+  if (result == ERESTART && policy_ != OcfPolicy::marvell) {
     ++stats_.cs_blocks;
-    // The 2005 core marks the driver blocked even if it unblocked itself in between.
-    if (policy_ == OcfPolicy::v2005 || !slot.unqblocked) slot.qblocked = true;
+    // The older cores mark the driver blocked even if it unblocked itself in between.
+    if (!gone(hid) && (policy_ != OcfPolicy::v2010 || !drivers_[hid].unqblocked)) {
+      drivers_[hid].qblocked = true;
+    }
     enqueue(crp, policy_ == OcfPolicy::v2010);
     return 0;
   }
-  if (policy_ == OcfPolicy::v2005) --q_cnt_;  // the 2010 core leaks this slot
+  // The 2010 core leaks this place, unless the driver has called crypto_done.
+  if (policy_ != OcfPolicy::v2010 && (crp->crp_flags & CRYPTO_F_DONE) == 0) --q_cnt_;
   return result;
 }
 
 int Crypto::crypto_invoke(Cryptop* crp, int hint) {
   kernel_.charge(Activity::ocf, costs_.invoke);
   const std::uint32_t hid = crypto_sid_hid(crp->crp_sid);
-  if (hid >= drivers_.size()) {
-    // The original would try to migrate the session; either way the client is to try again.
-    crp->crp_etype = EAGAIN;
-    crypto_done(crp);
-    return 0;
-  }
+  if (gone(hid)) return migrate(crp);
   return drivers_[hid].driver->process(crp, hint);
+}
+
+/// The driver has unregistered: a new session with whoever is there, from what the request says of
+/// its key. The request itself is not done; the client is told to try again.
+int Crypto::migrate(Cryptop* crp) {
+  ++stats_.migrated;
+  crypto_freesession(crp->crp_sid);
+  CryptoIni cri;
+  cri.cri_alg = crp->crp_desc.crd_alg;
+  cri.cri_klen = crp->crp_desc.crd_klen;
+  cri.cri_key = crp->crp_desc.crd_key;
+  const bool old = policy_ == OcfPolicy::v2005 || policy_ == OcfPolicy::v2006;
+  std::uint64_t sid = 0;
+  if (crypto_newsession(&sid, cri, old ? 0 : CRYPTO_CRID_HARDWARE | CRYPTO_CRID_SOFTWARE) == 0) {
+    crp->crp_sid = sid;
+  }
+  crp->crp_etype = EAGAIN;
+  crypto_done(crp);
+  return 0;
+}
+
+/// FaultKind::unregister: the module is taken out and put back.
+void Crypto::unload(std::uint32_t driverid) {
+  auto unloaded = std::make_unique<Unloaded>();
+  Unloaded* u = unloaded.get();
+  u->driverid = driverid;
+  u->slot = drivers_[driverid];
+  crypto_unregister_all(driverid);
+  u->timer.fn = [this, u] {
+    const std::uint32_t id = crypto_get_driverid(u->slot.flags, *u->slot.driver);
+    drivers_[id].algs = u->slot.algs;
+    if (id != u->driverid) moved_[u->driverid] = id;
+  };
+  unloaded_.push_back(std::move(unloaded));
+  kernel_.mod_timer(u->timer, kReload);
 }
 
 void Crypto::crypto_done(Cryptop* crp) {
@@ -172,15 +291,56 @@ void Crypto::crypto_done(Cryptop* crp) {
 }
 
 int Crypto::crypto_unblock(std::uint32_t driverid, unsigned what) {
+  for (auto moved = moved_.find(driverid); moved != moved_.end(); moved = moved_.find(driverid)) {
+    driverid = moved->second;
+  }
   if (driverid >= drivers_.size()) return EINVAL;
-  Kernel::IrqLock lock(kernel_, q_lock_, Activity::ocf);
+  QLock lock(*this);
   Slot& slot = drivers_[driverid];
   if ((what & CRYPTO_SYMQ) != 0) {
     slot.qblocked = false;
     slot.unqblocked = true;
   }
-  if (policy_ == OcfPolicy::v2005 || crp_sleep_) kernel_.wake_up_process(*crypto_thread_);
+  if (policy_ != OcfPolicy::v2010 || crp_sleep_) kernel_.wake_up_process(*crypto_thread_);
   return 0;
+}
+
+/// The thread's scan: takes a request that can go off the queue; `hint` is MORE if the next one is
+/// for the same driver.
+Cryptop* Crypto::choose(int* hint) {
+  auto chosen = crp_q_.end();
+  std::uint32_t chosen_hid = 0;
+  for (auto it = crp_q_.begin(); it != crp_q_.end(); ++it) {
+    const std::uint32_t hid = crypto_sid_hid((*it)->crp_sid);
+    if (!gone(hid) && drivers_[hid].qblocked) continue;
+    if (chosen != crp_q_.end()) {
+      if (hid == chosen_hid) *hint = CRYPTO_HINT_MORE;
+      break;
+    }
+    chosen = it;
+    chosen_hid = hid;
+    if (gone(hid) || ((*it)->crp_flags & CRYPTO_F_BATCH) == 0) break;
+  }
+  if (chosen == crp_q_.end()) return nullptr;
+  Cryptop* crp = *chosen;
+  crp_q_.erase(chosen);
+  kernel_.charge(Activity::ocf, costs_.dequeue);
+  if (!gone(chosen_hid)) drivers_[chosen_hid].unqblocked = false;
+  return crp;
+}
+
+/// What the thread does with a driver's answer; the queue's lock is held.
+void Crypto::answered(Cryptop* crp, int result) {
+  if (result == ERESTART) {
+    ++stats_.cs_blocks;
+    const std::uint32_t hid = crypto_sid_hid(crp->crp_sid);
+    if (!gone(hid) && (policy_ != OcfPolicy::v2010 || !drivers_[hid].unqblocked)) {
+      drivers_[hid].qblocked = true;
+    }
+    crp_q_.push_front(crp);
+  } else if (result != 0) {
+    ++stats_.lost;
+  }
 }
 
 void Crypto::crypto_proc() {
@@ -191,33 +351,25 @@ void Crypto::crypto_proc() {
     int hint = 0;
     {
       Kernel::IrqLock lock(k, q_lock_, Activity::ocf);
-      auto chosen = crp_q_.end();
-      std::uint32_t chosen_hid = 0;
-      for (auto it = crp_q_.begin(); it != crp_q_.end(); ++it) {
-        const std::uint32_t hid = crypto_sid_hid((*it)->crp_sid);
-        const bool exists = hid < drivers_.size();
-        if (exists && drivers_[hid].qblocked) continue;
-        if (chosen == crp_q_.end()) {
-          chosen = it;
-          chosen_hid = hid;
-          if (!exists || ((*it)->crp_flags & CRYPTO_F_BATCH) == 0) break;
-        } else {
-          if (hid == chosen_hid) hint = CRYPTO_HINT_MORE;
-          break;
-        }
-      }
-      if (chosen != crp_q_.end()) {
-        submit = *chosen;
-        crp_q_.erase(chosen);
-        k.charge(Activity::ocf, costs_.dequeue);
-        if (chosen_hid < drivers_.size()) drivers_[chosen_hid].unqblocked = false;
-      } else {
+      submit = choose(&hint);
+      if (submit == nullptr) {
         // The original's sleep test; the 2005 core looks at emptiness only and would spin while
         // everything is blocked. Here it sleeps until crypto_unblock or a request that can go.
         crp_sleep_ = true;
         k.set_blocked();
       }
+      // With the lock over the call, a backlog too if that is what it is kept for.
+      while (submit != nullptr && irqs_off_ != IrqsOff::none) {
+        lock_cpu_ = static_cast<int>(k.smp_processor_id());
+        const int result = crypto_invoke(submit, hint);
+        lock_cpu_ = -1;
+        answered(submit, result);
+        if (irqs_off_ == IrqsOff::request) break;
+        hint = 0;
+        submit = choose(&hint);
+      }
     }
+    if (irqs_off_ != IrqsOff::none && !crp_sleep_) continue;
     if (submit == nullptr) {
       k.schedule();
       crp_sleep_ = false;
@@ -225,14 +377,9 @@ void Crypto::crypto_proc() {
       continue;
     }
     const int result = crypto_invoke(submit, hint);
-    if (result == ERESTART) {
+    if (result != 0) {
       Kernel::IrqLock lock(k, q_lock_, Activity::ocf);
-      Slot& slot = drivers_[crypto_sid_hid(submit->crp_sid)];
-      ++stats_.cs_blocks;
-      if (policy_ == OcfPolicy::v2005 || !slot.unqblocked) slot.qblocked = true;
-      crp_q_.push_front(submit);
-    } else if (result != 0) {
-      ++stats_.lost;
+      answered(submit, result);
     }
     // 2010: crypto_max_loopcount rounds, then schedule(). 2005: until the queue is empty.
     if (policy_ == OcfPolicy::v2010 && ++rounds >= kMaxLoopcount) {

@@ -35,6 +35,12 @@ enum : std::uint32_t {
   CRYPTOCAP_F_SYNC = 0x04,
 };
 
+/// For crypto_newsession under the later API: any driver of that kind.
+enum : int {
+  CRYPTO_CRID_HARDWARE = 0x01000000,
+  CRYPTO_CRID_SOFTWARE = 0x02000000,
+};
+
 inline constexpr unsigned CRYPTO_SYMQ = 1;
 inline constexpr int CRYPTO_HINT_MORE = 1;
 
@@ -54,6 +60,8 @@ struct CryptoDesc {
   std::uint32_t crd_inject = 0;
   std::uint32_t crd_flags = 0;
   Alg crd_alg = Alg::none;
+  std::uint32_t crd_klen = 0;             ///< bits
+  std::span<const std::uint8_t> crd_key;  ///< for a new session when the driver has gone
   std::array<std::uint8_t, kMaxBlockLen> crd_iv{};
 };
 
