@@ -27,6 +27,9 @@ struct PathSettings {
   std::uint32_t max_read_size = 0;     ///< modern: bytes a bio is cut to; 0: no limit
   std::uint32_t max_write_size = 0;    ///< likewise for writes
   std::uint32_t max_in_flight = 1024;  ///< ocf-async: sectors inside OCF at once, whole device
+  /// ocf-async: requests ask for BATCH. For Marvell's core, which hands only those straight to the
+  /// hardware and has them refused rather than queued when that is full; elsewhere it delays them.
+  bool batch = false;
 };
 
 /// Throws CipherSpecError if the path cannot do that, with the reason that its original gives

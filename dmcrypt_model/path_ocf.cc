@@ -41,6 +41,8 @@ Cryptop* OcfPath::make_request(const SectorStep& step, bool write) {
   driver::CryptoDesc& crd = crp->crp_desc;
   iv_->generate(step.sector, crd.crd_iv);
   crd.crd_alg = alg_;
+  crd.crd_klen = static_cast<std::uint32_t>(table_.key.size() * 8);
+  crd.crd_key = table_.key;
   crd.crd_flags = driver::CRD_F_IV_EXPLICIT | driver::CRD_F_IV_PRESENT;
   if (write) crd.crd_flags |= driver::CRD_F_ENCRYPT;
   crd.crd_len = hw::kSectorBytes;

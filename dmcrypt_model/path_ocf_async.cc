@@ -14,18 +14,23 @@ using kernel::BioVec;
 
 OcfAsyncPath::OcfAsyncPath(kernel::Kernel& kernel, const CryptTable& table,
                            const DmCryptCosts& costs, const driver::CipherCosts& cipher_costs,
-                           kernel::BlockDevice& lower, driver::Crypto& crypto, bool out_of_place,
-                           std::uint32_t max_in_flight)
+                           kernel::BlockDevice& lower, driver::Crypto& crypto,
+                           const PathSettings& settings)
     : OcfPath("ocf-async", kernel, table, costs, cipher_costs, lower, crypto),
-      out_of_place_(out_of_place),
-      max_in_flight_(max_in_flight),
-      low_water_(max_in_flight - std::max(1u, max_in_flight / 4)),
+      two_buffers_wanted_(settings.placement == "out-of-place"),
+      out_of_place_(two_buffers_wanted_),
+      driver_(crypto.driver_name(sid_)),
+      max_in_flight_(settings.max_in_flight),
+      low_water_(max_in_flight_ - std::max(1u, max_in_flight_ / 4)),
       tick_(static_cast<hw::Ps>(static_cast<double>(hw::kPsPerS) / kernel.settings().hz)),
       slots_(kernel),
       room_(kernel),
       buffer_wait_(kernel),
       kcryptd_io_(kernel, "kcryptd_io"),
-      kcryptd_again_(kernel, "kcryptd_again") {}
+      kcryptd_again_(kernel, "kcryptd_again") {
+  check_path("ocf-async", table, settings, true);
+  if (settings.batch) crp_flags_ |= driver::CRYPTO_F_BATCH;
+}
 
 OcfAsyncPath::~OcfAsyncPath() = default;
 
@@ -177,6 +182,7 @@ int OcfAsyncPath::post(Sector& s) {
   for (;;) {
     const std::uint64_t seen = completions_;
     s.sid = s.crp->crp_sid = sid_;
+    s.session = session_;
     const int refused = std::abs(crypto_.crypto_dispatch(s.crp));
     if (refused == 0) return 0;
     if (refused != ENOMEM && refused != ERESTART && refused != EAGAIN) return -EIO;
@@ -268,9 +274,7 @@ void OcfAsyncPath::put_conversion(Conversion& c) {
   free_conversions_.push_back(&c);
 }
 
-bool OcfAsyncPath::may_sleep() const {
-  return !kernel_.in_interrupt() && !kernel_.irqs_disabled();
-}
+bool OcfAsyncPath::may_sleep() const { return !kernel_.in_interrupt() && !kernel_.irqs_disabled(); }
 
 // --- a driver has gone away -----------------------------------------------------------------
 
@@ -325,17 +329,25 @@ void OcfAsyncPath::post_returned() {
 /// not, there may be a driver by now. False: there is none.
 bool OcfAsyncPath::adopt_session(Sector& s) {
   const std::uint64_t offered = s.crp->crp_sid;
-  if (s.sid != sid_) {
+  if (s.session != session_) {
     if (offered != s.sid && offered != sid_) crypto_.crypto_freesession(offered);
     return true;
   }
   if (offered != s.sid) {
     sid_ = offered;
-  } else if (crypto_.crypto_newsession(&sid_, session_ini()) != 0) {
-    return false;
+  } else {
+    // What dm-crypt always asks for; later cores take that for the first driver in the table.
+    constexpr int kAny = driver::CRYPTO_CRID_HARDWARE | driver::CRYPTO_CRID_SOFTWARE;
+    const driver::CryptoIni cri = session_ini();
+    if (crypto_.crypto_newsession(&sid_, cri) != 0 &&
+        crypto_.crypto_newsession(&sid_, cri, kAny) != 0) {
+      return false;
+    }
   }
+  ++session_;
   ++stats_.migrations;
-  out_of_place_ = false;  // the new driver may have one buffer only
+  // A driver of another name may have one buffer only.
+  out_of_place_ = two_buffers_wanted_ && crypto_.driver_name(sid_) == driver_;
   return true;
 }
 

@@ -12,6 +12,7 @@
 #include <memory>
 #include <vector>
 
+#include "dmcrypt_model/path_info.h"
 #include "dmcrypt_model/path_ocf.h"
 
 namespace cesasim::dmcrypt {
@@ -27,11 +28,12 @@ class OcfAsyncPath : public OcfPath {
   /// Without any driver for its session a sector is tried again for so long, then its bio fails.
   static constexpr hw::Ps kNoDriverTimeout = 30 * hw::kPsPerS;
 
-  /// `out_of_place`: requests have crp_out_buf and nothing is copied. Only with drivers that take
-  /// it; after a migration to another driver requests are in place again.
+  /// Of the settings: placement "out-of-place" has requests with crp_out_buf, and nothing is copied
+  /// (only with drivers that take it; after a migration to another driver requests are in place);
+  /// max_in_flight; batch.
   OcfAsyncPath(kernel::Kernel& kernel, const CryptTable& table, const DmCryptCosts& costs,
                const driver::CipherCosts& cipher_costs, kernel::BlockDevice& lower,
-               driver::Crypto& crypto, bool out_of_place, std::uint32_t max_in_flight);
+               driver::Crypto& crypto, const PathSettings& settings);
   ~OcfAsyncPath() override;
 
  protected:
@@ -47,7 +49,8 @@ class OcfAsyncPath : public OcfPath {
     Conversion* conversion = nullptr;
     driver::Cryptop* crp = nullptr;
     hw::PhysAddr out = 0;
-    std::uint64_t sid = 0;        // posted with
+    std::uint64_t sid = 0;  // posted with, and the session_ of then
+    std::uint32_t session = 0;
     hw::Ps driverless_since = 0;  // 0: there is a driver
   };
   /// One clone (write) or one io (read) on its way through OCF.
@@ -81,7 +84,10 @@ class OcfAsyncPath : public OcfPath {
   void post_returned();
   bool adopt_session(Sector& s);
 
+  bool two_buffers_wanted_;
   bool out_of_place_;
+  std::string driver_;         // that was asked whether it takes two buffers
+  std::uint32_t session_ = 0;  // counts: ids come again when a driver comes back
   std::uint32_t max_in_flight_;
   std::uint32_t low_water_;
   hw::Ps tick_;

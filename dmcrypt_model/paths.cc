@@ -1,5 +1,6 @@
 #include "dmcrypt_model/paths.h"
 
+#include "dmcrypt_model/modern.h"
 #include "dmcrypt_model/path_ocf.h"
 #include "dmcrypt_model/path_ocf_async.h"
 #include "dmcrypt_model/path_standard.h"
@@ -10,8 +11,7 @@ std::unique_ptr<CryptTarget> make_target(const std::string& path, kernel::Kernel
                                          const CryptTable& table, const DmCryptCosts& costs,
                                          const driver::CipherCosts& cipher_costs,
                                          kernel::BlockDevice& lower, driver::Crypto* ocf,
-                                         driver::SkcipherApi* /*api*/,
-                                         const PathSettings& settings) {
+                                         driver::SkcipherApi* api, const PathSettings& settings) {
   check_path(path, table, settings, true);
   for (const PathInfo& p : crypt_paths()) {
     if (path == p.name && p.ocf && ocf == nullptr) {
@@ -33,10 +33,10 @@ std::unique_ptr<CryptTarget> make_target(const std::string& path, kernel::Kernel
   }
   if (path == "ocf-async") {
     return std::make_unique<OcfAsyncPath>(kernel, table, costs, cipher_costs, lower, *ocf,
-                                          settings.placement == "out-of-place",
-                                          settings.max_in_flight);
+                                          settings);
   }
-  throw CipherSpecError("modern: not built yet");
+  if (api == nullptr) throw CipherSpecError("path 'modern' needs the asynchronous cipher API");
+  return std::make_unique<ModernPath>(kernel, table, costs, cipher_costs, lower, *api, settings);
 }
 
 }  // namespace cesasim::dmcrypt
