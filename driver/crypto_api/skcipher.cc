@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <utility>
 
+#include "hw_model/base/fault.h"
+
 namespace cesasim::driver {
 
 using kernel::Activity;
@@ -122,6 +124,7 @@ int SkcipherApi::submit(SkcipherRequest& request, bool encrypt) {
     result = submit_software(request, encrypt);
   } else {
     kernel_.charge(Activity::ocf, costs_.skcipher_request);
+    kernel_.sync();  // the backlog now, not when this context last looked
     ++stats_.requests;
     Slot& slot = *slots_[tfm.driverid_];
     Cryptop& crp = request.crp_;
@@ -140,6 +143,8 @@ int SkcipherApi::submit(SkcipherRequest& request, bool encrypt) {
     std::copy(request.iv.begin(), request.iv.end(), crp.crp_desc.crd_iv.begin());
     request.direct_ = request.notified_ = false;
 
+    // Somebody tries rmmod.
+    if (kernel_.fault(hw::FaultKind::unregister)) crypto_unregister_all(tfm.driverid_);
     const std::uint64_t room = slot.room;
     result = slot.backlog.empty() ? offer(slot, request, 0) : ERESTART;
     if (result == ERESTART) {

@@ -86,7 +86,8 @@ struct SkcipherStats {
 /// flight that could end, after a tick. While there is a backlog new requests line up behind it.
 ///
 /// A driver with transforms cannot go: crypto_unregister_all answers EBUSY (in Linux the module's
-/// reference count keeps it) and the driver goes on serving.
+/// reference count keeps it) and the driver goes on serving; FaultKind::unregister tries at each
+/// request.
 class SkcipherApi : public CryptoCore {
  public:
   SkcipherApi(kernel::Kernel& kernel, const DriverCosts& costs, const CipherCosts& cipher_costs);

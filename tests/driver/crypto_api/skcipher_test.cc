@@ -292,7 +292,14 @@ TEST_F(SkcipherTest, ADriverInUseCannotGo) {
     One& one = encrypt(*tfm);
     EXPECT_EQ(api.crypto_unregister_all(device.id), EBUSY);
     EXPECT_EQ(api.stats().unregister_refused, 1u);
+    hw::FaultRule rule;
+    rule.kind = hw::FaultKind::unregister;
+    rule.nth = 1;
+    hw::FaultPlan plan({rule}, 1);
+    board.kernel.set_faults(&plan);
     EXPECT_EQ(encrypt(*tfm).answer, -EINPROGRESS);
+    board.kernel.set_faults(nullptr);
+    EXPECT_EQ(api.stats().unregister_refused, 2u);
     device.end();
     device.end();
     EXPECT_EQ(one.callbacks, Answers{0});
