@@ -68,7 +68,7 @@ class DmCryptTest : public testing::Test {
   CryptTable table = test::crypt_table();
   std::unique_ptr<Board> board;
   std::unique_ptr<FakeDriver> fake;
-  DmCrypt* crypt = nullptr;
+  CryptTarget* crypt = nullptr;
   std::unique_ptr<Bios> bios;
 };
 
@@ -89,7 +89,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 // --- contexts ---------------------------------------------------------------------------------
 
-unsigned parallel_writes(Board& board, DmCrypt& crypt, Bios& bios) {
+unsigned parallel_writes(Board& board, CryptTarget& crypt, Bios& bios) {
   unsigned running = 2;
   for (unsigned i = 0; i < 2; ++i) {
     board.kernel.kthread_run("writer", [&, i] {
@@ -446,6 +446,7 @@ TEST_P(DmCryptOcf, AFailedEncryptionWritesPlaintext) {
   });
   EXPECT_EQ(on_disk(0, 4096), data);
   EXPECT_EQ(board->crypto->stats().cs_errs, 8u);
+  EXPECT_EQ(crypt->stats().ignored_errors, 8u);
 }
 
 /// ... and a failed decryption hands out the ciphertext as data.
@@ -531,6 +532,7 @@ TEST_F(DmCryptTest, V3GivesUpAfterThirtySeconds) {
     EXPECT_LT(write.ended_at, 31 * kS);
     EXPECT_EQ(write.error, 0);
     EXPECT_EQ(crypt->stats().timeouts, 1u);
+    EXPECT_EQ(crypt->stats().freed_in_use, 1u);
     EXPECT_EQ(crypt->stats().late_callbacks, 0u);
     auto& next = bios->write(*crypt, 8, pattern(4096));  // not upset by the abandoned one
     bios->wait();
@@ -560,6 +562,7 @@ TEST_F(DmCryptTest, V3WaitsThirtySecondsForARefusedSector) {
     EXPECT_EQ(write.error, -ENOMEM);
     EXPECT_GE(write.ended_at, 30 * kS);
     EXPECT_EQ(crypt->stats().convert_errors, 1u);
+    EXPECT_EQ(crypt->stats().leaked_requests, 1u);
     EXPECT_EQ(n, 3u);
     bios->check_and_free();
   });
@@ -646,6 +649,52 @@ TEST_F(DmCryptTest, OfTheOriginalsCoreNot) {
     for (const auto& one : bios->all) EXPECT_EQ(one.error, 0);
     bios->check_and_free();
   });
+}
+
+/// Fault 3: the new session that EAGAIN brings is thrown away with the request, so every sector
+/// from then on is answered so, and none is ciphered.
+TEST_P(DmCryptOcf, AMovedSessionIsLost) {
+  build_fake(GetParam());
+  FakeDriver other(board->kernel, *board->crypto, 0);
+  const Bytes data = pattern(4096);
+  board->run([&] {
+    board->crypto->crypto_unregister_all(fake->id);
+    for (unsigned i = 0; i < 2; ++i) {
+      auto& write = bios->write(*crypt, 8 * i, data);
+      bios->wait();
+      EXPECT_EQ(write.error, 0);
+    }
+    bios->check_and_free();
+  });
+  EXPECT_EQ(crypt->stats().ignored_errors, 16u);
+  EXPECT_EQ(other.calls.size(), 0u);
+  EXPECT_EQ(other.sessions, 16u);
+  EXPECT_EQ(on_disk(0, 4096), data);
+  EXPECT_EQ(on_disk(8, 4096), data);
+  board->crypt.reset();
+}
+
+/// No memory for a request: -ENOMEM, for ocf-v3 after its 30 s.
+TEST_P(DmCryptOcf, NoMemoryForARequest) {
+  build_fake(GetParam());
+  hw::FaultRule rule;
+  rule.name = "third";
+  rule.kind = hw::FaultKind::request_alloc;
+  rule.nth = 5;  // two objects a request
+  rule.times = 1;
+  hw::FaultPlan plan({rule}, 1);
+  board->kernel.set_faults(&plan);
+  const bool v3 = GetParam() == std::string("ocf-v3");
+  board->run([&] {
+    auto& write = bios->write(*crypt, 0, pattern(4096));
+    bios->wait();
+    EXPECT_EQ(write.error, -ENOMEM);
+    EXPECT_EQ(write.ended_at >= 30 * kS, v3);
+    bios->check_and_free();
+  });
+  EXPECT_EQ(plan.fired(), 1u);
+  EXPECT_EQ(board->soc.disk().store().written_sectors(), 0u);
+  EXPECT_EQ(crypt->stats().leaked_requests, 0u);
 }
 
 }  // namespace

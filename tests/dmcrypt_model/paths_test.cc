@@ -1,4 +1,6 @@
 // Random bios through every path and driver on one and two cores: data, ends, pages, disk.
+#include "dmcrypt_model/paths.h"
+
 #include <gtest/gtest.h>
 
 #include <string>
@@ -26,6 +28,12 @@ constexpr Combination kCombinations[] = {
     {"ocf-v3", "cryptosoft", driver::OcfPolicy::v2005},
     {"ocf-v3", "cesa_tdma", driver::OcfPolicy::v2005},
     {"ocf-v3", "cesa_tdma", driver::OcfPolicy::v2010},
+    {"ocf-lsp", "cesa_tdma", driver::OcfPolicy::marvell},
+    {"ocf-async", "cryptosoft", driver::OcfPolicy::v2005},
+    {"ocf-async", "cryptosoft", driver::OcfPolicy::v2010},
+    {"ocf-async", "cesa_tdma", driver::OcfPolicy::v2005},
+    {"ocf-async", "cesa_tdma", driver::OcfPolicy::v2010},
+    {"ocf-async", "cesa_tdma", driver::OcfPolicy::marvell},
 };
 using Case = std::tuple<Combination, unsigned>;
 
@@ -34,12 +42,18 @@ class Paths : public testing::TestWithParam<Case> {};
 TEST_P(Paths, RandomBiosKeepTheirData) {
   const auto& [how, cores] = GetParam();
   // The 2010 core's limit of 1000 requests makes the OCF paths fail bios; keep below it there.
-  const bool capped = how.policy == driver::OcfPolicy::v2010;
+  const bool async = how.path == std::string("ocf-async");
+  const bool capped = how.policy == driver::OcfPolicy::v2010 && !async;
   const unsigned kBatch = capped ? 2 : 4;
   Board board(cores, 1);
   if (how.driver[0] != 0) board.add_ocf(how.policy, how.driver);
   const CryptTable table = test::crypt_table("aes-cbc-essiv:sha256", cores == 1 ? 16 : 32);
-  auto& crypt = board.add_crypt(how.path, table);
+  PathSettings settings;
+  settings.batch = how.policy == driver::OcfPolicy::marvell;
+  const auto target =
+      make_target(how.path, board.kernel, table, test::test_dmcrypt_costs(),
+                  test::test_cipher_costs(), board.queue, board.crypto.get(), nullptr, settings);
+  CryptTarget& crypt = *target;
   constexpr std::uint64_t kRegion = 1024;
   constexpr unsigned kSubmitters = 2;
   Bytes shadow(kSubmitters * kRegion * hw::kSectorBytes);
@@ -118,7 +132,9 @@ INSTANTIATE_TEST_SUITE_P(All, Paths,
                            const Combination& c = std::get<0>(info.param);
                            std::string name = std::string(c.path) + "_" + c.driver + "_" +
                                               std::to_string(std::get<1>(info.param)) + "cores" +
-                                              (c.policy == driver::OcfPolicy::v2010 ? "_2010" : "");
+                                              (c.policy == driver::OcfPolicy::v2010     ? "_2010"
+                                               : c.policy == driver::OcfPolicy::marvell ? "_marvell"
+                                                                                        : "");
                            std::replace(name.begin(), name.end(), '-', '_');
                            return name;
                          });

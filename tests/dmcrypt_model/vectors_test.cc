@@ -9,6 +9,7 @@
 #include <tuple>
 #include <vector>
 
+#include "dmcrypt_model/paths.h"
 #include "tests/support/board.h"
 
 namespace cesasim {
@@ -42,12 +43,19 @@ std::string sha256_hex(const std::vector<std::uint8_t>& data) {
   return hex;
 }
 
-using Case = std::tuple<std::string, std::string, std::string>;  // vector, path, driver
+struct PathDriver {
+  const char* path;
+  const char* driver;
+  const char* placement = "native";
+};
+using Case = std::tuple<std::string, PathDriver>;
 
 class DmCryptVectors : public testing::TestWithParam<Case> {};
 
 TEST_P(DmCryptVectors, BytesEqualTheRealKernels) {
-  const auto& [name, path, driver] = GetParam();
+  const auto& [name, path_and_driver] = GetParam();
+  const std::string path = path_and_driver.path;
+  const std::string driver = path_and_driver.driver;
   std::ifstream file("tests/vectors/vectors.json");
   ASSERT_TRUE(file) << "tests/vectors/vectors.json";
   const json all = json::parse(file);
@@ -60,14 +68,22 @@ TEST_P(DmCryptVectors, BytesEqualTheRealKernels) {
   ASSERT_EQ(sha256_hex(plaintext), all["plaintext"]["sha256"]);
 
   test::Board board;
-  if (path != "standard") board.add_ocf(driver::OcfPolicy::v2005, driver);
+  if (!driver.empty()) {
+    board.add_ocf(path == "ocf-lsp" ? driver::OcfPolicy::marvell : driver::OcfPolicy::v2005,
+                  driver);
+  }
   dmcrypt::CryptTable table;
   table.cipher = dmcrypt::CipherSpec::parse(vector["cipher"].get<std::string>());
   table.key = dmcrypt::parse_key(vector["key_hex"].get<std::string>(), table.cipher);
   table.iv_offset = vector["iv_offset"];
   table.start = vector["data_offset_sectors"];
   table.sectors = 4096;
-  auto& crypt = board.add_crypt(path, table);
+  dmcrypt::PathSettings settings;
+  settings.placement = path_and_driver.placement;
+  const auto target = dmcrypt::make_target(path, board.kernel, table, test::test_dmcrypt_costs(),
+                                           test::test_cipher_costs(), board.queue,
+                                           board.crypto.get(), nullptr, settings);
+  kernel::BlockDevice& crypt = *target;
 
   std::vector<std::uint8_t> back(plaintext.size());
   board.run([&] {
@@ -94,17 +110,22 @@ TEST_P(DmCryptVectors, BytesEqualTheRealKernels) {
   EXPECT_EQ(board.soc.mbus().decode_errors(), 0u);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, DmCryptVectors,
-                         testing::Combine(testing::Values("s1-cbc-plain", "s2-cbc-essiv"),
-                                          testing::Values("standard", "ocf-v1", "ocf-v3"),
-                                          testing::Values("cryptosoft", "cesa_tdma")),
-                         [](const auto& info) {
-                           std::string name = std::get<0>(info.param) + "_" +
-                                              std::get<1>(info.param) + "_" +
-                                              std::get<2>(info.param);
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    All, DmCryptVectors,
+    testing::Combine(
+        testing::Values("s1-cbc-plain", "s2-cbc-essiv"),
+        testing::Values(PathDriver{"standard", ""}, PathDriver{"standard", "", "in-place"},
+                        PathDriver{"ocf-v1", "cryptosoft"}, PathDriver{"ocf-v1", "cesa_tdma"},
+                        PathDriver{"ocf-v3", "cryptosoft"}, PathDriver{"ocf-v3", "cesa_tdma"},
+                        PathDriver{"ocf-lsp", "cesa_tdma"}, PathDriver{"ocf-async", "cryptosoft"},
+                        PathDriver{"ocf-async", "cesa_tdma"})),
+    [](const auto& info) {
+      const PathDriver& how = std::get<1>(info.param);
+      std::string name = std::get<0>(info.param) + "_" + how.path + "_" + how.driver +
+                         (how.placement[0] == 'i' ? "in_place" : "");
+      std::replace(name.begin(), name.end(), '-', '_');
+      return name;
+    });
 
 }  // namespace
 }  // namespace cesasim
