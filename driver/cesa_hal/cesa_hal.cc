@@ -5,7 +5,6 @@
 #include <cstring>
 #include <new>
 #include <stdexcept>
-#include <utility>
 
 #include "driver/cesa/aes_schedule.h"
 #include "hw_model/cesa/registers.h"
@@ -80,7 +79,8 @@ CesaHal::CesaHal(Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
       dram_bytes_(platform.dram_bytes),
       coalesce_ticks_(static_cast<std::uint32_t>(
           std::min(settings.coalesce_us * 1e-6 * platform.tclk_hz, double{0xFFFFFF}))),
-      irq_bits_(bit::irq::kAccel0DmaDone) {
+      irq_bits_(bit::irq::kAccel0DmaDone),
+      completions_(kernel, crypto) {
   if (platform.engines.empty()) throw std::invalid_argument("cesa_hal: no engine");
   if (platform.sram_bytes < platform.sram_reserved_bytes + buffer_bytes_ + kFixedBytes) {
     throw std::invalid_argument("cesa_hal: the SRAM is too small for its " +
@@ -101,9 +101,6 @@ CesaHal::CesaHal(Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
     channels_.push_back(std::move(channel));
   }
   sessions_.emplace_back();
-  held_timer_.fn = [this] {
-    if (Cryptop* crp = std::exchange(held_, nullptr)) crypto_.crypto_done(crp);
-  };
   driverid_ = crypto_.crypto_get_driverid(0, *this);
   for (const Alg alg : {Alg::des_cbc, Alg::des3_cbc, Alg::aes_cbc}) {
     crypto_.crypto_register(driverid_, alg);
@@ -455,17 +452,7 @@ void CesaHal::complete(Channel&, Slot& slot) {
   for (const Fragment& fragment : slot.fragments) pool_.push_back(fragment.memory);
   Cryptop* crp = slot.crp;
   free_slots_.push_back(&slot);
-  finish(crp);
-}
-
-void CesaHal::finish(Cryptop* crp) {
-  if (held_ == nullptr && kernel_.fault(hw::FaultKind::completion_order)) {
-    held_ = crp;  // until the next one has ended, or a tick has passed
-    kernel_.mod_timer(held_timer_, 1);
-    return;
-  }
-  crypto_.crypto_done(crp);
-  held_timer_.fn();
+  completions_.done(crp);
 }
 
 }  // namespace cesasim::driver

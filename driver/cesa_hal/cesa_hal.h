@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "driver/cesa/platform.h"
+#include "driver/ocf/completions.h"
 #include "driver/ocf/crypto.h"
 #include "driver/params.h"
 #include "kernel_model/kernel.h"
@@ -101,7 +102,6 @@ class CesaHal : public CryptoDriver {
   Slot* ready_get(Channel& channel);
   void reap(Channel& channel);
   void complete(Channel& channel, Slot& slot);
-  void finish(Cryptop* crp);
   void store32(hw::PhysAddr addr, std::uint32_t value);
 
   kernel::Kernel& kernel_;
@@ -121,8 +121,7 @@ class CesaHal : public CryptoDriver {
   std::vector<hw::PhysAddr> pool_;
   std::vector<std::unique_ptr<Slot>> slab_;
   std::vector<Slot*> free_slots_;
-  Cryptop* held_ = nullptr;  // a completion kept back by a fault
-  kernel::Timer held_timer_;
+  Completions completions_;
   DriverStats stats_;
 };
 

@@ -8,6 +8,7 @@
 
 #include "driver/cesa/aes_schedule.h"
 #include "hw_model/cesa/registers.h"
+#include "hw_model/cesa/sa_descriptor.h"
 
 namespace cesasim::driver {
 
@@ -30,13 +31,6 @@ constexpr std::uint32_t kDescBytes = 32;  // later chunks: the descriptor alone
 constexpr std::size_t kTdmaDescBytes = 32;
 constexpr std::uint32_t kTdmaOwn = bit::tdma_byte_count::kOwn;
 
-// SA descriptor word 0.
-constexpr std::uint32_t kOpCryptOnly = 1;
-constexpr std::uint32_t kCipherAes = 3u << 8;
-constexpr std::uint32_t kDecrypt = 1u << 12;
-constexpr std::uint32_t kModeCbc = 1u << 16;
-constexpr unsigned kKeyLenShift = 24;
-
 constexpr std::uint32_t kTdmaControl = bit::tdma_control::kDstBurst128 |
                                        bit::tdma_control::kSrcBurst128 |
                                        bit::tdma_control::kNoByteSwap | bit::tdma_control::kEnable;
@@ -45,9 +39,16 @@ constexpr std::uint32_t kCfg = bit::cfg::kCh0WaitDma | bit::cfg::kCh0ActivateDma
 
 }  // namespace
 
-CesaTdma::CesaTdma(Kernel& kernel, Crypto& crypto, const DriverCosts& costs,
-                   const CesaPlatform& platform)
-    : kernel_(kernel), crypto_(crypto), costs_(costs) {
+CesaTdma::CesaTdma(Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
+                   const CesaPlatform& platform, const TdmaSettings& settings,
+                   const Recovery& recovery)
+    : kernel_(kernel),
+      crypto_(crypto),
+      costs_(costs),
+      settings_(settings),
+      recovery_(recovery),
+      patience_(static_cast<hw::Ps>(recovery.watchdog_ms * hw::kPsPerMs)),
+      completions_(kernel, crypto) {
   if (platform.engines.empty()) throw std::invalid_argument("cesa_tdma: no engine");
   sessions_.emplace_back();
   for (const CesaPlatform::Engine& at : platform.engines) {
@@ -61,11 +62,21 @@ CesaTdma::CesaTdma(Kernel& kernel, Crypto& crypto, const DriverCosts& costs,
   }
   for (auto& e : engines_) {
     Engine* engine = e.get();
-    kernel_.request_irq(
-        engine->at.irq, [this, engine] { return interrupt(*engine); }, "cesa", engine->at.irq_cpu);
+    if (settings_.threaded_irq) {
+      kernel_.request_threaded_irq(
+          engine->at.irq, nullptr, [this, engine] { interrupt(*engine); }, "cesa",
+          engine->at.irq_cpu);
+    } else {
+      kernel_.request_irq(
+          engine->at.irq, [this, engine] { return interrupt(*engine); }, "cesa",
+          engine->at.irq_cpu);
+    }
   }
   driverid_ = crypto_.crypto_get_driverid(0, *this);
-  crypto_.crypto_register(driverid_, Alg::aes_cbc);
+  for (const Alg alg : {Alg::des_cbc, Alg::des3_cbc, Alg::aes_cbc}) {
+    crypto_.crypto_register(driverid_, alg);
+  }
+  watchdog_.fn = [this] { watch(); };
   tick_ = static_cast<hw::Ps>(static_cast<double>(hw::kPsPerS) / kernel_.settings().hz);
   unblock_timer_.fn = [this] {
     // Without room an interrupt is still to come (or the engine is dead and never will).
@@ -89,6 +100,11 @@ CesaTdma::CesaTdma(Kernel& kernel, Crypto& crypto, const DriverCosts& costs,
                              Activity::driver);
       kernel_.writel_relaxed(bit::cfg::kNoParallel, regs + reg::kCfg, Activity::driver);
       kernel_.writel_relaxed(e->sram_offset, regs + reg::kDescP0, Activity::driver);
+      if (recovery_.watchdog) {
+        kernel_.writel_relaxed(bit::tdma_error::kMiss | bit::tdma_error::kDoubleHit |
+                                   bit::tdma_error::kBothHit | bit::tdma_error::kDataError,
+                               regs + reg::kTdmaErrorMask, Activity::driver);
+      }
       kernel_.writel(bit::irq::kAccel0DmaDone, regs + reg::kIntMask, Activity::driver);
     }
     probed_ = true;
@@ -99,13 +115,31 @@ CesaTdma::CesaTdma(Kernel& kernel, Crypto& crypto, const DriverCosts& costs,
 CesaTdma::~CesaTdma() = default;
 
 int CesaTdma::newsession(std::uint32_t* lid, const CryptoIni& cri) {
-  if (cri.cri_alg != Alg::aes_cbc || cri.cri_key.size() * 8 != cri.cri_klen) return EINVAL;
-  if (cri.cri_klen != 128 && cri.cri_klen != 192 && cri.cri_klen != 256) return EINVAL;
+  if (cri.cri_key.size() * 8 != cri.cri_klen) return EINVAL;
   Session s;
   s.used = true;
-  s.key_code = (cri.cri_klen - 128) / 64;
+  s.alg = cri.cri_alg;
+  hw::SaConfig config{.cbc = true};
+  switch (cri.cri_alg) {
+    case Alg::aes_cbc:
+      if (cri.cri_klen != 128 && cri.cri_klen != 192 && cri.cri_klen != 256) return EINVAL;
+      config.cipher = hw::SaCipher::aes;
+      config.aes_key_bytes = cri.cri_klen / 8;
+      break;
+    case Alg::des_cbc:
+      if (cri.cri_klen != 64) return EINVAL;
+      config.cipher = hw::SaCipher::des;
+      break;
+    case Alg::des3_cbc:
+      if (cri.cri_klen != 192) return EINVAL;
+      config.cipher = hw::SaCipher::des3;
+      break;
+    default:
+      return EINVAL;
+  }
+  s.config = config.word();
   std::copy(cri.cri_key.begin(), cri.cri_key.end(), s.key_enc.begin());
-  s.key_dec = aes_decrypt_start_key(cri.cri_key);
+  s.key_dec = cri.cri_alg == Alg::aes_cbc ? aes_decrypt_start_key(cri.cri_key) : s.key_enc;
   sessions_.push_back(s);
   *lid = static_cast<std::uint32_t>(sessions_.size() - 1);
   return 0;
@@ -180,11 +214,12 @@ PhysAddr CesaTdma::add_op(Request& request) {
   return op;
 }
 
-void CesaTdma::build(Engine& engine, Request& request, const Session& session, bool encrypt) {
-  const CryptoDesc& crd = request.crp->crp_desc;
+void CesaTdma::build(Engine& engine, Request& request, const Session& session, bool encrypt,
+                     const std::uint8_t* iv) {
   const std::uint32_t base = engine.sram_offset;
-  const std::uint32_t config = kOpCryptOnly | kCipherAes | kModeCbc | (encrypt ? 0 : kDecrypt) |
-                               (session.key_code << kKeyLenShift);
+  const std::uint32_t config =
+      session.config |
+      (encrypt ? 0 : hw::SaConfig{.operation = hw::SaOperation::mac, .decrypt = true}.word());
   std::uint32_t done = 0;
   while (done < request.bytes) {
     const std::uint32_t chunk = std::min(engine.payload, request.bytes - done);
@@ -198,17 +233,13 @@ void CesaTdma::build(Engine& engine, Request& request, const Session& session, b
     if (first) {
       const auto& key = encrypt ? session.key_enc : session.key_dec;
       std::memcpy(kernel_.phys_to_virt(op + kKeyAt), key.data(), key.size());
-      const std::uint8_t* iv =
-          (crd.crd_flags & CRD_F_IV_EXPLICIT) != 0
-              ? crd.crd_iv.data()
-              : kernel_.cpu_read(request.crp->crp_buf + crd.crd_inject, kMaxBlockLen);
-      std::memcpy(kernel_.phys_to_virt(op + kIvAt), iv, kMaxBlockLen);
+      std::memcpy(kernel_.phys_to_virt(op + kIvAt), iv, alg_block_bytes(session.alg));
     }
     // Later chunks find the chaining value where the engine left it, at kIvAt.
     add_descriptor(request, kTdmaOwn | (first ? kOpBytes : kDescBytes), op, engine.sram + kDescAt);
     add_descriptor(request, kTdmaOwn | chunk, request.data + done, engine.sram + kDataAt);
     add_descriptor(request, 0, 0, 0);  // not owned: the accelerator runs
-    add_descriptor(request, kTdmaOwn | chunk, engine.sram + kDataAt, request.data + done);
+    add_descriptor(request, kTdmaOwn | chunk, engine.sram + kDataAt, request.out + done);
     done += chunk;
   }
   // The result, so that the next request may overwrite the SRAM without the processor.
@@ -219,38 +250,56 @@ int CesaTdma::process(Cryptop* crp, int) {
   kernel_.charge(Activity::driver, costs_.tdma_request);
   const std::uint32_t lid = crypto_sid_lid(crp->crp_sid);
   const CryptoDesc& crd = crp->crp_desc;
-  if (lid == 0 || lid >= sessions_.size() || !sessions_[lid].used || crd.crd_alg != Alg::aes_cbc ||
-      crd.crd_len == 0 || crd.crd_len % kMaxBlockLen != 0 || crp->crp_buf == 0) {
-    crp->crp_etype = EINVAL;
+  const auto end = [&](int error) {
+    ++stats_.failed;
+    crp->crp_etype = error;
     crypto_.crypto_done(crp);
     return 0;
+  };
+  if (lid == 0 || lid >= sessions_.size() || !sessions_[lid].used ||
+      crd.crd_alg != sessions_[lid].alg || crd.crd_len == 0 ||
+      crd.crd_len % alg_block_bytes(crd.crd_alg) != 0 || crp->crp_buf == 0) {
+    return end(EINVAL);
   }
   auto least = std::min_element(engines_.begin(), engines_.end(),
                                 [](auto& a, auto& b) { return a->load < b->load; });
   Engine& engine = **least;
   kernel_.sync();  // the queue's state now, not when this context last looked
-  if (!probed_ || engine.queue.size() + engine.claimed >= kQueueDepth) return restart();
+  if (!probed_ || engine.queue.size() + engine.claimed >= settings_.queue_depth) return restart();
+  if (kernel_.fault(hw::FaultKind::queue_full)) {
+    // There is room: nothing but the timer would unblock.
+    const int answer = restart();
+    if (!unblock_timer_.armed) kernel_.mod_timer(unblock_timer_, tick_);
+    return answer;
+  }
   const std::size_t chunks = (crd.crd_len + engine.payload - 1) / engine.payload;
   if (!pool_reserve(op_pool_, kOpBytes, chunks) ||
       !pool_reserve(descriptor_pool_, kTdmaDescBytes, 4 * chunks + 1)) {
     // What is in flight brings its descriptors back.
     const bool busy = std::any_of(engines_.begin(), engines_.end(),
                                   [](auto& e) { return e->claimed + e->queue.size() != 0; });
-    if (busy) {
-      starved_ = true;
-      return restart();
-    }
-    crp->crp_etype = ENOMEM;
-    crypto_.crypto_done(crp);
-    return 0;
+    if (!busy) return end(ENOMEM);
+    starved_ = true;
+    return restart();
   }
   ++engine.claimed;
   Request& request = *get_request();
   request.crp = crp;
   request.bytes = crd.crd_len;
+  // Before the buffer belongs to the device.
+  std::array<std::uint8_t, kMaxBlockLen> iv = crd.crd_iv;
+  if ((crd.crd_flags & CRD_F_IV_EXPLICIT) == 0) {
+    const std::uint32_t bytes = alg_block_bytes(crd.crd_alg);
+    std::memcpy(iv.data(), kernel_.cpu_read(crp->crp_buf + crd.crd_inject, bytes), bytes);
+  }
+  using enum Kernel::DmaDirection;
+  const bool in_place = crp->crp_out_buf == 0;
   request.data = kernel_.dma_map_single(crp->crp_buf + crd.crd_skip, crd.crd_len,
-                                        Kernel::DmaDirection::bidirectional);
-  build(engine, request, sessions_[lid], (crd.crd_flags & CRD_F_ENCRYPT) != 0);
+                                        in_place ? bidirectional : to_device);
+  request.out =
+      in_place ? request.data
+               : kernel_.dma_map_single(crp->crp_out_buf + crd.crd_skip, crd.crd_len, from_device);
+  build(engine, request, sessions_[lid], (crd.crd_flags & CRD_F_ENCRYPT) != 0, iv.data());
   queue_req(engine, request);
   return 0;
 }
@@ -273,8 +322,8 @@ void CesaTdma::unblock() {
 }
 
 bool CesaTdma::has_room() const {
-  return !starved_ && std::any_of(engines_.begin(), engines_.end(), [](const auto& e) {
-    return e->queue.size() + e->claimed < kQueueDepth;
+  return !starved_ && std::any_of(engines_.begin(), engines_.end(), [this](const auto& e) {
+    return e->queue.size() + e->claimed < settings_.queue_depth;
   });
 }
 
@@ -284,7 +333,7 @@ void CesaTdma::queue_req(Engine& engine, Request& request) {
   ++stats_.requests;
   engine.load += request.bytes;
   // Behind the requests that wait (the software chain); never into a chain already running.
-  if (engine.queue.size() > engine.in_hw) {
+  if (settings_.chain && engine.queue.size() > engine.in_hw) {
     store32(engine.queue.back()->descriptors.back() + 12,
             static_cast<std::uint32_t>(request.descriptors.front()));
   }
@@ -295,8 +344,9 @@ void CesaTdma::queue_req(Engine& engine, Request& request) {
 
 void CesaTdma::launch(Engine& engine) {
   // All that wait form the chain; it was linked as they came.
-  engine.in_hw = engine.queue.size();
-  ++stats_.chains;
+  engine.in_hw = settings_.chain ? engine.queue.size() : 1;
+  engine.launched = kernel_.now();
+  ++stats_.launches;
   stats_.max_chain = std::max<std::uint64_t>(stats_.max_chain, engine.in_hw);
   kernel_.charge(Activity::driver, costs_.tdma_launch);
   const PhysAddr regs = engine.at.regs;
@@ -311,6 +361,7 @@ void CesaTdma::launch(Engine& engine) {
     throw std::logic_error("cesa_tdma: launch while the engine runs");
   }
   kernel_.writel(bit::cmd::kActivate0, regs + reg::kCmd, Activity::driver);
+  if (recovery_.watchdog && !watchdog_.armed) kernel_.mod_timer(watchdog_, patience_ / 4);
 }
 
 bool CesaTdma::interrupt(Engine& engine) {
@@ -319,8 +370,20 @@ bool CesaTdma::interrupt(Engine& engine) {
   kernel_.charge(Activity::driver, costs_.tdma_irq);
   for (;;) {
     const std::uint32_t status = kernel_.readl(regs + reg::kIntCause, Activity::driver);
-    if ((status & bit::irq::kAccel0DmaDone) == 0) return handled;
+    if ((status & bit::irq::kAccel0DmaDone) == 0) {
+      if (!recovery_.watchdog ||
+          kernel_.readl(regs + reg::kTdmaErrorCause, Activity::driver) == 0) {
+        return handled;
+      }
+      ++stats_.interrupts;
+      handled = true;
+      Request* failed = restart_engine(engine);
+      complete_all(engine);
+      if (failed != nullptr) complete_req(engine, *failed, EIO);
+      continue;
+    }
     handled = true;
+    ++stats_.interrupts;
     kernel_.writel_relaxed(~status, regs + reg::kFpgaIntStatus, Activity::driver);
     kernel_.writel(~status, regs + reg::kIntCause, Activity::driver);
     {
@@ -328,12 +391,16 @@ bool CesaTdma::interrupt(Engine& engine) {
       tdma_process(engine);
       if (engine.in_hw == 0 && !engine.queue.empty()) launch(engine);
     }
-    if (blocked_) unblock();
-    while (!engine.complete.empty()) {
-      Request* request = engine.complete.front();
-      engine.complete.pop_front();
-      complete_req(engine, *request);
-    }
+    complete_all(engine);
+  }
+}
+
+void CesaTdma::complete_all(Engine& engine) {
+  if (blocked_) unblock();
+  while (!engine.complete.empty()) {
+    Request* request = engine.complete.front();
+    engine.complete.pop_front();
+    complete_req(engine, *request, 0);
   }
 }
 
@@ -352,16 +419,86 @@ void CesaTdma::tdma_process(Engine& engine) {
   }
 }
 
-void CesaTdma::complete_req(Engine& engine, Request& request) {
+/// A timer's look at every engine: one that has worked on a chain for too long has finished it
+/// unheard, has stopped with an error, or is stuck.
+void CesaTdma::watch() {
+  bool working = false;
+  for (auto& e : engines_) {
+    Engine& engine = *e;
+    kernel_.charge(Activity::driver, costs_.watchdog);
+    kernel_.sync();
+    if (engine.in_hw == 0) continue;
+    working = true;
+    if (kernel_.now() < engine.launched + patience_) continue;
+    ++stats_.watchdog_recoveries;
+    const std::uint32_t status = kernel_.readl(engine.at.regs + reg::kIntCause, Activity::driver);
+    if ((status & bit::irq::kAccel0DmaDone) != 0) {
+      interrupt(engine);
+      continue;
+    }
+    Request* failed = restart_engine(engine);
+    complete_all(engine);
+    if (failed != nullptr) complete_req(engine, *failed, EIO);
+  }
+  if (working && !watchdog_.armed) kernel_.mod_timer(watchdog_, patience_ / 4);
+}
+
+CesaTdma::Request* CesaTdma::restart_engine(Engine& engine) {
+  Kernel::IrqLock lock(kernel_, engine.lock, Activity::driver);
+  const PhysAddr regs = engine.at.regs;
+  kernel_.writel(bit::cmd::kStop, regs + reg::kCmd, Activity::driver);
+  kernel_.writel_relaxed(0, regs + reg::kTdmaErrorCause, Activity::driver);
+  kernel_.writel(0, regs + reg::kIntCause, Activity::driver);
+  // Requests before the one that the DMA stands in are done, later ones have not been touched. That
+  // one may be half done, unless only its result descriptor was left. If the DMA stands nowhere in
+  // the chain it did not get past the chain's start.
+  const std::uint32_t current = kernel_.readl(regs + reg::kTdmaCurrent, Activity::driver);
+  std::size_t done = 0;
+  for (std::size_t i = 0; i < engine.in_hw; ++i) {
+    const auto& chain = engine.queue[i]->descriptors;
+    if (std::find(chain.begin(), chain.end(), current) == chain.end()) continue;
+    done = i + (chain.back() == current ? 1 : 0);
+    break;
+  }
+  for (; done != 0; --done, --engine.in_hw) {
+    engine.complete.push_back(engine.queue.front());
+    engine.queue.pop_front();
+  }
+  Request* failed = nullptr;
+  if (engine.in_hw != 0) {
+    failed = engine.queue.front();
+    engine.queue.pop_front();
+    engine.in_hw = 0;
+  }
+  // What is left of the chain and what has waited behind it become one chain.
+  for (std::size_t i = 1; settings_.chain && i < engine.queue.size(); ++i) {
+    store32(engine.queue[i - 1]->descriptors.back() + 12,
+            static_cast<std::uint32_t>(engine.queue[i]->descriptors.front()));
+  }
+  if (!engine.queue.empty()) launch(engine);
+  return failed;
+}
+
+void CesaTdma::complete_req(Engine& engine, Request& request, int error) {
   kernel_.charge(Activity::driver, costs_.tdma_complete);
   engine.load -= request.bytes;
-  kernel_.dma_unmap_single(request.data, request.bytes, Kernel::DmaDirection::bidirectional);
+  using enum Kernel::DmaDirection;
+  if (request.out == request.data) {
+    kernel_.dma_unmap_single(request.data, request.bytes, bidirectional);
+  } else {
+    kernel_.dma_unmap_single(request.data, request.bytes, to_device);
+    kernel_.dma_unmap_single(request.out, request.bytes, from_device);
+  }
   descriptor_pool_.insert(descriptor_pool_.end(), request.descriptors.rbegin(),
                           request.descriptors.rend());
   op_pool_.insert(op_pool_.end(), request.ops.begin(), request.ops.end());
   Cryptop* crp = request.crp;
   free_requests_.push_back(&request);
-  crypto_.crypto_done(crp);
+  if (error != 0) {
+    ++stats_.failed;
+    crp->crp_etype = error;
+  }
+  completions_.done(crp);
 }
 
 }  // namespace cesasim::driver

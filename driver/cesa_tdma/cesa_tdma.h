@@ -1,7 +1,10 @@
 // cesa_tdma: an OCF driver for the CESA that works the engine as Linux's marvell-cesa driver
 // does with TDMA (drivers/crypto/marvell/cesa/{cesa,cipher,tdma}.c, v6.1): a chain of DMA
 // descriptors per request, requests that arrive while the engine runs linked into the next
-// chain, one interrupt per chain.
+// chain, one interrupt per chain, handled in a thread.
+//
+// With a watchdog it goes further than Linux: it looks after requests that do not end, at the
+// errors of the DMA (which Linux's driver never reads), and goes on with what is behind them.
 #pragma once
 
 #include <array>
@@ -11,30 +14,34 @@
 #include <vector>
 
 #include "driver/cesa/platform.h"
+#include "driver/ocf/completions.h"
 #include "driver/ocf/crypto.h"
 #include "driver/params.h"
 #include "kernel_model/kernel.h"
 
 namespace cesasim::driver {
 
-struct CesaTdmaStats {
-  std::uint64_t requests = 0;
-  std::uint64_t chains = 0;    ///< launches
-  std::uint64_t restarts = 0;  ///< ERESTART answers (queue full)
-  std::uint64_t max_queue = 0;
+struct CesaTdmaStats : DriverStats {
   std::uint64_t max_chain = 0;  ///< most requests in one chain
 };
 
-/// Registered HARDWARE (not SYNC): AES-CBC with 128, 192 and 256 bits. process() answers
-/// ERESTART while the engine's queue is full, and until the probe is through; what it cannot do
-/// ends with EINVAL in crp_etype, what it has no memory for (and nothing in flight whose memory
-/// will come back) with ENOMEM. Callbacks run in its hard interrupt.
+/// Registered HARDWARE (not SYNC): AES-CBC with 128, 192 and 256 bits, DES-CBC and 3DES-CBC, in
+/// place or with crp_out_buf. process() answers ERESTART while the engine's queue is full, and
+/// until the probe is through; what it cannot do ends with EINVAL in crp_etype, what it has no
+/// memory for (and nothing in flight whose memory will come back) with ENOMEM. Callbacks run in its
+/// interrupt thread, or in the hard interrupt without one.
+///
+/// Watchdog: a request whose interrupt was lost is completed; one in which the engine is stuck, or
+/// at which the DMA stopped with an error, ends with EIO, the engine is stopped and started again
+/// with those behind it.
 class CesaTdma : public CryptoDriver {
  public:
-  static constexpr std::size_t kQueueDepth = 128;  // CESA_CRYPTO_DEFAULT_MAX_QLEN
-
-  CesaTdma(kernel::Kernel& kernel, Crypto& crypto, const DriverCosts& costs,
-           const CesaPlatform& platform);
+  CesaTdma(kernel::Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
+           const CesaPlatform& platform,
+           const TdmaSettings& settings = {.queue_depth = 128,
+                                           .chain = true,
+                                           .threaded_irq = false},
+           const Recovery& recovery = {});
   ~CesaTdma() override;
 
   const char* name() const override { return "cesa_tdma"; }
@@ -42,18 +49,22 @@ class CesaTdma : public CryptoDriver {
   int freesession(std::uint32_t lid) override;
   int process(Cryptop* crp, int hint) override;
 
+  bool out_of_place() const override { return true; }
+  DriverStats driver_stats() const override { return stats_; }
   const CesaTdmaStats& stats() const { return stats_; }
 
  private:
   struct Session {
     bool used = false;
-    std::uint32_t key_code = 0;  // SA descriptor field: 0, 1, 2
+    Alg alg = Alg::none;
+    std::uint32_t config = 0;  // SA configuration word of an encryption
     std::array<std::uint8_t, 32> key_enc{};
     std::array<std::uint8_t, 32> key_dec{};
   };
   struct Request {
     Cryptop* crp = nullptr;
     hw::PhysAddr data = 0;
+    hw::PhysAddr out = 0;
     std::uint32_t bytes = 0;
     std::vector<hw::PhysAddr> descriptors;
     std::vector<hw::PhysAddr> ops;
@@ -68,10 +79,12 @@ class CesaTdma : public CryptoDriver {
     std::size_t claimed = 0;  // places in the queue of requests being built
     std::size_t in_hw = 0;    // requests of the chain the engine runs
     std::uint64_t load = 0;   // bytes outstanding
+    hw::Ps launched = 0;      // when the chain was
     kernel::SpinLock lock;
   };
 
-  void build(Engine& engine, Request& request, const Session& session, bool encrypt);
+  void build(Engine& engine, Request& request, const Session& session, bool encrypt,
+             const std::uint8_t* iv);
   hw::PhysAddr add_descriptor(Request& request, std::uint32_t byte_count, hw::PhysAddr src,
                               hw::PhysAddr dst);
   hw::PhysAddr add_op(Request& request);
@@ -79,7 +92,11 @@ class CesaTdma : public CryptoDriver {
   void launch(Engine& engine);
   bool interrupt(Engine& engine);
   void tdma_process(Engine& engine);
-  void complete_req(Engine& engine, Request& request);
+  void complete_all(Engine& engine);
+  void complete_req(Engine& engine, Request& request, int error);
+  void watch();
+  /// Stops the engine and starts it again behind the request that it was in; that one is returned.
+  Request* restart_engine(Engine& engine);
   Request* get_request();
   bool pool_reserve(std::vector<hw::PhysAddr>& pool, std::size_t bytes, std::size_t count);
   hw::PhysAddr pool_alloc(std::vector<hw::PhysAddr>& pool);
@@ -89,8 +106,10 @@ class CesaTdma : public CryptoDriver {
   void store32(hw::PhysAddr addr, std::uint32_t value);
 
   kernel::Kernel& kernel_;
-  Crypto& crypto_;
+  CryptoCore& crypto_;
   DriverCosts costs_;
+  TdmaSettings settings_;
+  Recovery recovery_;
   std::uint32_t driverid_ = 0;
   bool probed_ = false;
   bool blocked_ = false;  // the core may hold the driver for blocked
@@ -98,6 +117,9 @@ class CesaTdma : public CryptoDriver {
   hw::Ps restarted_ = 0;  // last ERESTART
   hw::Ps tick_ = 0;
   kernel::Timer unblock_timer_;
+  hw::Ps patience_ = 0;  // watchdog_ms
+  kernel::Timer watchdog_;
+  Completions completions_;
   std::vector<Session> sessions_;
   std::vector<std::unique_ptr<Engine>> engines_;
   std::vector<hw::PhysAddr> descriptor_pool_;

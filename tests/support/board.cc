@@ -112,6 +112,21 @@ driver::OcfCosts test_ocf_costs() { return all<driver::OcfCosts>(100); }
 driver::DriverCosts test_driver_costs() { return all<driver::DriverCosts>(100); }
 dmcrypt::DmCryptCosts test_dmcrypt_costs() { return all<dmcrypt::DmCryptCosts>(100); }
 
+driver::DriverSettings test_driver_settings() {
+  driver::DriverSettings s;
+  s.cesa_tdma = {.queue_depth = 128, .chain = true, .threaded_irq = false};
+  s.cesa_pio.queue_depth = 50;
+  s.cesa_hal.kirkwood_slots = 64;
+  s.cesa_hal.armada_slots = 256;
+  s.cesa_hal.max_chain = 20;
+  s.cesa_ring.entries = 256;
+  s.cesa_ring.doorbell_batch = 1;
+  s.cesa_ring.coalesce = "off";
+  s.cesa_ring.coalesce_count = 1;
+  s.watchdog_ms = 20;
+  return s;
+}
+
 driver::CipherCosts test_cipher_costs() {
   driver::CipherCosts c;
   c.aes_setup = 100;
@@ -149,7 +164,8 @@ void Board::add_ocf(driver::OcfPolicy policy, const std::string& driver) {
   platform.sram_bytes = cesa.sram_bytes;
   platform.sram_reserved_bytes = cesa.sram_reserved_bytes;
   platform.dram_bytes = soc.dram().size();
-  cesa_tdma = std::make_unique<driver::CesaTdma>(kernel, *crypto, test_driver_costs(), platform);
+  cesa_tdma = std::make_unique<driver::CesaTdma>(kernel, *crypto, test_driver_costs(), platform,
+                                                 driver_settings.cesa_tdma, recovery);
 }
 
 dmcrypt::DmCrypt& Board::add_crypt(const std::string& path, const dmcrypt::CryptTable& table) {

@@ -25,6 +25,8 @@ kernel::KernelCosts test_kernel_costs();
 kernel::KernelSettings test_kernel_settings();
 driver::OcfCosts test_ocf_costs();
 driver::DriverCosts test_driver_costs();
+/// The drivers' own values; completions in the hard interrupt.
+driver::DriverSettings test_driver_settings();
 driver::CipherCosts test_cipher_costs();
 dmcrypt::DmCryptCosts test_dmcrypt_costs();
 
@@ -46,6 +48,10 @@ struct Board {
   /// Reads or writes synchronously from within a modelled thread; returns the bio's error.
   int write(kernel::BlockDevice& device, std::uint64_t sector, std::span<const std::uint8_t> data);
   int read(kernel::BlockDevice& device, std::uint64_t sector, std::span<std::uint8_t> data);
+
+  /// To be changed before add_ocf().
+  driver::DriverSettings driver_settings = test_driver_settings();
+  driver::Recovery recovery;
 
   hw::Soc soc;
   kernel::Kernel kernel;

@@ -1,0 +1,40 @@
+// How a driver hands back its requests: in the order in which they ended, unless a fault on
+// purpose has it otherwise.
+#pragma once
+
+#include <utility>
+
+#include "driver/ocf/cryptodev.h"
+#include "kernel_model/kernel.h"
+
+namespace cesasim::driver {
+
+/// Calls crypto_done. On FaultKind::completion_order a request is kept back until the one after it
+/// has ended, or until the next timer tick if none does.
+class Completions {
+ public:
+  Completions(kernel::Kernel& kernel, CryptoCore& core) : kernel_(kernel), core_(core) {
+    timer_.fn = [this] { release(); };
+  }
+  void done(Cryptop* crp) {
+    if (held_ == nullptr && kernel_.fault(hw::FaultKind::completion_order)) {
+      held_ = crp;
+      kernel_.mod_timer(timer_, 1);
+      return;
+    }
+    core_.crypto_done(crp);
+    release();
+  }
+
+ private:
+  void release() {
+    if (Cryptop* crp = std::exchange(held_, nullptr)) core_.crypto_done(crp);
+  }
+
+  kernel::Kernel& kernel_;
+  CryptoCore& core_;
+  Cryptop* held_ = nullptr;
+  kernel::Timer timer_;
+};
+
+}  // namespace cesasim::driver
