@@ -454,6 +454,45 @@ TEST_F(AsyncTest, ASessionThatMoves) {
   EXPECT_EQ(open, 1u);
 }
 
+/// Out of place, and the driver that takes over has one buffer only: what was inside and what comes
+/// after is copied and ciphered in place.
+TEST_F(AsyncTest, ASessionThatMovesToADriverWithOneBuffer) {
+  build(1, 1024, true);
+  engine->manual = true;
+  EngineDriver other(board->kernel, *board->crypto);
+  other.called = "one buffer";
+  const Bytes one = random(4096);
+  const Bytes two = random(8192);
+  board->run([&] {
+    bios->write(*crypt, 0, one);
+    ASSERT_EQ(engine->queue.size(), 8u);
+    EXPECT_NE(engine->queue[0]->crp_out_buf, 0u);
+    board->crypto->crypto_unregister_all(engine->id);
+    while (!engine->queue.empty()) {
+      Cryptop* crp = engine->queue.back();
+      driver::CryptoIni cri;
+      cri.cri_alg = crp->crp_desc.crd_alg;
+      cri.cri_klen = crp->crp_desc.crd_klen;
+      cri.cri_key = crp->crp_desc.crd_key;
+      ASSERT_EQ(board->crypto->crypto_newsession(&crp->crp_sid, cri, driver::CRYPTO_CRID_HARDWARE),
+                0);
+      engine->complete(crp, EAGAIN);
+    }
+    bios->wait();
+    EXPECT_EQ(board->kernel.bytes_copied(), 4096u);
+    bios->write(*crypt, 100, two);
+    bios->wait();
+    EXPECT_EQ(board->kernel.bytes_copied(), 12288u);
+    for (const auto& bio : bios->all) EXPECT_EQ(bio.error, 0);
+    bios->check_and_free();
+  });
+  EXPECT_EQ(on_disk(0, 4096), encrypted(0, one));
+  EXPECT_EQ(on_disk(100, 8192), encrypted(100, two));
+  EXPECT_EQ(crypt->stats().migrations, 1u);
+  EXPECT_EQ(other.sessions.size(), 1u);
+  crypt.reset();
+}
+
 /// Nobody takes the session for a while, then somebody does.
 TEST_F(AsyncTest, NoDriverForAWhile) {
   build(1);

@@ -26,7 +26,7 @@ class EngineDriver : public driver::CryptoDriver {
     timer_.fn = [this] { complete_some(); };
   }
 
-  const char* name() const override { return "engine"; }
+  const char* name() const override { return called; }
   bool out_of_place() const override { return two_buffers; }
   int newsession(std::uint32_t* lid, const driver::CryptoIni& cri) override {
     *lid = ++last_lid_;
@@ -39,6 +39,7 @@ class EngineDriver : public driver::CryptoDriver {
     if (refuse) {
       if (const int error = refuse(*crp)) return error;
     }
+    if (crp->crp_out_buf != 0 && !two_buffers) return EINVAL;
     queue.push_back(crp);
     max_queue = std::max(max_queue, queue.size());
     if (at_once) complete(crp);
@@ -81,6 +82,7 @@ class EngineDriver : public driver::CryptoDriver {
   }
 
   std::uint32_t id = 0;
+  const char* called = "engine";
   std::vector<driver::Cryptop*> queue;
   std::size_t max_queue = 0;
   std::uint64_t completed = 0;

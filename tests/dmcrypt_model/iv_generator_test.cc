@@ -65,6 +65,40 @@ TEST(Iv, EssivEncryptsTheSectorWithTheHashOfTheKey) {
   });
 }
 
+/// By hand: the numbers, where they stand, and how long the IV is (16 bytes, 8 for DES and 3DES).
+TEST(Iv, TheOthersByHand) {
+  test::Board board;
+  const struct {
+    const char* cipher;
+    std::uint64_t sector;
+    Iv iv;
+  } rows[] = {
+      {"aes-cbc-plain64", 0x0123456789abcdef, {0xef, 0xcd, 0xab, 0x89, 0x67, 0x45, 0x23, 0x01}},
+      {"aes-cbc-plain64be",
+       0x0123456789abcdef,
+       {0, 0, 0, 0, 0, 0, 0, 0, 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef}},
+      {"des3_ede-cbc-plain64be",
+       0x0123456789abcdef,
+       {0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef}},
+      // 32 blocks of AES a sector, 64 of DES; the first block is number 1.
+      {"aes-cbc-benbi", 0, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}},
+      {"aes-cbc-benbi", 9, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x01, 0x21}},
+      {"aes-xts-benbi", 9, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x01, 0x21}},
+      {"des-cbc-benbi", 9, {0, 0, 0, 0, 0, 0, 0x02, 0x41}},
+      {"aes-cbc-null", 77, {}},
+      {"des-cbc-plain", 0x1122334455667788, {0x88, 0x77, 0x66, 0x55}},
+  };
+  board.run([&] {
+    for (const auto& row : rows) {
+      Iv got;
+      got.fill(0xEE);
+      make(board, row.cipher)->generate(row.sector, got);
+      EXPECT_EQ(got, row.iv) << row.cipher;
+    }
+  });
+  EXPECT_EQ(make(board, "aes-ecb"), nullptr);
+}
+
 /// 100 cycles of dm each; essiv also one block of AES-256: 100 + 16 * (50 + 4 * 5).
 TEST(Iv, Cost) {
   test::Board board;
