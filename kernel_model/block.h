@@ -45,7 +45,8 @@ struct RequestQueueStats {
 ///
 /// Differences from 2.6.12: a bio larger than a request may be is cut (there, whoever builds
 /// bios keeps to the limits and a larger one fails); no batching of requests for a process that
-/// has slept; a freed request wakes all that wait for one; the unplug timer dispatches in softirq context instead of by kblockd.
+/// has slept; a freed request wakes all that wait for one; the unplug timer dispatches in softirq
+/// context instead of by kblockd.
 class RequestQueue : public BlockDevice {
  public:
   /// Largest scatter/gather entry (MAX_SEGMENT_SIZE, the 64 KiB of an ATA PRD).

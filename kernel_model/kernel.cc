@@ -16,6 +16,7 @@ namespace cesasim::kernel {
 namespace {
 constexpr int kIdleNice = 1000;              // below every real thread
 constexpr int kIrqThreadNice = -100;         // SCHED_FIFO: before every other thread
+constexpr Ps kJitter = 3 * hw::kPsPerUs;     // longest random delay
 constexpr unsigned kMaxSoftirqRestart = 10;  // as MAX_SOFTIRQ_RESTART
 
 /// Costs may be varied freely; the sanitizer's lines are those of a processor that exists.
@@ -37,6 +38,8 @@ Kernel::Kernel(sc_core::sc_module_name name, const KernelCosts& costs,
       timer_event_("timer_event") {
   sanitizer_.set_context([this] { return dma_context(); });
   dram_.set_dma_sanitizer(&sanitizer_);
+  preempt_full_ = settings_.preempt == "full";
+  if (settings_.schedule_seed != 0) dice_.emplace(settings_.schedule_seed);
   tick_ = static_cast<Ps>(1e12 / settings_.hz);
   timeslice_ = static_cast<Ps>(settings_.timeslice_ms * hw::kPsPerMs);
   boot_top_ = hw::kPageBytes;  // page 0 stays unused: address 0 means "no page"
@@ -102,8 +105,9 @@ bool Kernel::irq_due(const Cpu& cpu) const {
   return cpu.irq_off == 0 && cpu.in_hardirq == 0 && irq_raised(cpu);
 }
 
-bool Kernel::should_preempt(const Cpu& cpu) const {
+bool Kernel::should_preempt(const Cpu& cpu) {
   if (cpu.run_queue.empty()) return false;
+  if (dice_) return roll(4) == 0;
   const Thread& best = *cpu.run_queue.front();
   const Thread& me = *cpu.running;
   return best.nice_ < me.nice_ ||
@@ -111,8 +115,10 @@ bool Kernel::should_preempt(const Cpu& cpu) const {
 }
 
 bool Kernel::preemptible(const Cpu& cpu, const Thread& thread) const {
-  return thread.user_mode_ && thread.state_ == Thread::State::running && &thread == cpu.running &&
-         cpu.irq_off == 0 && cpu.in_hardirq == 0 && !cpu.in_softirq;
+  // In the kernel's own code: wherever no lock is held (that is, interrupts are on).
+  const bool mode = thread.user_mode_ || (preempt_full_ && &thread != &cpu.idle);
+  return mode && thread.preempt_count_ == 0 && thread.state_ == Thread::State::running &&
+         &thread == cpu.running && cpu.irq_off == 0 && cpu.in_hardirq == 0 && !cpu.in_softirq;
 }
 
 void Kernel::catch_up(bool always) {
@@ -147,7 +153,7 @@ void Kernel::catch_up(bool always) {
       me->pending_ += left;
       return;
     }
-    if (contended && cpu.run_queue.front()->nice_ == me->nice_) {
+    if (contended && cpu.run_queue.front()->nice_ == me->nice_ && me->slice_used_ < timeslice_) {
       step = std::min(step, timeslice_ - me->slice_used_);
     }
     const Ps waited = wait_on_core(cpu, step, cpu.irq_off == 0 && cpu.in_hardirq == 0);
@@ -180,6 +186,10 @@ Kernel::CoreTime Kernel::core_time(unsigned cpu) const {
   const Ps since = sc_core::sc_time_stamp().value() - c.wait_since;
   return {c.waited_busy + (c.waiting_idle ? 0 : since),
           c.waited_idle + (c.waiting_idle ? since : 0)};
+}
+
+void Kernel::jitter(Activity activity) {
+  if (dice_ && roll(2) == 0) charge_ps(activity, roll(kJitter));
 }
 
 void Kernel::sync() { catch_up(!run_ahead_); }
@@ -256,8 +266,9 @@ bool Kernel::is_idle(const Cpu& cpu) const {
   return cpu.running == &cpu.idle && !cpu.switching && cpu.run_queue.empty();
 }
 
-unsigned Kernel::select_cpu(const Thread& thread) const {
+unsigned Kernel::select_cpu(const Thread& thread) {
   if (thread.bound_cpu_ >= 0) return static_cast<unsigned>(thread.bound_cpu_);
+  if (dice_) return static_cast<unsigned>(roll(cpus_.size()));
   if (is_idle(*cpus_[thread.cpu_])) return thread.cpu_;
   for (const auto& c : cpus_) {
     if (is_idle(*c)) return c->id;
@@ -281,8 +292,10 @@ Thread* Kernel::pick_next(Cpu& cpu) {
     }
     return &cpu.idle;
   }
-  Thread* t = cpu.run_queue.front();
-  cpu.run_queue.pop_front();
+  const auto chosen =
+      std::next(cpu.run_queue.begin(), static_cast<std::ptrdiff_t>(roll(cpu.run_queue.size())));
+  Thread* t = *chosen;
+  cpu.run_queue.erase(chosen);
   return t;
 }
 
@@ -323,11 +336,12 @@ void Kernel::schedule() {
 void Kernel::preempt() {
   Thread* const me = current_;
   Cpu& cpu = *cpus_[me->cpu_];
-  const bool user = std::exchange(me->user_mode_, false);
+  ++me->preempt_count_;
   charge(Activity::sched, costs_.context_switch);
   sync_now();
-  me->user_mode_ = user;
-  if (!should_preempt(cpu)) return;  // taken by another core meanwhile
+  --me->preempt_count_;
+  // Taken by another core meanwhile?
+  if (cpu.run_queue.empty() || (!dice_ && !should_preempt(cpu))) return;
   me->state_ = Thread::State::runnable;
   // A thread that used up its slice goes behind its equals, a preempted one stays in front.
   enqueue(cpu, *me, me->slice_used_ < timeslice_);
@@ -352,6 +366,7 @@ void Kernel::yield() {
 void Kernel::wake_up_process(Thread& thread) {
   if (thread.state_ != Thread::State::blocked) return;
   charge(Activity::sched, costs_.wake_up);
+  jitter(Activity::sched);
   unsigned target = 0;
   for (;;) {
     if (thread.state_ != Thread::State::blocked) return;
@@ -489,13 +504,14 @@ void Kernel::local_irq_enable() {
 
 void Kernel::do_irq(Cpu& cpu) {
   ++cpu.in_hardirq;
+  jitter(Activity::irq);
   charge(Activity::irq, costs_.irq_entry);
   if (cpu.timer_irq) {
     cpu.timer_irq = false;
     // raise_softirq(TIMER_SOFTIRQ), which comes before tasklets.
     if (!std::exchange(timer_softirq_.scheduled, true)) cpu.tasklets.push_front(&timer_softirq_);
   } else {
-    const int number = intc_.pending(cpu.id);
+    const int number = intc_.pending(cpu.id, static_cast<unsigned>(roll(hw::Intc::kLines)));
     if (number >= 0) {
       Irq& irq = irqs_[static_cast<unsigned>(number)];
       ++irq.count;
@@ -521,8 +537,9 @@ void Kernel::do_softirq(Cpu& cpu) {
   // to the next interrupt), so that threads get on.
   for (unsigned round = 0; round < kMaxSoftirqRestart && !cpu.tasklets.empty(); ++round) {
     for (std::size_t n = cpu.tasklets.size(); n != 0; --n) {
-      Tasklet* t = cpu.tasklets.front();
-      cpu.tasklets.pop_front();
+      const auto chosen = cpu.tasklets.begin() + static_cast<std::ptrdiff_t>(roll(n));
+      Tasklet* t = *chosen;
+      cpu.tasklets.erase(chosen);
       t->scheduled = false;
       charge(Activity::irq, costs_.softirq);
       t->fn();
@@ -586,8 +603,14 @@ void Kernel::timer_device() {
 void Kernel::run_timers() {
   const Ps stamp = sc_core::sc_time_stamp().value();
   while (!timers_.empty() && timers_.front()->expires <= stamp) {
-    Timer* t = timers_.front();
-    timers_.pop_front();
+    auto chosen = timers_.begin();
+    if (dice_) {
+      const auto due = std::count_if(timers_.begin(), timers_.end(),
+                                     [stamp](const Timer* t) { return t->expires <= stamp; });
+      std::advance(chosen, roll(static_cast<std::uint64_t>(due)));
+    }
+    Timer* t = *chosen;
+    timers_.erase(chosen);
     t->armed = false;
     running_timer_ = t;
     t->fn();
@@ -601,6 +624,7 @@ void Kernel::run_timers() {
 Kernel::IrqOff::IrqOff(Kernel& kernel, Activity activity)
     : kernel_(kernel), cpu_(kernel.smp_processor_id()) {
   kernel_.charge(activity, kernel_.costs_.lock);
+  kernel_.jitter(activity);
   kernel_.sync();
   cpu_ = kernel_.smp_processor_id();
   ++kernel_.this_cpu().irq_off;

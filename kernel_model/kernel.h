@@ -13,6 +13,8 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
+#include <random>
 #include <string>
 #include <systemc>
 #include <vector>
@@ -48,9 +50,10 @@ class Thread {
   enum class State { running, runnable, blocked, dead };
   std::string name_;
   int nice_ = 0;
-  int bound_cpu_ = -1;      // -1: any
-  unsigned cpu_ = 0;        // where it runs or ran last
-  bool user_mode_ = false;  // preemptible although the kernel is not
+  int bound_cpu_ = -1;          // -1: any
+  unsigned cpu_ = 0;            // where it runs or ran last
+  bool user_mode_ = false;      // preemptible although the kernel is not
+  unsigned preempt_count_ = 0;  // not preemptible, whatever the kernel is
   State state_ = State::runnable;
   Ps pending_ = 0;
   Ps debt_ = 0;  // preempted before simulated time caught up with this much
@@ -315,10 +318,14 @@ class Kernel : public sc_core::sc_module {
   void enqueue(Cpu& cpu, Thread& thread, bool front);
   Thread* pick_next(Cpu& cpu);
   void switch_to(Cpu& cpu, Thread& next);
-  unsigned select_cpu(const Thread& thread) const;
-  bool should_preempt(const Cpu& cpu) const;
+  unsigned select_cpu(const Thread& thread);
+  bool should_preempt(const Cpu& cpu);
   bool preemptible(const Cpu& cpu, const Thread& thread) const;
   void preempt();
+  /// With a schedule_seed: 0 to n - 1 by its dice; else 0.
+  std::uint64_t roll(std::uint64_t n) { return dice_ && n != 0 ? (*dice_)() % n : 0; }
+  /// With a schedule_seed: a delay that real hardware may take and the model's costs leave out.
+  void jitter(Activity activity);
   void charge_lines(Activity activity, std::size_t bytes, double per_line,
                     std::uint64_t dram_bytes);
   void charge_maintenance(std::size_t bytes, DmaDirection direction);
@@ -341,6 +348,8 @@ class Kernel : public sc_core::sc_module {
   Ps tick_ = 0;
   Ps timeslice_ = 0;
   bool run_ahead_ = true;
+  bool preempt_full_ = false;
+  std::optional<std::mt19937_64> dice_;
   std::uint64_t interrupts_ = 0;
   std::uint64_t spurious_ = 0;
   std::uint64_t context_switches_ = 0;

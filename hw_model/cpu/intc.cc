@@ -39,9 +39,13 @@ void Intc::route(unsigned irq, unsigned core) {
   update(irq);
 }
 
-int Intc::pending(unsigned core) {
-  const std::size_t first = pending_.at(core)._Find_first();
+int Intc::pending(unsigned core, unsigned nth) {
+  const auto& lines = pending_.at(core);
+  std::size_t first = lines._Find_first();
   if (first == kLines) return -1;
+  for (std::size_t skip = nth == 0 ? 0 : nth % lines.count(); skip != 0; --skip) {
+    first = lines._Find_next(first);
+  }
   const auto irq = static_cast<unsigned>(first);
   if (spurious_[irq] && !(level_[irq] && !lost_[irq])) {
     spurious_.reset(irq);

@@ -33,9 +33,9 @@ class Intc : public sc_core::sc_module {
   /// Routes `irq` to core `core`. Throws std::out_of_range for a bad number.
   void route(unsigned irq, unsigned core);
   unsigned routed_to(unsigned irq) const { return route_.at(irq); }
-  /// Lowest-numbered pending interrupt of `core`, or -1. For the core that takes it: a spurious
-  /// one is gone afterwards.
-  int pending(unsigned core);
+  /// The `nth` pending interrupt of `core` (from 0, counted round and round), or -1. For the core
+  /// that takes it: a spurious one is gone afterwards.
+  int pending(unsigned core, unsigned nth = 0);
   /// Rising edges seen on an input since the start.
   std::uint64_t raised(unsigned irq) const { return raised_.at(irq); }
 
