@@ -530,6 +530,27 @@ TEST_F(AsyncTest, NoDriverAnyMore) {
   EXPECT_EQ(board->soc.disk().store().written_sectors(), 0u);
 }
 
+/// The core ciphers with interrupts off, holding its queue's lock (2005, as the change log has it):
+/// the callback may neither sleep nor dispatch.
+TEST_F(AsyncTest, CallbacksWithInterruptsOff) {
+  board = std::make_unique<Board>(2);
+  driver::OcfOptions options(driver::OcfPolicy::v2005);
+  options.irqs_off = driver::IrqsOff::backlog;
+  board->crypto = std::make_unique<driver::Crypto>(board->kernel, test::test_ocf_costs(), options);
+  board->cryptosoft = std::make_unique<driver::Cryptosoft>(
+      board->kernel, *board->crypto, test::test_driver_costs(), test::test_cipher_costs());
+  make(200, false);
+  hw::FaultRule rule;
+  rule.name = "engine";
+  rule.kind = hw::FaultKind::engine_error;
+  rule.probability = 0.01;
+  hw::FaultPlan plan({rule}, 7);
+  board->kernel.set_faults(&plan);
+  torture(3, 10);
+  EXPECT_GT(failed, 0u);
+  EXPECT_EQ(board->crypto->stats().self_deadlocks, 0u);
+}
+
 /// Requests for which there is no memory at first.
 TEST_F(AsyncTest, NoMemoryForRequestsNowAndThen) {
   build(2, 200);
