@@ -67,10 +67,11 @@ SectorCipher judge(const One& one, const Bytes& key) {
 }
 
 /// One target after the other on one board: every sector against the judge, written and read.
-void check_all(const std::string& path, const std::vector<One>& ciphers, bool ocf,
-               const PathSettings& settings = {}) {
+void check_all(const std::string& path, const std::vector<One>& ciphers, const std::string& driver,
+               const PathSettings& settings = {},
+               driver::OcfPolicy policy = driver::OcfPolicy::v2005) {
   Board board(1);
-  if (ocf) board.add_ocf(driver::OcfPolicy::v2005, "cryptosoft");
+  if (!driver.empty()) board.add_ocf(policy, driver);
   std::vector<std::unique_ptr<CryptTarget>> targets;
   std::mt19937 random(5);
   std::uint64_t start = 0;
@@ -125,15 +126,35 @@ std::vector<One> all(bool cbc_only, bool with_async) {
   return out;
 }
 
-TEST(Ciphers, Standard) { check_all("standard", all(false, false), false); }
-TEST(Ciphers, StandardInPlace) {
+PathSettings placed(const char* placement) {
   PathSettings settings;
-  settings.placement = "in-place";
-  check_all("standard", all(false, false), false, settings);
+  settings.placement = placement;
+  return settings;
 }
-TEST(Ciphers, OcfV1) { check_all("ocf-v1", all(true, false), true); }
-TEST(Ciphers, OcfV3) { check_all("ocf-v3", all(true, false), true); }
-TEST(Ciphers, OcfAsync) { check_all("ocf-async", all(true, true), true); }
+
+TEST(Ciphers, Standard) { check_all("standard", all(false, false), ""); }
+TEST(Ciphers, StandardInPlace) { check_all("standard", all(false, false), "", placed("in-place")); }
+TEST(Ciphers, OcfV1) { check_all("ocf-v1", all(true, false), "cryptosoft"); }
+TEST(Ciphers, OcfV1Engine) { check_all("ocf-v1", all(true, false), "cesa_tdma"); }
+TEST(Ciphers, OcfV3) { check_all("ocf-v3", all(true, false), "cryptosoft"); }
+TEST(Ciphers, OcfV3Engine) { check_all("ocf-v3", all(true, false), "cesa_tdma"); }
+TEST(Ciphers, OcfAsync) { check_all("ocf-async", all(true, true), "cryptosoft"); }
+TEST(Ciphers, OcfAsyncOutOfPlace) {
+  check_all("ocf-async", all(true, true), "cryptosoft", placed("out-of-place"));
+}
+TEST(Ciphers, OcfAsyncEngine) { check_all("ocf-async", all(true, true), "cesa_tdma"); }
+TEST(Ciphers, OcfAsyncEngineOutOfPlace) {
+  check_all("ocf-async", all(true, true), "cesa_tdma", placed("out-of-place"));
+}
+TEST(Ciphers, OcfLspEngine) {
+  check_all("ocf-lsp",
+            {{"aes-cbc-plain", 24, 0},
+             {"aes-cbc-essiv:sha256", 16, 32},
+             {"aes-cbc-null", 32, 0},
+             {"des-cbc-plain", 8, 0},
+             {"des3_ede-cbc-null", 24, 0}},
+            "cesa_tdma", {}, driver::OcfPolicy::marvell);
+}
 
 }  // namespace
 }  // namespace cesasim::dmcrypt
