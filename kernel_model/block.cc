@@ -196,7 +196,7 @@ void RequestQueue::make_request(Bio& bio, BioSplit* split, std::uint32_t offset,
   const bool write = bio.op == BioOp::write;
   const std::uint64_t sector = bio.sector + offset / hw::kSectorBytes;
   const std::uint32_t sectors = bytes / hw::kSectorBytes;
-  const Request::Part part{&bio, split};
+  const Request::Part part{&bio, split, sectors};
   for (;;) {
     {
       Kernel::IrqLock lock(kernel_, lock_, Activity::block);
@@ -375,7 +375,7 @@ void RequestQueue::send(Request& request) {
 bool RequestQueue::interrupt() {
   bool mine = false;
   while (const auto c = disk_.reap()) {
-    done_.push_back({c->tag, c->error});
+    done_.push_back({c->tag, c->error, c->sectors_done});
     mine = true;
   }
   if (mine) kernel_.tasklet_schedule(done_tasklet_);
@@ -401,7 +401,14 @@ void RequestQueue::complete_one(const Done& done) {
     for (const hw::DiskSegment& s : request->segments) {
       kernel_.dma_unmap_single(s.addr, s.len, direction);
     }
-    for (const Request::Part& part : request->parts) end_part(part, done.error);
+    // end_that_request_first: what the disk got done is done, the rest has failed. A command that
+    // ended early has no error of its own.
+    std::uint32_t left = done.sectors;
+    for (const Request::Part& part : request->parts) {
+      const bool complete = part.sectors <= left;
+      left -= std::min(left, part.sectors);
+      end_part(part, complete ? 0 : done.error != 0 ? done.error : -EIO);
+    }
   } else {
     end_bio(*epochs_.front().flush, done.error);
   }

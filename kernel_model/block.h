@@ -78,6 +78,7 @@ class RequestQueue : public BlockDevice {
   struct Done {
     std::uint32_t tag;
     int error;
+    std::uint32_t sectors;  // done
   };
 
   bool interrupt();

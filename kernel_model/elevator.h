@@ -26,6 +26,7 @@ struct Request {
   struct Part {
     Bio* bio = nullptr;
     BioSplit* split = nullptr;  ///< if the bio is spread over several requests
+    std::uint32_t sectors = 0;  ///< of it in this request; the parts follow each other
   };
   bool write = false;
   std::uint64_t sector = 0;

@@ -2,6 +2,8 @@
 #include "kernel_model/block.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -12,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "hw_model/base/fault.h"
 #include "hw_model/memory/mbus.h"
 #include "tests/hw_model/disk/disk_params.h"
 
@@ -489,6 +492,101 @@ TEST(Block, AnErrorOfTheDiskEndsEveryBioOfTheRequest) {
   });
   b.go();
   EXPECT_EQ(b.disk.store().written_sectors(), 8u);
+}
+
+/// Four bios of 8 sectors in one command that does half of it: the first two have ended well.
+TEST(Block, WhatTheDiskGotDoneIsDone) {
+  for (const auto kind : {hw::FaultKind::disk_write_error, hw::FaultKind::disk_short}) {
+    const pid_t child = fork();  // SystemC elaborates once per process
+    if (child == 0) {
+      hw::FaultRule rule;
+      rule.kind = kind;
+      rule.nth = 1;
+      hw::FaultPlan plan({rule}, 1);
+      Bench b;
+      b.disk.set_faults(&plan);
+      b.thread([&] {
+        Bios bios;
+        for (std::uint32_t i = 0; i < 4; ++i) {
+          bios.push_back(b.bio(BioOp::write, i * 8, 4096, 0x100000 + i * 4096));
+          b.queue->submit_bio(*bios.back());
+        }
+        b.queue->unplug();
+        b.wait_all(bios);
+        for (unsigned i = 0; i < 4; ++i) {
+          EXPECT_EQ(bios[i]->ended, 1);
+          EXPECT_EQ(bios[i]->error, i < 2 ? 0 : -EIO) << i;
+        }
+      });
+      b.go();
+      EXPECT_EQ(b.disk.store().written_sectors(), 16u);
+      _exit(testing::Test::HasFailure() ? 1 : 0);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    EXPECT_EQ(status, 0) << hw::fault_name(kind);
+  }
+}
+
+/// Writes that meet and merge, then reads, with a disk that fails now and then: every bio ends
+/// once, and one that ended without an error has done what it says.
+TEST(Block, NoBioSaysMoreThanTheDiskDid) {
+  hw::FaultRule error, ends_early, read_error;
+  error.kind = hw::FaultKind::disk_write_error;
+  ends_early.kind = hw::FaultKind::disk_short;
+  read_error.kind = hw::FaultKind::disk_read_error;
+  for (hw::FaultRule* rule : {&error, &ends_early, &read_error}) rule->probability = 0.1;
+  hw::FaultPlan plan({error, ends_early, read_error}, 7);
+  KernelSettings s = settings();
+  s.max_sectors = 64;
+  Bench b(s, test::flash_disk(), 2);
+  b.disk.set_faults(&plan);
+  unsigned failed = 0;
+  b.thread([&] {
+    std::mt19937 random(3);
+    Bios writes, reads;
+    std::uint64_t sector = 0;
+    for (int i = 0; i < 400; ++i) {
+      const std::uint32_t size = (1 + random() % 100) * hw::kSectorBytes;  // some are cut
+      const PhysAddr at = 0x100000 + sector * hw::kSectorBytes;
+      for (std::uint32_t k = 0; k < size; ++k) {
+        *b.dram.host(at + k) = static_cast<std::uint8_t>(random() | 1);
+      }
+      writes.push_back(b.bio(BioOp::write, sector, size, at));
+      b.queue->submit_bio(*writes.back());
+      sector += size / hw::kSectorBytes;
+      if (random() % 7 == 0) b.queue->unplug();
+    }
+    b.queue->unplug();
+    b.wait_all(writes);
+    std::vector<std::uint8_t> data;
+    for (const auto& w : writes) {
+      EXPECT_EQ(w->ended, 1);
+      failed += w->error != 0;
+      if (w->error != 0) continue;
+      data.resize(w->size);
+      b.disk.store().read(w->sector, data.data(), w->sectors());
+      EXPECT_EQ(std::memcmp(data.data(), b.dram.host(w->vecs[0].addr), w->size), 0) << w->sector;
+    }
+    for (const auto& w : writes) {
+      const PhysAddr at = 0x2000000 + w->sector * hw::kSectorBytes;
+      reads.push_back(b.bio(BioOp::read, w->sector, w->size, at));
+      b.queue->submit_bio(*reads.back());
+    }
+    b.queue->unplug();
+    b.wait_all(reads);
+    for (const auto& r : reads) {
+      EXPECT_EQ(r->ended, 1);
+      failed += r->error != 0;
+      if (r->error != 0) continue;
+      data.resize(r->size);
+      b.disk.store().read(r->sector, data.data(), r->sectors());
+      EXPECT_EQ(std::memcmp(data.data(), b.dram.host(r->vecs[0].addr), r->size), 0) << r->sector;
+    }
+  });
+  b.go();
+  EXPECT_GT(failed, 20u);
+  EXPECT_LT(failed, 500u);
 }
 
 TEST(Block, ABioLargerThanARequestIsCutAndEndsOnce) {
