@@ -632,7 +632,7 @@ void CesaRing::watchdog() {
     kernel_.charge(Activity::driver, costs_.watchdog);
     kernel_.sync();
     if (ring.order.empty()) continue;
-    if (kernel_.now() >= ring.progress + period && !ring.draining && !ring.polling) {
+    if (kernel_.now() >= ring.progress + period) {
       // The line may be up without the core's knowing: it falls, and what is announced from here
       // on raises it again.
       {
@@ -642,6 +642,7 @@ void CesaRing::watchdog() {
                        ring.regs + reg::kIntCause, Activity::driver);
       }
       if (reap(ring) != 0) {
+        // By now a tasklet or a poller that was at it would have come to it.
         ++stats_.lost_interrupts;
         ++driver_stats_.watchdog_recoveries;
       } else if (!ring.order.empty() && kernel_.now() >= ring.progress + period) {
