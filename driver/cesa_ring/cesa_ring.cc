@@ -89,6 +89,7 @@ CesaRing::CesaRing(Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
   if (settings_.doorbell_batch == 0) {
     throw std::invalid_argument("cesa_ring: doorbell_batch must not be 0");
   }
+  adaptive_ = settings_.coalesce == "adaptive";
   log2_entries_ = static_cast<std::uint32_t>(std::countr_zero(settings_.entries));
   if (settings_.coalesce != "off") {
     const double cycles = std::ceil(settings_.coalesce_us * platform_.tclk_hz / 1e6);
@@ -432,6 +433,9 @@ int CesaRing::process(Cryptop* crp, int hint) {
     } else {
       doorbell(ring);
     }
+    // The last of many: from here on the count must not wait for more.
+    const bool last = std::exchange(ring.more, more) && !more;
+    if (adaptive_ && last) adapt(ring);
   }
   if (first) start_watchdog();
   if (polls) poll(ring);
@@ -568,17 +572,18 @@ void CesaRing::drain(Ring& ring) {
     kernel_.writel(kCauses & ~(bit::irq::kDone | bit::irq::kFailed | error_causes_),
                    ring.regs + reg::kIntCause, Activity::driver);
   } while (reap(ring) != 0);
-  if (settings_.coalesce == "adaptive") adapt(ring);
   Kernel::IrqLock lock(kernel_, ring.lock, Activity::driver);
+  if (adaptive_) adapt(ring);
   ring.draining = false;
   ring.mask = error_causes_ | (ring.polling ? 0 : bit::irq::kDone);
   kernel_.writel(ring.mask, ring.regs + reg::kIntMask, Activity::driver);
 }
 
+/// Under the ring's lock.
 void CesaRing::adapt(Ring& ring) {
-  Kernel::IrqLock lock(kernel_, ring.lock, Activity::driver);
-  const unsigned half = std::clamp(ring.in_device() / 2u, 1u, settings_.coalesce_count);
-  const std::uint32_t wanted = half == settings_.coalesce_count ? half : std::bit_floor(half);
+  const std::uint32_t half = std::max(ring.in_device() / 2u, 1u);
+  const std::uint32_t wanted =
+      std::min(settings_.coalesce_count, ring.more ? 2 * ring.count : std::bit_floor(half));
   if (wanted == ring.count) return;
   ring.count = wanted;
   ++stats_.coalesce_changes;

@@ -52,9 +52,10 @@ struct CesaRingStats {
 /// submitter in process context takes them itself for at most poll_us, with the interrupt masked.
 ///
 /// Coalescing. off: an announcement for each completion; fixed: coalesce_count, coalesce_us;
-/// adaptive: the count is half of what the unit still has when the tasklet ends, as a power of two,
-/// from 1 to coalesce_count. So it grows with the load, and never waits for requests that nobody
-/// has submitted.
+/// adaptive: while the core says that more follow, the count doubles with every interrupt; else it
+/// is half of what the unit still has, as a power of two, so that it never waits for requests that
+/// nobody has submitted. From 1 to coalesce_count; set when the tasklet ends, and with the last of
+/// many. A request whose promised successor never comes may wait for coalesce_us.
 ///
 /// Errors. A completion with another status than ok ends its request with EIO. process() answers
 /// ERESTART while the ring is full, and until the probe is through; what it cannot do ends with
@@ -122,6 +123,7 @@ class CesaRing : public CryptoDriver {
     std::uint16_t taken = 0;          // completions taken
     std::uint32_t mask = 0;           // int_mask as written last
     std::uint32_t count = 0;          // coalesce_count as written last
+    bool more = false;                // the last request came with CRYPTO_HINT_MORE
     bool draining = false;            // the tasklet is at work or will be
     bool polling = false;             // a submitter is at work
     bool refused = false;             // answered ERESTART
@@ -178,6 +180,7 @@ class CesaRing : public CryptoDriver {
   std::uint32_t prefetch_ = 0;
   std::uint32_t algorithms_ = 0;
   std::size_t used_rings_ = 1;
+  bool adaptive_ = false;
   bool probed_ = false;
   bool missing_ = false;  // no unit was found
   bool blocked_ = false;  // the core may hold the driver for blocked

@@ -340,6 +340,8 @@ INSTANTIATE_TEST_SUITE_P(
                     // Interrupts after 1, 5, 9, 11, 13, 14, 15 and 16 completions: with 15 left
                     // the count is 7, rounded down to 4; with 11 left 4; with 7 and 5, 2; then 1.
                     Burst{"adaptive", 8, 10000, 16, 8},
+                    // At most 3: after 1, 4, 7, 10 (6 left: 2), 12, 14 (2 left: 1), 15, 16.
+                    Burst{"adaptive", 3, 10000, 16, 8},
                     // At most 2: after 1, 3, 5, 7, 9, 11, 13 (3 left: 1), 14, 15, 16.
                     Burst{"adaptive", 2, 10000, 16, 10},
                     // One request at a time never waits.
