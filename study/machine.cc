@@ -9,17 +9,12 @@
 #include <memory>
 #include <stdexcept>
 #include <systemc>
+#include <unordered_map>
 
-#include "dmcrypt_model/path_ocf.h"
-#include "dmcrypt_model/path_standard.h"
-#include "driver/cesa_tdma/cesa_tdma.h"
-#include "driver/cryptosoft/cryptosoft.h"
-#include "driver/ocf/crypto.h"
-#include "hw_model/soc/soc.h"
-#include "kernel_model/block.h"
-#include "kernel_model/kernel.h"
+#include "study/assembly.h"
 #include "study/reference_cipher.h"
 #include "study/vcd_recorder.h"
+#include "study/verdicts.h"
 #include "traces/replay.h"
 #include "traces/trace_reader.h"
 
@@ -29,21 +24,6 @@ namespace {
 
 using hw::Activity;
 using hw::Ps;
-
-hw::SocConfig soc_config(const Scenario& s, bool checkers) {
-  hw::SocConfig c;
-  c.checkers = checkers;
-  c.cores = s.soc.cores;
-  c.internal_regs_base = s.soc.internal_regs_base;
-  c.disk_irq = s.soc.disk_irq;
-  c.cpu = s.soc.cpu;
-  c.dram = s.soc.dram;
-  c.mbus = s.soc.mbus;
-  c.cesa = s.soc.cesa;
-  c.disk = s.disk;
-  c.fidelity = s.fidelity == "burst" ? hw::Fidelity::burst : hw::Fidelity::descriptor;
-  return c;
-}
 
 traces::ReplayParams replay_params(const Scenario& s) {
   traces::ReplayParams p;
@@ -106,31 +86,30 @@ struct Counters {
   }
 };
 
-/// The simulated machine: hardware, kernel, drivers, dm-crypt, workload; floors 1 to 5.
+/// The scenario's machine with its workload and all that watches it.
 class Machine {
  public:
   Machine(const Scenario& s, bool checkers)
-      : scenario_(s),
-        key_(key_bytes(s.dmcrypt)),
-        soc_("soc", soc_config(s, checkers)),
-        kernel_("kernel", s.soc.costs.kernel, s.kernel, soc_.core_list(), soc_.intc(), soc_.dram()),
-        queue_(kernel_, soc_.disk(), s.soc.disk_irq, s.disk_preset),
+      : at_(s, checkers),
+        table_(at_.target->table()),
         oracle_(s.seed),
-        reference_(s.dmcrypt.cipher, key_, s.dmcrypt.iv_offset) {
-    build_crypto();
-    build_dmcrypt();
+        reference_(table_.cipher.str(), table_.key, table_.iv_offset, table_.sector_size,
+                   table_.iv_large_sectors),
+        verdicts_(static_cast<Ps>(s.hang_seconds * static_cast<double>(hw::kPsPerS))) {
     reader_ = traces::open_trace(s.workload.trace_file, s.workload.trace_options());
-    replay_ =
-        std::make_unique<traces::Replay>(kernel_, *crypt_, *reader_, oracle_, replay_params(s));
+    replay_ = std::make_unique<traces::Replay>(at_.kernel, *at_.target, *reader_, oracle_,
+                                               replay_params(s));
     replay_->verify_unwritten = [this](std::uint64_t sector, const std::uint8_t* data) {
-      // A blank disk reads as zeros, so dm-crypt returns what zeros decrypt to.
-      std::uint8_t blank[hw::kSectorBytes] = {};
-      std::uint8_t expected[hw::kSectorBytes];
-      reference_.decrypt(sector, blank, expected);
-      return std::memcmp(data, expected, sizeof expected) == 0;
+      return std::memcmp(data, blank_plaintext(sector), hw::kSectorBytes) == 0;
     };
+    replay_->on_submit = [this](const traces::RequestLog& log) { verdicts_.submitted(log); };
+    replay_->on_request = [this](const traces::RequestLog& log) {
+      verdicts_.ended(log);
+      note_certainty(log, log.error == 0);
+    };
+    replay_->on_double_end = [this](const traces::RequestLog& log) { verdicts_.ended_twice(log); };
     replay_->on_phase = [this](std::uint32_t phase, bool entered) {
-      kernel_.sync_now();
+      at_.kernel.sync_now();
       if (entered) {
         phase_start_ = counters();
         return;
@@ -139,21 +118,23 @@ class Machine {
       phase_counters_[phase].add(counters(), phase_start_);
     };
     replay_->on_done = [this] {
-      kernel_.sync_now();
+      at_.kernel.sync_now();
       sc_core::sc_pause();
     };
-    soc_.disk().set_write_observer(
+    at_.soc.disk().set_write_observer(
         [this](std::uint64_t sector, const std::uint8_t* data, std::uint32_t sectors) {
           for (std::uint32_t i = 0; i < sectors; ++i) {
-            if (oracle_.looks_like_plaintext(sector + i, data + i * hw::kSectorBytes)) {
-              ++plaintext_sectors_;
-            }
+            if (sector + i < table_.start) continue;
+            const std::uint64_t mapped = sector + i - table_.start;
+            if (!oracle_.looks_like_plaintext(mapped, data + i * hw::kSectorBytes)) continue;
+            ++plaintext_sectors_;
+            verdicts_.plaintext_written(mapped, sc_core::sc_time_stamp().value());
           }
         });
   }
 
   void run(const ProgressFn& progress, std::uint64_t rows, const VcdWindow& window) {
-    VcdRecorder vcd(window, soc_.cesa());
+    VcdRecorder vcd(window, at_.soc.cesa());
     const auto slice = sc_core::sc_time(0.25, sc_core::SC_SEC);
     replay_->start();
     std::uint64_t ended = 0;
@@ -180,142 +161,161 @@ class Machine {
       if (!sc_core::sc_pending_activity()) break;
     }
     vcd.close();
+    replay_->for_each_outstanding([this](const traces::RequestLog& log) {
+      verdicts_.lost(log);
+      if (log.op != kernel::BioOp::write) return;
+      oracle_.mark_uncertain(log.sector, log.bytes / hw::kSectorBytes);
+      note_certainty(log, false);
+    });
   }
 
   /// Lets `hook` add hardware and software before the run.
-  void add(const MachineHook& hook) { hook(soc_, kernel_); }
+  void add(const MachineHook& hook) { hook(at_.soc, at_.kernel); }
 
   PointResult result(double host_seconds);
 
  private:
-  void build_crypto();
-  void build_dmcrypt();
-  Counters counters() const;
-  void add_machine_metrics(MetricList& m, const Counters& c, std::uint64_t bytes) const;
-  void check_image(std::uint64_t& wrong, std::uint64_t& right) const;
-  std::string broken_law(const Counters& c, const traces::ReplayReport& r) const;
+  Counters counters();
+  void add_machine_metrics(MetricList& m, const Counters& c, std::uint64_t bytes);
+  void add_driver_metrics(MetricList& m) const;
+  void add_fault_results(PointResult& p) const;
+  void check_image(std::uint64_t& wrong, std::uint64_t& right);
+  std::string broken_law(const Counters& c, const traces::ReplayReport& r);
+  const std::uint8_t* blank_plaintext(std::uint64_t sector);
+  void note_certainty(const traces::RequestLog& log, bool certain);
+  bool older_content(std::uint64_t sector, std::uint32_t generation, const std::uint8_t* plain);
 
-  const Scenario& scenario_;
-  std::vector<std::uint8_t> key_;
-  hw::Soc soc_;
-  kernel::Kernel kernel_;
-  kernel::RequestQueue queue_;
-  std::unique_ptr<driver::Crypto> crypto_;
-  std::unique_ptr<driver::Cryptosoft> cryptosoft_;
-  std::unique_ptr<driver::CesaTdma> cesa_tdma_;
-  std::unique_ptr<dmcrypt::DmCrypt> crypt_;
+  Assembly at_;
+  const dmcrypt::CryptTable& table_;
   traces::ContentOracle oracle_;
   ReferenceCipher reference_;
+  Verdicts verdicts_;
   std::unique_ptr<traces::TraceReader> reader_;
   std::unique_ptr<traces::Replay> replay_;
   std::uint64_t plaintext_sectors_ = 0;
+  /// Sectors whose write failed or never ended: the last version that was certainly there.
+  std::unordered_map<std::uint64_t, std::uint32_t> uncertain_;
+  std::vector<std::uint8_t> blank_;  // plaintext of the unit blank_unit_ of a blank disk
+  std::uint64_t blank_unit_ = ~std::uint64_t{0};
   Counters phase_start_;
   std::vector<Counters> phase_counters_;
 };
 
-void Machine::build_crypto() {
-  const Scenario& s = scenario_;
-  if (s.dmcrypt.path == "standard") return;
-  const auto policy = s.ocf.policy == "2010" ? driver::OcfPolicy::v2010 : driver::OcfPolicy::v2005;
-  crypto_ = std::make_unique<driver::Crypto>(kernel_, s.soc.costs.ocf, policy);
-  if (s.ocf.driver == "cryptosoft") {
-    cryptosoft_ = std::make_unique<driver::Cryptosoft>(kernel_, *crypto_, s.soc.costs.driver,
-                                                       s.soc.costs.cipher);
-    return;
+/// A blank disk reads as zeros, so dm-crypt returns what zeros decrypt to.
+const std::uint8_t* Machine::blank_plaintext(std::uint64_t sector) {
+  const std::uint32_t unit = table_.sector_size / hw::kSectorBytes;
+  if (sector / unit != blank_unit_) {
+    blank_unit_ = sector / unit;
+    const std::vector<std::uint8_t> zeros(table_.sector_size);
+    blank_.resize(table_.sector_size);
+    reference_.decrypt(blank_unit_ * unit, zeros.data(), blank_.data());
   }
-  driver::CesaPlatform platform;
-  const hw::CesaParams& cesa = s.soc.cesa;
-  for (unsigned i = 0; i < cesa.engines; ++i) {
-    // The Linux driver's affinity hint: engine i to core i.
-    platform.engines.push_back(
-        {soc_.cesa_regs(i), cesa.sram_base(i), cesa.irq(i), i % soc_.cores()});
-  }
-  platform.sram_bytes = cesa.sram_bytes;
-  platform.sram_reserved_bytes = cesa.sram_reserved_bytes;
-  platform.dram_bytes = soc_.dram().size();
-  cesa_tdma_ = std::make_unique<driver::CesaTdma>(kernel_, *crypto_, s.soc.costs.driver, platform);
+  return blank_.data() + sector % unit * hw::kSectorBytes;
 }
 
-void Machine::build_dmcrypt() {
-  const Scenario& s = scenario_;
-  dmcrypt::CryptTable table;
-  table.cipher = dmcrypt::CipherSpec::parse(s.dmcrypt.cipher);
-  table.key = key_;
-  table.iv_offset = s.dmcrypt.iv_offset;
-  table.sectors = soc_.disk().sectors();
-  const auto& costs = s.soc.costs.dmcrypt;
-  const auto& cipher = s.soc.costs.cipher;
-  if (s.dmcrypt.path == "standard") {
-    crypt_ = std::make_unique<dmcrypt::StandardPath>(kernel_, table, costs, cipher, queue_);
-  } else if (s.dmcrypt.path == "ocf-v1") {
-    crypt_ = std::make_unique<dmcrypt::OcfV1Path>(kernel_, table, costs, cipher, queue_, *crypto_);
-  } else {
-    crypt_ = std::make_unique<dmcrypt::OcfV3Path>(kernel_, table, costs, cipher, queue_, *crypto_);
+void Machine::note_certainty(const traces::RequestLog& log, bool certain) {
+  if (log.op != kernel::BioOp::write || (certain && uncertain_.empty())) return;
+  const std::uint64_t end = log.sector + log.bytes / hw::kSectorBytes;
+  for (std::uint64_t sector = log.sector; sector < end; ++sector) {
+    if (certain) {
+      uncertain_.erase(sector);
+    } else {
+      uncertain_.try_emplace(sector, oracle_.expected(sector) - 1);
+    }
   }
 }
-
-Counters Machine::counters() const {
-  auto& self = const_cast<Machine&>(*this);
+Counters Machine::counters() {
   Counters c;
   c.time = sc_core::sc_time_stamp().value();
-  for (unsigned i = 0; i < soc_.cores(); ++i) {
+  for (unsigned i = 0; i < at_.soc.cores(); ++i) {
     for (std::size_t a = 0; a < hw::kActivities; ++a) {
-      c.activity[a] += self.soc_.core(i).accounted(static_cast<Activity>(a));
+      c.activity[a] += at_.soc.core(i).accounted(static_cast<Activity>(a));
     }
-    c.activity[static_cast<std::size_t>(Activity::idle)] += kernel_.core_time(i).idle;
+    c.activity[static_cast<std::size_t>(Activity::idle)] += at_.kernel.core_time(i).idle;
   }
-  c.interrupts = kernel_.interrupts();
-  c.context_switches = kernel_.context_switches();
-  c.bytes_copied = kernel_.bytes_copied();
-  c.dram_bytes = self.soc_.dram().bandwidth().bytes();
-  for (unsigned i = 0; i < self.soc_.cesa().engines(); ++i) {
-    const hw::CesaStats& e = self.soc_.cesa().stats(i);
+  c.interrupts = at_.kernel.interrupts();
+  c.context_switches = at_.kernel.context_switches();
+  c.bytes_copied = at_.kernel.bytes_copied();
+  c.dram_bytes = at_.soc.dram().bandwidth().bytes();
+  for (unsigned i = 0; i < at_.soc.cesa().engines(); ++i) {
+    const hw::CesaStats& e = at_.soc.cesa().stats(i);
     c.engine_operations += e.operations;
     c.engine_bytes += e.bytes_ciphered;
     c.engine_busy += e.busy_ps;
   }
-  const hw::DiskStats disk = self.soc_.disk().stats();
+  const hw::DiskStats disk = at_.soc.disk().stats();
   c.disk_busy = disk.busy_ps;
-  c.disk_depth_ps = queue_.stats().depth_ps;
-  if (crypto_) {
-    c.crypto_requests = crypto_->stats().cs_ops;
-    c.crypto_restarts = crypto_->stats().cs_blocks;
+  c.disk_depth_ps = at_.queue.stats().depth_ps;
+  if (at_.ocf) {
+    c.crypto_requests = at_.ocf->stats().cs_ops;
+    c.crypto_restarts = at_.ocf->stats().cs_blocks;
   }
   return c;
 }
 
-void Machine::check_image(std::uint64_t& wrong, std::uint64_t& right) const {
-  const auto& store = const_cast<Machine&>(*this).soc_.disk().store();
-  std::uint8_t cipher[hw::kSectorBytes];
-  std::uint8_t plain[hw::kSectorBytes];
+/// Whether `plain` is what a failed write may leave: the version before it, or one of the failed
+/// ones.
+bool Machine::older_content(std::uint64_t sector, std::uint32_t generation,
+                            const std::uint8_t* plain) {
+  const auto found = uncertain_.find(sector);
+  std::uint32_t version = found == uncertain_.end() ? 0 : found->second;
+  std::uint8_t content[hw::kSectorBytes];
+  for (; version <= generation; ++version) {
+    if (version == 0) {
+      std::memcpy(content, blank_plaintext(sector), sizeof content);
+    } else {
+      oracle_.fill(sector, version, content);
+    }
+    if (std::memcmp(plain, content, sizeof content) == 0) return true;
+  }
+  return false;
+}
+
+void Machine::check_image(std::uint64_t& wrong, std::uint64_t& right) {
+  const hw::SparseStore& store = at_.soc.disk().store();
+  const std::uint32_t unit = table_.sector_size / hw::kSectorBytes;
+  const Ps now = sc_core::sc_time_stamp().value();
+  std::vector<std::uint8_t> cipher(table_.sector_size), plain(table_.sector_size);
   std::uint8_t expected[hw::kSectorBytes];
+  std::uint64_t at_unit = ~std::uint64_t{0};
   oracle_.for_each_written([&](std::uint64_t sector, std::uint32_t generation, bool certain) {
-    if (!certain) return;
-    store.read(sector, cipher, 1);
-    reference_.decrypt(sector, cipher, plain);
-    oracle_.fill(sector, generation, expected);
-    ++(std::memcmp(plain, expected, sizeof plain) == 0 ? right : wrong);
+    if (sector / unit != at_unit) {
+      at_unit = sector / unit;
+      store.read(table_.start + at_unit * unit, cipher.data(), unit);
+      reference_.decrypt(at_unit * unit, cipher.data(), plain.data());
+    }
+    const std::uint8_t* const data = plain.data() + sector % unit * hw::kSectorBytes;
+    if (certain) {
+      oracle_.fill(sector, generation, expected);
+      if (std::memcmp(data, expected, sizeof expected) == 0) {
+        ++right;
+        return;
+      }
+    } else if (unit > 1 || older_content(sector, generation, data)) {
+      return;  // a torn unit deciphers to neither
+    }
+    ++wrong;
+    verdicts_.wrong_on_disk(sector, now);
   });
   // Whatever else was written to the disk should not have been.
   store.for_each_extent([&](std::uint64_t sector, const std::uint8_t*, std::uint32_t count) {
     for (std::uint32_t i = 0; i < count; ++i) {
-      if (!oracle_.written(sector + i)) ++wrong;
+      if (sector + i < table_.start || !oracle_.written(sector + i - table_.start)) ++wrong;
     }
   });
 }
 
 /// Conservation laws: what must hold whatever the parameters. Empty if all do.
-std::string Machine::broken_law(const Counters& c, const traces::ReplayReport& r) const {
-  auto& self = const_cast<Machine&>(*this);
-  for (unsigned i = 0; i < soc_.cores(); ++i) {
-    const auto t = kernel_.core_time(i);
+std::string Machine::broken_law(const Counters& c, const traces::ReplayReport& r) {
+  for (unsigned i = 0; i < at_.soc.cores(); ++i) {
+    const auto t = at_.kernel.core_time(i);
     if (t.busy + t.idle != c.time) {
       return fmt::format("core {}: busy {} ps + idle {} ps is not the elapsed {} ps", i, t.busy,
                          t.idle, c.time);
     }
     Ps charged = 0;
     for (std::size_t a = 0; a < hw::kActivities; ++a) {
-      charged += self.soc_.core(i).accounted(static_cast<Activity>(a));
+      charged += at_.soc.core(i).accounted(static_cast<Activity>(a));
     }
     // What was charged has been waited for, but for a request's worth at the end of the run.
     if (charged < t.busy || charged - t.busy > kMaxDebt) {
@@ -335,19 +335,22 @@ std::string Machine::broken_law(const Counters& c, const traces::ReplayReport& r
         "Little's law: requests in flight over time {:.6g} ps, sum of latencies {:.6g} ps",
         in_flight, latencies);
   }
-  const hw::DiskStats disk = self.soc_.disk().stats();
+  const hw::DiskStats disk = at_.soc.disk().stats();
   const auto& read = r.total.of(kernel::BioOp::read);
   const auto& write = r.total.of(kernel::BioOp::write);
-  if (r.total.errors() == 0 &&
+  if (r.total.errors() == 0 && at_.faults.empty() &&
       (disk.bytes_read != read.bytes || disk.bytes_written != write.bytes)) {
     return fmt::format("bytes: {} read and {} written by requests, {} and {} by the disk",
                        read.bytes, write.bytes, disk.bytes_read, disk.bytes_written);
   }
-  if (cesa_tdma_ && r.total.errors() == 0 && c.engine_bytes != read.bytes + write.bytes) {
+  // Where something was repeated or given up the engines' share is not the requests'.
+  if (at_.driver && at_.driver->name() != std::string("cryptosoft") &&
+      at_.driver->name() != std::string("cesa_ring") && at_.faults.empty() &&
+      r.total.errors() == 0 && c.engine_bytes != read.bytes + write.bytes) {
     return fmt::format("bytes: {} in requests, {} through the engines", read.bytes + write.bytes,
                        c.engine_bytes);
   }
-  if (c.engine_busy > c.time * self.soc_.cesa().engines() || c.disk_busy > c.time) {
+  if (c.engine_busy > c.time * at_.soc.cesa().engines() || c.disk_busy > c.time) {
     return "an engine or the disk was busy for longer than the run took";
   }
   return "";
@@ -371,12 +374,10 @@ void add_op_metrics(MetricList& m, const traces::ReplayMetrics& r) {
 
 /// What the hardware and the kernel did in the time that `c` covers, in which `byte_count`
 /// bytes were asked for.
-void Machine::add_machine_metrics(MetricList& m, const Counters& c,
-                                  std::uint64_t byte_count) const {
-  auto& self = const_cast<Machine&>(*this);
+void Machine::add_machine_metrics(MetricList& m, const Counters& c, std::uint64_t byte_count) {
   // Charges not yet waited for at the end (less than one request's worth) would make
   // the shares add up to a hair over 1: scale the busy ones to the time that passed.
-  const double capacity = static_cast<double>(c.time) * soc_.cores();
+  const double capacity = static_cast<double>(c.time) * at_.soc.cores();
   const double idle = static_cast<double>(c.activity[static_cast<std::size_t>(Activity::idle)]);
   double charged = 0;
   for (std::size_t a = 0; a < hw::kActivities; ++a) {
@@ -392,11 +393,11 @@ void Machine::add_machine_metrics(MetricList& m, const Counters& c,
   }
   const double bytes = static_cast<double>(byte_count);
   m.emplace_back("cpu.cycles_per_byte",
-                 bytes > 0 ? charged * 1e-12 * scenario_.soc.cpu.clock_hz / bytes : 0);
+                 bytes > 0 ? charged * 1e-12 * at_.scenario.soc.cpu.clock_hz / bytes : 0);
   const double elapsed = static_cast<double>(c.time);
-  m.emplace_back("engine.utilization", elapsed > 0 ? static_cast<double>(c.engine_busy) /
-                                                         (elapsed * self.soc_.cesa().engines())
-                                                   : 0);
+  m.emplace_back(
+      "engine.utilization",
+      elapsed > 0 ? static_cast<double>(c.engine_busy) / (elapsed * at_.soc.cesa().engines()) : 0);
   m.emplace_back("engine.operations", static_cast<double>(c.engine_operations));
   m.emplace_back("engine.bytes", static_cast<double>(c.engine_bytes));
   m.emplace_back("disk.utilization", elapsed > 0 ? static_cast<double>(c.disk_busy) / elapsed : 0);
@@ -407,6 +408,57 @@ void Machine::add_machine_metrics(MetricList& m, const Counters& c,
   m.emplace_back("dram.bytes", static_cast<double>(c.dram_bytes));
   m.emplace_back("crypto_requests", static_cast<double>(c.crypto_requests));
   m.emplace_back("crypto_restarts", static_cast<double>(c.crypto_restarts));
+}
+
+/// Of the whole run: a driver's and the framework's counters.
+void Machine::add_driver_metrics(MetricList& m) const {
+  const auto add = [&m](const char* name, std::uint64_t value) {
+    m.emplace_back(name, static_cast<double>(value));
+  };
+  const driver::DriverStats d = at_.driver ? at_.driver->driver_stats() : driver::DriverStats{};
+  add("driver.requests", d.requests);
+  add("driver.failed", d.failed);
+  add("driver.restarts", d.restarts);
+  add("driver.launches", d.launches);
+  add("driver.interrupts", d.interrupts);
+  add("driver.polls", d.polls);
+  add("driver.max_queue", d.max_queue);
+  add("driver.watchdog_recoveries", d.watchdog_recoveries);
+  const driver::CryptoStats o = at_.ocf ? at_.ocf->stats() : driver::CryptoStats{};
+  add("ocf.cs_ops", o.cs_ops);
+  add("ocf.cs_errs", o.cs_errs);
+  add("ocf.cs_intrs", o.cs_intrs);
+  add("ocf.cs_rets", o.cs_rets);
+  add("ocf.cs_blocks", o.cs_blocks);
+  add("ocf.cs_drops", o.cs_drops);
+  add("ocf.lost", o.lost);
+  add("ocf.migrated", o.migrated);
+  add("ocf.self_deadlocks", o.self_deadlocks);
+  const driver::SkcipherStats k = at_.api ? at_.api->stats() : driver::SkcipherStats{};
+  add("skcipher.requests", k.requests);
+  add("skcipher.synchronous", k.synchronous);
+  add("skcipher.backlogged", k.backlogged);
+  add("skcipher.errors", k.errors);
+  const dmcrypt::DmCryptStats& t = at_.target->stats();
+  add("dmcrypt.clones", t.clones);
+  add("dmcrypt.partial_clones", t.partial_clones);
+  add("dmcrypt.max_parallel_writes", t.max_parallel_writes);
+  add("dmcrypt.max_in_flight", t.max_in_flight);
+  add("dmcrypt.retries", t.retries);
+  add("dmcrypt.waits", t.waits);
+  add("dmcrypt.migrations", t.migrations);
+  add("dmcrypt.convert_errors", t.convert_errors);
+  add("dmcrypt.failed_sectors", t.failed_sectors);
+  add("dmcrypt.leaked_requests", t.leaked_requests);
+  add("dmcrypt.freed_in_use", t.freed_in_use);
+  add("dmcrypt.self_deadlocks", t.self_deadlocks);
+}
+
+void Machine::add_fault_results(PointResult& p) const {
+  for (const hw::FaultPlan::Outcome& o : at_.faults.outcomes()) {
+    p.faults.push_back({o.rule->name, hw::fault_name(o.rule->kind), o.opportunities, o.fired});
+  }
+  p.metrics.emplace_back("faults.fired", static_cast<double>(at_.faults.fired()));
 }
 
 /// Where wrong data was seen first, for the point's message.
@@ -440,20 +492,34 @@ PointResult Machine::result(double host_seconds) {
     p.phases.push_back(std::move(out));
   }
 
+  add_driver_metrics(m);
   std::uint64_t image_wrong = 0;
   std::uint64_t image_right = 0;
   check_image(image_wrong, image_right);
-  std::uint64_t guest_errors = soc_.mbus().decode_errors() + soc_.cesa().decode_errors();
+  std::uint64_t guest_errors = at_.soc.mbus().decode_errors() + at_.soc.cesa().decode_errors();
   std::uint64_t unimplemented = 0;
-  for (unsigned i = 0; i < soc_.cesa().engines(); ++i) {
-    guest_errors += soc_.cesa().stats(i).guest_errors;
-    unimplemented += soc_.cesa().stats(i).unimplemented;
+  for (unsigned i = 0; i < at_.soc.cesa().engines(); ++i) {
+    guest_errors += at_.soc.cesa().stats(i).guest_errors;
+    unimplemented += at_.soc.cesa().stats(i).unimplemented;
   }
-  for (unsigned i = 0; i < soc_.cores(); ++i) guest_errors += soc_.core(i).bus_errors();
-  // Neither version of the OCF patch looks at crp_etype: every error of a request is lost.
-  const std::uint64_t unreported = crypto_ ? crypto_->stats().cs_errs + crypto_->stats().lost : 0;
-  const hw::DmaSanitizer& dma = kernel_.dma_sanitizer();
+  for (unsigned i = 0; i < at_.soc.cores(); ++i) guest_errors += at_.soc.core(i).bus_errors();
+  const dmcrypt::DmCryptStats& target = at_.target->stats();
+  std::uint64_t unreported = target.ignored_errors;
+  if (at_.ocf) {
+    // The historical paths look at no crp_etype: every error of a request is lost.
+    const driver::CryptoStats& ocf = at_.ocf->stats();
+    if (at_.scenario.path_is_historical()) unreported = ocf.cs_errs;
+    unreported += ocf.lost;
+  }
+  const hw::DmaSanitizer& dma = at_.kernel.dma_sanitizer();
   for (const hw::DmaHazard& hazard : dma.reports()) p.dma_hazards.push_back(hazard.text);
+  add_fault_results(p);
+  const auto verdicts = verdicts_.counts();
+  for (std::size_t v = 0; v < verdicts.size(); ++v) {
+    m.emplace_back(std::string("verdict.") + verdict_name(static_cast<Verdict>(v)),
+                   static_cast<double>(verdicts[v]));
+  }
+  p.broken_guarantees = verdicts_.broken(!at_.faults.empty());
   p.integrity = {
       {"requests_ended", r.total.bios()},
       {"verified_reads", r.total.verified_reads},
@@ -463,13 +529,14 @@ PointResult Machine::result(double host_seconds) {
       {"clobbered_sectors", r.total.clobbered_sectors},
       {"plaintext_sectors", plaintext_sectors_},
       {"lost_requests", r.total.lost + (replay_->done() ? 0 : r.total.unfinished)},
+      {"hung_requests", verdicts[static_cast<std::size_t>(Verdict::hung)]},
       {"double_ended", r.double_ended},
       {"unreported_errors", unreported},
       {"guest_errors", guest_errors},
       {"dma_hazards", dma.hazards()},
       {"unimplemented", unimplemented},
-      {"write_timeouts", crypt_->stats().timeouts},
-      {"late_callbacks", crypt_->stats().late_callbacks},
+      {"write_timeouts", target.timeouts},
+      {"late_callbacks", target.late_callbacks},
       {"flags_not_carried", r.total.fua_or_preflush},
       {"skipped_lines", r.skipped_lines},
   };
@@ -480,6 +547,10 @@ PointResult Machine::result(double host_seconds) {
     return p;
   }
   check_integrity(p);
+  if (p.status == Status::ok && !p.broken_guarantees.empty()) {
+    p.status = Status::broken;
+    p.error = p.broken_guarantees.front();
+  }
   if (p.status != Status::ok) {  // wrong data outranks failed requests
     p.error += first_mismatch(r);
     if (!p.dma_hazards.empty()) p.error += "; first DMA hazard: " + p.dma_hazards.front();
@@ -495,15 +566,16 @@ PointResult Machine::result(double host_seconds) {
     p.error = error.what();
     return p;
   }
-  if (r.total.errors() != 0) {
+  // Where things go wrong on purpose a request that failed and said so is as it should be.
+  if (r.total.errors() != 0 && at_.faults.empty()) {
     p.status = Status::failed;
     p.error = fmt::format("{} requests ended with an error", r.total.errors());
     return p;
   }
-  if (soc_.protocol_violations() != 0) {
+  if (at_.soc.protocol_violations() != 0) {
     p.status = Status::broken;
     p.error = fmt::format("{} breaches of the TLM base protocol in {} calls",
-                          soc_.protocol_violations(), soc_.checked_calls());
+                          at_.soc.protocol_violations(), at_.soc.checked_calls());
     return p;
   }
   if (std::string law = broken_law(c, r); !law.empty()) {

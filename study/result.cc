@@ -167,6 +167,11 @@ const char* status_name(Status status) {
   return "";
 }
 
+bool PointResult::broken_is_tolerated() const {
+  return status == Status::broken && config.is_object() &&
+         config.value("on_broken", "") == "report";
+}
+
 const PhaseResult* PointResult::find_phase(const std::string& name) const {
   for (const PhaseResult& phase : phases) {
     if (phase.name == name) return &phase;
@@ -186,6 +191,14 @@ Json to_json(const PointResult& result) {
   }
   Json& integrity = out["integrity"] = Json::object();
   for (const auto& [name, count] : result.integrity) integrity[name] = count;
+  if (!result.faults.empty()) {
+    Json& faults = out["faults"] = Json::object();
+    for (const FaultResult& f : result.faults) {
+      faults[f.name] =
+          Json{{"kind", f.kind}, {"opportunities", f.opportunities}, {"fired", f.fired}};
+    }
+  }
+  if (!result.broken_guarantees.empty()) out["broken_guarantees"] = result.broken_guarantees;
   if (!result.dma_hazards.empty()) out["dma_hazards"] = result.dma_hazards;
   out["config"] = result.config;
   return out;
@@ -214,6 +227,14 @@ PointResult point_from_json(const Json& json) {
     for (const auto& [name, count] : json.at("integrity").items()) {
       out.integrity.emplace_back(name, count.get<std::uint64_t>());
     }
+    if (const auto faults = json.find("faults"); faults != json.end()) {
+      for (const auto& [name, f] : faults->items()) {
+        out.faults.push_back({name, f.at("kind").get<std::string>(),
+                              f.at("opportunities").get<std::uint64_t>(),
+                              f.at("fired").get<std::uint64_t>()});
+      }
+    }
+    out.broken_guarantees = json.value("broken_guarantees", std::vector<std::string>{});
     out.dma_hazards = json.value("dma_hazards", std::vector<std::string>{});
     if (json.contains("config")) out.config = json["config"];
     return out;

@@ -32,6 +32,14 @@ enum class Status {
 };
 const char* status_name(Status status);
 
+/// What became of one rule of `faults`.
+struct FaultResult {
+  std::string name;
+  std::string kind;
+  std::uint64_t opportunities = 0;  ///< in the rule's window and range
+  std::uint64_t fired = 0;
+};
+
 struct PointResult {
   Json axes = Json::object();
   Status status = Status::ok;
@@ -39,9 +47,13 @@ struct PointResult {
   MetricList metrics;
   std::vector<PhaseResult> phases;
   std::vector<std::pair<std::string, std::uint64_t>> integrity;
-  std::vector<std::string> dma_hazards;  ///< the first ones, in words
+  std::vector<FaultResult> faults;
+  std::vector<std::string> broken_guarantees;  ///< in words, with how often and where first
+  std::vector<std::string> dma_hazards;        ///< the first ones, in words
   Json config;
 
+  /// Nobody is to mind that it is broken (on_broken: report).
+  bool broken_is_tolerated() const;
   const PhaseResult* find_phase(const std::string& name) const;
 };
 
@@ -62,8 +74,8 @@ struct ExpectationResult {
   std::string metric, phase;
   bool relative = false;
   std::string relative_to;  ///< label of what the values are divided by
-  std::string point;  ///< label of the point that gave `value`
-  std::string note;   ///< why there is no value
+  std::string point;        ///< label of the point that gave `value`
+  std::string note;         ///< why there is no value
 };
 
 /// Checks the study's expectations against the results of all its points.

@@ -145,6 +145,29 @@ std::string phase_block(const Study& study, const StudyResult& result,
   return "\n" + align(rows, "  ");
 }
 
+/// Points with faults or broken guarantees: what happened, and what became of the requests.
+std::string verdict_block(const StudyResult& result) {
+  std::string out;
+  for (const PointResult& point : result.points) {
+    if (point.faults.empty() && point.broken_guarantees.empty()) continue;
+    out += fmt::format("  {}\n", point_name(point.axes));
+    for (const FaultResult& f : point.faults) {
+      out += fmt::format("    fault {} ({}): happened {} times in {} opportunities{}\n", f.name,
+                         f.kind, f.fired, f.opportunities,
+                         f.fired == 0 ? ": this run says nothing about it" : "");
+    }
+    const auto count = [&point](const char* name) {
+      return find_value(point.metrics, name).value_or(0);
+    };
+    out += fmt::format("    requests: {:.0f} right, {:.0f} failed and said so\n",
+                       count("verdict.right"), count("verdict.failed"));
+    for (const std::string& text : point.broken_guarantees) {
+      out += fmt::format("    BROKEN: {}\n", text);
+    }
+  }
+  return out.empty() ? "" : "\nverdicts\n" + out;
+}
+
 std::string expectation_line(const ExpectationResult& e) {
   std::string bound;
   if (e.min && e.max) {
@@ -218,6 +241,7 @@ std::string to_table(const Study& study, const StudyResult& result) {
     out += main_block(study, result, points);
     out += phase_block(study, result, points);
   }
+  out += verdict_block(result);
   std::string errors;
   for (const PointResult& point : result.points) {
     if (point.status == Status::ok) continue;

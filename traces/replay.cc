@@ -17,6 +17,7 @@ using kernel::BioOp;
 constexpr std::size_t kQuarantine = 64;  // freed requests that rest before they are used again
 constexpr std::size_t kMismatchesKept = 16;
 constexpr std::uint8_t kPoison = 0xa5;
+constexpr Ps kRetry = 10 * hw::kPsPerMs;
 constexpr std::size_t kPoisonBytes = 16;  // what tells plaintext: version and magic
 
 }  // namespace
@@ -365,6 +366,7 @@ void Replay::submit_bio(Submitter& me, Pending& pending, std::uint64_t sector,
   me.plugged = true;
   log.submitted = kernel_.now();
   count_in_flight(*phases_[log.phase], +1);
+  if (on_submit) on_submit(log);
   device_.submit_bio(bio);
 }
 
@@ -458,7 +460,9 @@ bool Replay::attach_pages(Submitter& me, Request& request, std::uint32_t bytes) 
   request.bio.vecs.clear();
   for (std::uint32_t left = bytes; left > 0;) {
     const std::uint32_t length = std::min(left, kPageBytes);
-    const hw::PhysAddr page = kernel_.alloc_page(Activity::fs);
+    hw::PhysAddr page = kernel_.alloc_page(Activity::fs);
+    // An allocation that fails on purpose: the page cache waits and asks again.
+    for (; page == 0; page = kernel_.alloc_page(Activity::fs)) kernel_.schedule_timeout(kRetry);
     request.pages.push_back(page);
     request.bio.vecs.push_back({page, length});
     left -= length;
@@ -500,6 +504,7 @@ void Replay::end_io(kernel::Bio& bio, int error) {
 void Replay::end_request(Request& request, int error) {
   if (!request.outstanding) {
     ++double_ended_;
+    if (on_double_end) on_double_end(request.log);
     return;
   }
   request.outstanding = false;
@@ -551,8 +556,7 @@ void Replay::end_request(Request& request, int error) {
   wake_waiters(ended);
 }
 
-void Replay::verify_read(const Request& request, ReplayMetrics& metrics) {
-  bool all_right = true;
+void Replay::verify_read(Request& request, ReplayMetrics& metrics) {
   // This stands for the reader's copy out of the page cache.
   std::uint32_t left = request.log.bytes;
   for (const hw::PhysAddr page : request.pages) {
@@ -575,13 +579,13 @@ void Replay::verify_read(const Request& request, ReplayMetrics& metrics) {
       ++metrics.verified_sectors;
       return;
     }
-    all_right = false;
+    ++request.log.wrong_sectors;
     ++metrics.mismatched_sectors;
     if (first_mismatches_.size() < kMismatchesKept) {
       first_mismatches_.push_back({sector, request.log.line, request.log.ended});
     }
   });
-  if (all_right) ++metrics.verified_reads;
+  if (request.log.wrong_sectors == 0) ++metrics.verified_reads;
 }
 
 void Replay::check_clobbered(const Request& request, ReplayMetrics& metrics) {
@@ -616,6 +620,12 @@ void Replay::finish_record(Pending& pending) {
     owner.wait.wake_up();
   }
   if (--in_progress_ == 0) all_done_.wake_up();
+}
+
+void Replay::for_each_outstanding(const std::function<void(const RequestLog&)>& visit) const {
+  for (const Request& request : requests_) {
+    if (request.outstanding) visit(request.log);
+  }
 }
 
 void Replay::count_in_flight(Phase& phase, int change) {

@@ -2,7 +2,8 @@
 //
 // An application thread reads the trace and hands its records, in order, to one submitter
 // thread per pid of the trace (write-back: one for all, see ReplayParams::writeback); a submitter
-// cuts a record into bios, waits for its turn and submits them. A path that sleeps in submit_bio() thus holds up its own submitter only.
+// cuts a record into bios, waits for its turn and submits them. A path that sleeps in submit_bio()
+// thus holds up its own submitter only.
 //
 // Processor time that a trace cannot carry is charged from PhaseCost: a *write* record costs the
 // application thread, which produces the data, before it is handed over; a *read* record costs
@@ -81,7 +82,9 @@ struct RequestLog {
   std::uint32_t phase = 0;
   std::uint64_t line = 0;  ///< of the trace file
   int error = 0;           ///< 0 or -errno
-  Ps arrived = 0;          ///< its record was handed to the submitter
+  /// Read: sectors without the content that they should have.
+  std::uint32_t wrong_sectors = 0;
+  Ps arrived = 0;  ///< its record was handed to the submitter
   Ps submitted = 0;
   Ps ended = 0;
 };
@@ -166,8 +169,12 @@ class Replay {
   /// Optional: checks a sector that the replay never wrote; returns whether it is right.
   /// Called in whatever context ends the read, without cost.
   std::function<bool(std::uint64_t sector, const std::uint8_t* data)> verify_unwritten;
+  /// Optional: called for each bio just before it is submitted.
+  std::function<void(const RequestLog&)> on_submit;
   /// Optional: called for each bio after it has ended.
   std::function<void(const RequestLog&)> on_request;
+  /// Optional: called when a bio ends again.
+  std::function<void(const RequestLog&)> on_double_end;
   /// Optional: called in the application's thread when it enters (true) and leaves (false) a
   /// phase, in closed replay with nothing outstanding. `phase` indexes report().phases.
   std::function<void(std::uint32_t phase, bool entered)> on_phase;
@@ -187,6 +194,8 @@ class Replay {
   std::uint64_t outstanding() const { return in_flight_; }
   /// Bios ended so far; a run that stops counting is stuck.
   std::uint64_t ended() const { return ended_; }
+  /// Visits those outstanding.
+  void for_each_outstanding(const std::function<void(const RequestLog&)>& visit) const;
   const ContentOracle& oracle() const { return oracle_; }
 
   /// Results so far; after done(), of the whole run.
@@ -298,7 +307,7 @@ class Replay {
 
   static void end_io(kernel::Bio& bio, int error);
   void end_request(Request& request, int error);
-  void verify_read(const Request& request, ReplayMetrics& metrics);
+  void verify_read(Request& request, ReplayMetrics& metrics);
   void check_clobbered(const Request& request, ReplayMetrics& metrics);
   void wake_waiters(const RequestLog& ended);
   void finish_record(Pending& pending);

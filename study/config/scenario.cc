@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 #include "dmcrypt_model/cipher_spec.h"
+#include "dmcrypt_model/path_info.h"
 #include "study/config/nearest.h"
 #include "study/config/tree_reader.h"
 
@@ -17,6 +19,49 @@ std::vector<std::string> names(const std::vector<Named>& table) {
   for (const Named& entry : table) out.push_back(entry.name);
   return out;
 }
+
+constexpr const char* kNoTable = "none";
+
+struct DriverInfo {
+  const char* name;
+  const char* doc;
+  bool hardware;
+  bool tdma;          ///< needs the crypto unit's DMA engine
+  bool out_of_place;  ///< takes requests with two buffers
+};
+
+constexpr DriverInfo kDrivers[] = {
+    {"cryptosoft", "OCF's software driver (path modern: the kernel's own ciphers)", false, false,
+     true},
+    {"cesa_tdma", "the crypto unit fed by its own DMA descriptor chains", true, true, true},
+    {"cesa_hal", "Marvell's own OCF driver over its HAL, in two generations", true, true, false},
+    {"cesa_ring", "the crypto ring, this project's extension", true, false, true},
+};
+
+const DriverInfo& driver_info(const std::string& name) {
+  for (const DriverInfo& info : kDrivers) {
+    if (name == info.name) return info;
+  }
+  throw std::invalid_argument("no driver " + name);
+}
+
+const dmcrypt::PathInfo& path_info(const std::string& name) {
+  for (const dmcrypt::PathInfo& info : dmcrypt::crypt_paths()) {
+    if (name == info.name) return info;
+  }
+  throw std::invalid_argument("no path " + name);
+}
+
+constexpr hw::FaultKind kFaultKinds[] = {
+    hw::FaultKind::engine_error,       hw::FaultKind::engine_stuck,
+    hw::FaultKind::tdma_bus_error,     hw::FaultKind::lost_interrupt,
+    hw::FaultKind::spurious_interrupt, hw::FaultKind::disk_read_error,
+    hw::FaultKind::disk_write_error,   hw::FaultKind::disk_short,
+    hw::FaultKind::page_alloc,         hw::FaultKind::request_alloc,
+    hw::FaultKind::queue_full,         hw::FaultKind::completion_order,
+    hw::FaultKind::unregister,
+};
+static_assert(std::size(kFaultKinds) == static_cast<std::size_t>(hw::FaultKind::count));
 
 // --- the table of keys -------------------------------------------------------------------
 
@@ -31,21 +76,83 @@ void describe_soc(ScenarioVisitor& v, SocParams& soc) {
   v.group("dram", soc.dram, "memory");
   v.group("mbus", soc.mbus, "interconnect");
   v.reference("cesa", "cesa", soc.cesa_preset, soc.cesa, "crypto unit");
+  v.reference("ring", "ring", soc.ring_preset, soc.ring, "crypto ring (for the driver cesa_ring)");
   v.reference("costs", "costs", soc.costs_preset, soc.costs, "what software costs on it");
   v.end_group();
 }
 
 void describe_dmcrypt(ScenarioVisitor& v, DmCryptSettings& s) {
   v.begin_group("dmcrypt", "the dm-crypt target");
-  v.choice("path", s.path, names(crypt_paths()), "data path of dm-crypt");
-  v.text("cipher", s.cipher, "aes-cbc-plain, aes-cbc-essiv:HASH",
+  v.choice("path", s.path, names(path_list()), "data path of dm-crypt");
+  v.choice("placement", s.placement, {"native", "in-place", "out-of-place"},
+           "where the cipher's result goes: in-place copies a write to its bounce page first, "
+           "out-of-place ciphers into it, native is what the path's original does");
+  v.optional_count("max_read_size", s.max_read_size, "bytes", 0, 1u << 30,
+                   "path modern: reads are cut to this; 0: no limit");
+  v.optional_count("max_write_size", s.max_write_size, "bytes", 0, 1u << 30,
+                   "path modern: writes are cut to this; 0: no limit");
+  v.optional_count("max_in_flight", s.max_in_flight, "sectors", 1, 1u << 20,
+                   "path ocf-async: sectors inside OCF at once, whole device");
+  v.text("table", s.table, "a dmsetup line \"0 SECTORS crypt ...\", or none",
+         "the whole mapping as one line, instead of the keys that follow");
+  v.text("cipher", s.cipher, "CIPHER-MODE-IV, as in aes-cbc-essiv:sha256",
          "cipher, mode and IV generator as dm-crypt writes them");
   v.text("key", s.key, "seed:N, or key_bits / 4 hexadecimal digits", "volume key");
   v.optional_count("key_bits", s.key_bits, "bits", 64, 512, "length of the key");
   v.optional_count("iv_offset", s.iv_offset, "sectors", 0, 0xFFFFFFFF,
                    "added to the sector number for the IV");
-  v.choice("placement", s.placement, {"in-place", "out-of-place"},
-           "where a path that has the choice puts the result");
+  v.optional_count("sector_size", s.sector_size, "bytes", 512, 4096,
+                   "path modern: what is encrypted as one unit: 512, 1024, 2048 or 4096");
+  v.flag("iv_large_sectors", s.iv_large_sectors, "path modern: IVs count units of sector_size");
+  v.flag("same_cpu_crypt", s.same_cpu_crypt, "path modern: cipher on the submitter's core");
+  v.flag("submit_from_crypt_cpus", s.submit_from_crypt_cpus,
+         "path modern: submit writes from the ciphering thread, unsorted");
+  v.flag("no_read_workqueue", s.no_read_workqueue, "path modern: decrypt where the read ends");
+  v.flag("no_write_workqueue", s.no_write_workqueue, "path modern: encrypt in the submitter");
+  v.end_group();
+}
+
+void describe_ocf(ScenarioVisitor& v, OcfSettings& s) {
+  v.begin_group("ocf", "the OpenBSD cryptographic framework and the drivers");
+  v.choice("policy", s.policy, {"2005", "2006", "2010", "marvell"},
+           "version of the core, by year, or the one of Marvell's kernels");
+  v.choice("driver", s.driver, names(driver_list()), "driver that serves the session");
+  v.choice("irqs_off", s.irqs_off, {"none", "request", "backlog"},
+           "the crypto thread calls drivers with interrupts off: never, for one request at a time, "
+           "or for all that are queued");
+  v.optional_number("crypto_nice", s.crypto_nice, "nice levels", -20, 19,
+                    "of OCF's two threads (a whole number)");
+  v.choice("recovery", s.recovery, {"path", "watchdog", "none"},
+           "whether hardware drivers look after requests that do not end; path: those below "
+           "ocf-async and modern, and cesa_ring, do");
+  v.reference("drivers", "drivers", s.drivers_preset, s.drivers, "settings of the drivers");
+  v.end_group();
+}
+
+void describe_faults(ScenarioVisitor& v, std::vector<FaultSettings>& faults) {
+  v.begin_group("faults", "what goes wrong on purpose: rules by a name of your own");
+  for (const std::string& name : v.member_groups()) {
+    faults.emplace_back();
+    faults.back().name = name;
+  }
+  for (FaultSettings& f : faults) {
+    v.begin_group(f.name.c_str(), "one rule");
+    v.choice("kind", f.kind, names(fault_list()), "what goes wrong");
+    v.optional_count("nth", f.nth, "opportunities", 0, 0xFFFFFFFF,
+                     "happens at the nth opportunity (from 1); 0: not by number");
+    v.optional_count("every", f.every, "opportunities", 0, 0xFFFFFFFF,
+                     "and again at each so many-th after it; 0: once");
+    v.optional_number("probability", f.probability, "1", 0, 1, "of each opportunity");
+    v.optional_count("first", f.first, "place", 0, 0xFFFFFFFF,
+                     "only at places from here on (see `list faults` for what a place is)");
+    v.optional_count("last", f.last, "place", 0, 0xFFFFFFFF, "only at places up to here");
+    v.optional_number("from", f.from, "s", 0, FaultSettings::kNever,
+                      "only from this simulated time on");
+    v.optional_number("to", f.to, "s", 0, FaultSettings::kNever, "only before this time");
+    v.optional_count("times", f.times, "times", 0, 0xFFFFFFFF,
+                     "happens so often at most; 0: no limit");
+    v.end_group();
+  }
   v.end_group();
 }
 
@@ -96,14 +203,22 @@ void describe_workload(ScenarioVisitor& v, WorkloadSettings& w) {
 void describe_scenario(ScenarioVisitor& v, Scenario& s) {
   describe_soc(v, s.soc);
   v.reference("disk", "disk", s.disk_preset, s.disk, "the disk");
-  v.reference("kernel", "kernel", s.kernel_preset, s.kernel, "settings of the kernel");
-  describe_dmcrypt(v, s.dmcrypt);
-  v.begin_group("ocf", "the OpenBSD cryptographic framework");
-  v.choice("policy", s.ocf.policy, {"2005", "2010"}, "dispatch policy, by year of the code");
-  v.choice("driver", s.ocf.driver, names(crypto_drivers()), "driver that serves the session");
+  v.begin_reference("kernel", "kernel", s.kernel_preset, "settings of the kernel");
+  s.kernel.describe(v);
+  v.optional_count("schedule_seed", s.kernel.schedule_seed, "number", 0, 0xFFFFFFFF,
+                   "other than 0: what happens at one time happens in an order drawn from this");
   v.end_group();
+  describe_dmcrypt(v, s.dmcrypt);
+  describe_ocf(v, s.ocf);
   describe_workload(v, s.workload);
   v.choice("fidelity", s.fidelity, {"descriptor", "burst"}, "grain of the hardware's timing");
+  describe_faults(v, s.faults);
+  v.begin_group("verdict", "how the outcome is judged");
+  v.optional_number("hang_seconds", s.hang_seconds, "s", 0.001, 1e5,
+                    "a request that takes longer (simulated) counts as hung");
+  v.end_group();
+  v.choice("on_broken", s.on_broken, {"fail", "report"},
+           "whether a point that breaks a guarantee fails the run, or is only told");
   v.optional_count("seed", s.seed, "number", 0, 0xFFFFFFFF, "of everything random");
 }
 
@@ -130,27 +245,68 @@ const UserCosts& WorkloadSettings::user_costs(const std::string& phase) const {
   return found != user.end() ? found->second : user.at("default");
 }
 
-const std::vector<Named>& crypt_paths() {
-  static const std::vector<Named> table = {
-      {"standard",
-       "dm-crypt of Linux 2.6.12: writes are encrypted in the submitter, reads "
-       "decrypted by kcryptd, one sector after the other"},
-      {"ocf-v1",
-       "first OCF patch: every sector is a request; writer and kcryptd wait for all of "
-       "theirs"},
-      {"ocf-v3",
-       "third OCF patch: reads do not wait, the last sector's callback ends the bio; "
-       "a writer waits for its own clone"},
-  };
-  return table;
+std::vector<Named> path_list() {
+  std::vector<Named> out;
+  for (const dmcrypt::PathInfo& p : dmcrypt::crypt_paths()) out.push_back({p.name, p.doc});
+  return out;
 }
 
-const std::vector<Named>& crypto_drivers() {
-  static const std::vector<Named> table = {
-      {"cryptosoft", "OCF's software driver: the cipher runs on the core"},
-      {"cesa_tdma", "the crypto unit fed by its own DMA descriptor chains"},
+std::vector<Named> driver_list() {
+  std::vector<Named> out;
+  for (const DriverInfo& d : kDrivers) out.push_back({d.name, d.doc});
+  return out;
+}
+
+std::vector<Named> fault_list() {
+  static constexpr const char* kDocs[] = {
+      "an engine's operation fails (cryptosoft: the cipher call); place: engine",
+      "an engine hangs in an operation until it is reset; place: engine",
+      "the bus answers a DMA access of the crypto unit with an error; place: bus address",
+      "a rising interrupt line is not seen; place: line",
+      "an interrupt handler is called without a cause; place: line",
+      "a disk command fails on the medium while reading; place: its first sector",
+      "a disk command fails on the medium while writing; place: its first sector",
+      "a disk command ends early and without an error; place: its first sector",
+      "the page allocator has no page",
+      "an allocation for a crypto request fails",
+      "a driver says that it has no room",
+      "a driver ends a request after its successor",
+      "the driver goes away in use and comes back",
   };
-  return table;
+  static_assert(std::size(kDocs) == std::size(kFaultKinds));
+  std::vector<Named> out;
+  for (std::size_t i = 0; i < std::size(kFaultKinds); ++i) {
+    out.push_back({hw::fault_name(kFaultKinds[i]), kDocs[i]});
+  }
+  return out;
+}
+
+hw::FaultRule FaultSettings::rule() const {
+  hw::FaultRule r;
+  r.name = name;
+  for (hw::FaultKind k : kFaultKinds) {
+    if (kind == hw::fault_name(k)) r.kind = k;
+  }
+  r.nth = nth;
+  r.every = every;
+  r.probability = probability;
+  r.first = first;
+  if (last != 0xFFFFFFFF) r.last = last;
+  constexpr auto kPsPerS = static_cast<double>(hw::kPsPerS);
+  r.from = static_cast<hw::Ps>(from * kPsPerS);
+  if (to < kNever) r.to = static_cast<hw::Ps>(to * kPsPerS);
+  r.times = times;
+  return r;
+}
+
+bool Scenario::path_uses_ocf() const { return path_info(dmcrypt.path).ocf; }
+
+bool Scenario::path_is_historical() const { return path_info(dmcrypt.path).historical; }
+
+driver::Recovery Scenario::recovery() const {
+  const bool path =
+      dmcrypt.path == "ocf-async" || dmcrypt.path == "modern" || ocf.driver == "cesa_ring";
+  return {ocf.recovery == "watchdog" || (ocf.recovery == "path" && path), ocf.drivers.watchdog_ms};
 }
 
 // --- checks that concern more than one key ---------------------------------------------------
@@ -162,21 +318,25 @@ Position where(const Tree& tree, const char* path) {
   return node != nullptr ? node->at : tree.at;
 }
 
-/// dm-crypt's own parser decides; here its answer gets a place and the key's length a check.
-void check_cipher(const Tree& tree, const Scenario& s) {
+/// An error of dm-crypt's own parsers ("what is wrong; valid: what would be right") with a place.
+ConfigError placed(const Tree& tree, const std::string& key,
+                   const dmcrypt::CipherSpecError& error) {
+  const std::string text = error.what();
+  const std::string mark = "; valid: ";
+  const std::size_t cut = text.find(mark);
+  return ConfigError(where(tree, key.c_str()), key, text.substr(0, cut),
+                     cut == std::string::npos ? "" : text.substr(cut + mark.size()));
+}
+
+void check_cipher(const Tree& tree, const DmCryptSettings& s) {
   try {
-    dmcrypt::CipherSpec::parse(s.dmcrypt.cipher);
+    dmcrypt::CipherSpec::parse(s.cipher);
   } catch (const dmcrypt::CipherSpecError& error) {
-    const std::string text = error.what();
-    const std::string mark = "; valid: ";
-    const std::size_t cut = text.find(mark);
-    throw ConfigError(where(tree, "dmcrypt.cipher"), "dmcrypt.cipher", text.substr(0, cut),
-                      cut == std::string::npos ? "" : text.substr(cut + mark.size()));
+    throw placed(tree, "dmcrypt.cipher", error);
   }
-  const std::uint32_t bits = s.dmcrypt.key_bits;
-  if (bits != 128 && bits != 192 && bits != 256) {
+  if (s.key_bits % 8 != 0) {
     throw ConfigError(where(tree, "dmcrypt.key_bits"), "dmcrypt.key_bits",
-                      fmt::format("AES has no {}-bit key", bits), "128, 192, 256");
+                      fmt::format("{} bits are no whole bytes", s.key_bits), "a multiple of 8");
   }
 }
 
@@ -195,6 +355,12 @@ int hex_digit(char c) {
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return -1;
+}
+
+std::string hex_digits(const std::vector<std::uint8_t>& bytes) {
+  std::string out;
+  for (std::uint8_t b : bytes) out += fmt::format("{:02x}", b);
+  return out;
 }
 
 void check_key(const Tree& tree, const DmCryptSettings& s) {
@@ -220,6 +386,130 @@ void check_key(const Tree& tree, const DmCryptSettings& s) {
     throw ConfigError(at, "dmcrypt.key",
                       fmt::format("{} bits where key_bits says {}", s.key.size() * 4, s.key_bits),
                       valid);
+  }
+}
+
+/// The keys that a table line stands for.
+constexpr const char* kTableKeys[] = {"cipher",
+                                      "key",
+                                      "key_bits",
+                                      "iv_offset",
+                                      "sector_size",
+                                      "iv_large_sectors",
+                                      "same_cpu_crypt",
+                                      "submit_from_crypt_cpus",
+                                      "no_read_workqueue",
+                                      "no_write_workqueue"};
+
+/// With a table line the single keys must be absent; their defaults go, so that the resolved
+/// scenario says each thing once.
+void check_table(Tree& tree, const DmCryptSettings& s, std::uint64_t disk_sectors) {
+  if (s.table == kNoTable) return;
+  Tree* node = tree.find("dmcrypt");
+  for (const char* key : kTableKeys) {
+    const Tree* given = node->find(key);
+    if (given == nullptr || given->layer == Layer::standard) continue;
+    throw ConfigError(given->at, std::string("dmcrypt.") + key,
+                      "given both here and in dmcrypt.table", "one of the two");
+  }
+  std::erase_if(node->members, [](const auto& member) {
+    return std::find(std::begin(kTableKeys), std::end(kTableKeys), member.first) !=
+           std::end(kTableKeys);
+  });
+  dmcrypt::CryptTable table;
+  try {
+    table = dmcrypt::CryptTable::parse(s.table);
+  } catch (const dmcrypt::CipherSpecError& error) {
+    throw placed(tree, "dmcrypt.table", error);
+  }
+  if (table.start + table.sectors > disk_sectors) {
+    throw ConfigError(where(tree, "dmcrypt.table"), "dmcrypt.table",
+                      fmt::format("sectors {} to {} of a disk that has {}", table.start,
+                                  table.start + table.sectors - 1, disk_sectors),
+                      "a mapping that fits, or a larger disk.capacity_gib");
+  }
+}
+
+/// Whether the path can do that with this driver on this SoC.
+void check_crypto(const Tree& tree, const Scenario& s) {
+  const DriverInfo& driver = driver_info(s.ocf.driver);
+  const dmcrypt::PathInfo& path = path_info(s.dmcrypt.path);
+  const auto refuse_driver = [&](const std::string& problem, const std::string& valid) {
+    throw ConfigError(where(tree, "ocf.driver"), "ocf.driver", problem, valid);
+  };
+  if (driver.hardware && s.dmcrypt.path == "standard") {
+    std::string paths;
+    for (const dmcrypt::PathInfo& p : dmcrypt::crypt_paths()) {
+      if (std::string(p.name) == "standard") continue;
+      paths += (paths.empty() ? "" : ", ") + std::string(p.name);
+    }
+    refuse_driver(
+        fmt::format("'{}' would never be called: standard dm-crypt does not use OCF", driver.name),
+        "cryptosoft, or dmcrypt.path " + paths);
+  }
+  if (driver.tdma && !s.soc.cesa.tdma) {
+    refuse_driver(fmt::format("the crypto unit of '{}' has no TDMA, which {} needs", s.soc.preset,
+                              driver.name),
+                  "cryptosoft, or a SoC whose unit has TDMA");
+  }
+  if (s.dmcrypt.path == "ocf-lsp" && !driver.hardware) {
+    refuse_driver(
+        "'cryptosoft' ends its requests inside crypto_dispatch, and ocf-lsp's callback then waits "
+        "for the lock that its dispatch holds",
+        "a driver of hardware");
+  }
+  const std::string key = s.dmcrypt.table == kNoTable ? "dmcrypt.cipher" : "dmcrypt.table";
+  try {
+    const dmcrypt::CryptTable table = crypt_table(s.dmcrypt, s.disk.sectors());
+    if (driver.hardware && table.cipher.chainmode != "cbc") {
+      refuse_driver(fmt::format("'{}' would never be called: it has no {}", driver.name,
+                                table.cipher.chainmode),
+                    "cryptosoft, or a cipher in CBC");
+    }
+    const dmcrypt::PathSettings settings = {s.dmcrypt.placement, s.dmcrypt.max_read_size,
+                                            s.dmcrypt.max_write_size, s.dmcrypt.max_in_flight};
+    dmcrypt::check_path(path.name, table, settings, driver.out_of_place);
+  } catch (const dmcrypt::CipherSpecError& error) {
+    // dm-crypt names the word at fault; the key it came from is where the reader should look.
+    const std::string text = error.what();
+    std::string at = key;
+    const auto names = [&text](const char* word) { return text.find(word) != std::string::npos; };
+    if (names("placement")) {
+      at = "dmcrypt.placement";
+    } else if (names("max_read_size") || names("max_write_size")) {
+      at = names("max_read_size") ? "dmcrypt.max_read_size" : "dmcrypt.max_write_size";
+    } else if (s.dmcrypt.table == kNoTable) {
+      std::size_t first = std::string::npos;
+      for (const char* option : kTableKeys) {
+        if (std::string(option) == "cipher" || std::string(option) == "key") continue;
+        if (const std::size_t found = text.find(option); found < first) {
+          first = found;
+          at = std::string("dmcrypt.") + option;
+        }
+      }
+      if (at == key && (text.starts_with("key") || names("a key of"))) {
+        at = "dmcrypt.key_bits";
+      }
+    }
+    throw placed(tree, at, error);
+  }
+}
+
+void check_faults(const Tree& tree, const Scenario& s) {
+  for (const FaultSettings& f : s.faults) {
+    const std::string key = "faults." + f.name;
+    const Position at = tree.find("faults")->find(f.name)->at;
+    if (f.nth == 0 && f.probability == 0) {
+      throw ConfigError(at, key, "a rule that never happens", "nth, nth and every, or probability");
+    }
+    if (f.last < f.first) {
+      throw ConfigError(at, key, fmt::format("no place from {} to {}", f.first, f.last),
+                        "first up to last");
+    }
+    if (f.to <= f.from) {
+      throw ConfigError(at, key, fmt::format("no time from {} s to {} s", f.from, f.to),
+                        "from before to");
+    }
   }
 }
 
@@ -268,33 +558,24 @@ void check_soc(const Tree& tree, const SocParams& soc) {
   }
 }
 
-void check_scenario(const Tree& tree, const Scenario& s) {
-  if (s.dmcrypt.placement != "in-place") {
-    throw ConfigError(where(tree, "dmcrypt.placement"), "dmcrypt.placement",
-                      fmt::format("no path built so far can work out of place (OCF is in-place)"),
-                      "in-place");
-  }
-  check_cipher(tree, s);
-  check_key(tree, s.dmcrypt);
+void check_scenario(Tree& tree, const Scenario& s) {
   check_soc(tree, s.soc);
   try {
     hw::DiskTiming::create(s.disk);
   } catch (const std::invalid_argument& error) {
     throw ConfigError(where(tree, "disk"), "disk", error.what(), "values that agree");
   }
-  if (s.ocf.driver == "cesa_tdma") {
-    if (s.dmcrypt.path == "standard") {
-      throw ConfigError(where(tree, "ocf.driver"), "ocf.driver",
-                        "'cesa_tdma' would never be called: standard dm-crypt does not use OCF",
-                        "cryptosoft, or dmcrypt.path ocf-v1 or ocf-v3");
-    }
-    if (!s.soc.cesa.tdma) {
-      throw ConfigError(
-          where(tree, "ocf.driver"), "ocf.driver",
-          fmt::format("the crypto unit of '{}' has no TDMA, which cesa_tdma needs", s.soc.preset),
-          "cryptosoft, or a SoC whose unit has TDMA");
-    }
+  check_table(tree, s.dmcrypt, s.disk.sectors());
+  if (s.dmcrypt.table == kNoTable) {
+    check_cipher(tree, s.dmcrypt);
+    check_key(tree, s.dmcrypt);
   }
+  check_crypto(tree, s);
+  if (s.ocf.crypto_nice != std::floor(s.ocf.crypto_nice)) {
+    throw ConfigError(where(tree, "ocf.crypto_nice"), "ocf.crypto_nice",
+                      fmt::format("not a whole number: {}", s.ocf.crypto_nice), "-20 .. 19");
+  }
+  check_faults(tree, s);
   if (s.workload.max_bio_bytes % 512 != 0) {
     throw ConfigError(where(tree, "workload.max_bio_bytes"), "workload.max_bio_bytes",
                       fmt::format("{} is not a multiple of 512", s.workload.max_bio_bytes),
@@ -305,6 +586,13 @@ void check_scenario(const Tree& tree, const Scenario& s) {
         where(tree, "soc.cesa.engines"), "soc.cesa.engines",
         fmt::format("{} engines, but no address of the second SRAM", s.soc.cesa.engines),
         "soc.cesa.sram_base1 and soc.cesa.irq1 set too");
+  }
+  if (const std::uint32_t unit = crypt_table(s.dmcrypt, s.disk.sectors()).sector_size;
+      s.workload.max_bio_bytes % unit != 0) {
+    throw ConfigError(
+        where(tree, "workload.max_bio_bytes"), "workload.max_bio_bytes",
+        fmt::format("{} is not a multiple of the sector_size {}", s.workload.max_bio_bytes, unit),
+        "whole encryption units");
   }
   for (unsigned engine = 0; engine < s.soc.cesa.engines; ++engine) {
     if (s.soc.cesa.irq(engine) == s.soc.disk_irq) {
@@ -330,6 +618,10 @@ class ParameterLister : public ScenarioVisitor {
   void optional_count(const char* name, std::uint32_t& value, const char* unit, std::uint32_t min,
                       std::uint32_t max, const char* doc) override {
     add(name, "count", unit, min, max, fmt::format("default {}", value), doc);
+  }
+  void optional_number(const char* name, double& value, const char* unit, double min, double max,
+                       const char* doc) override {
+    add(name, "number", unit, min, max, fmt::format("default {}", value), doc);
   }
   void flag(const char* name, bool&, const char* doc) override {
     add(name, "flag", "", 0, 0, "true, false", doc);
@@ -388,6 +680,33 @@ Scenario resolve_scenario(Tree& tree, const Library& library, bool check_files) 
   return scenario;
 }
 
+dmcrypt::CryptTable crypt_table(const DmCryptSettings& s, std::uint64_t disk_sectors) {
+  if (s.table != kNoTable) return dmcrypt::CryptTable::parse(s.table);
+  dmcrypt::CryptTable table;
+  table.cipher = dmcrypt::CipherSpec::parse(s.cipher);
+  table.key = dmcrypt::parse_key(hex_digits(key_bytes(s)), table.cipher);
+  table.iv_offset = s.iv_offset;
+  table.sector_size = s.sector_size;
+  table.iv_large_sectors = s.iv_large_sectors;
+  table.same_cpu_crypt = s.same_cpu_crypt;
+  table.submit_from_crypt_cpus = s.submit_from_crypt_cpus;
+  table.no_read_workqueue = s.no_read_workqueue;
+  table.no_write_workqueue = s.no_write_workqueue;
+  const std::uint32_t unit = s.sector_size / hw::kSectorBytes;
+  if (s.sector_size % hw::kSectorBytes != 0 || (unit & (unit - 1)) != 0) {
+    throw dmcrypt::CipherSpecError(
+        fmt::format("sector_size {} is no size of an encryption unit; valid: 512, 1024, 2048, 4096",
+                    s.sector_size));
+  }
+  if (s.iv_offset % unit != 0) {
+    throw dmcrypt::CipherSpecError(
+        fmt::format("iv_offset {} is not a multiple of sector_size; valid: multiples of {}",
+                    s.iv_offset, unit));
+  }
+  table.sectors = disk_sectors / unit * unit;
+  return table;
+}
+
 std::vector<std::uint8_t> key_bytes(const DmCryptSettings& settings) {
   std::vector<std::uint8_t> out(settings.key_bits / 8);
   if (const std::optional<std::uint64_t> seed = parse_seed(settings.key)) {
@@ -415,6 +734,8 @@ std::vector<std::uint8_t> key_bytes(const DmCryptSettings& settings) {
 
 std::vector<ParameterInfo> list_parameters() {
   Scenario scenario;
+  scenario.faults.emplace_back();
+  scenario.faults.back().name = "NAME";
   ParameterLister lister;
   describe_scenario(lister, scenario);
   // Some structs describe only the fields of the kind in use; list those of the others too.

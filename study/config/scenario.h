@@ -8,12 +8,15 @@
 #include <vector>
 
 #include "dmcrypt_model/params.h"
+#include "dmcrypt_model/table.h"
 #include "driver/params.h"
+#include "hw_model/base/fault.h"
 #include "hw_model/cesa/params.h"
 #include "hw_model/cpu/cpu_core.h"
 #include "hw_model/disk/disk_timing.h"
 #include "hw_model/memory/dram.h"
 #include "hw_model/memory/mbus.h"
+#include "hw_model/ring/params.h"
 #include "kernel_model/params.h"
 #include "study/config/library.h"
 #include "study/config/tree.h"
@@ -32,7 +35,7 @@ struct Costs {
   void describe(hw::ParamVisitor& v);
 };
 
-/// A system on chip (a `soc` preset; `cesa` and `costs` are presets it refers to).
+/// A system on chip (a `soc` preset; `cesa`, `ring` and `costs` are presets it refers to).
 struct SocParams {
   std::string preset;
   std::uint32_t cores = 0;
@@ -44,6 +47,8 @@ struct SocParams {
   hw::MbusParams mbus;
   std::string cesa_preset;
   hw::CesaParams cesa;
+  std::string ring_preset;
+  hw::RingParams ring;
   std::string costs_preset;
   Costs costs;
 };
@@ -57,18 +62,51 @@ struct UserCosts {
   void describe(hw::ParamVisitor& v);
 };
 
+/// The mapping: either a dmsetup line in `table`, or the keys from `cipher` on.
 struct DmCryptSettings {
   std::string path = "standard";
+  std::string placement = "native";
+  std::uint32_t max_read_size = 0;
+  std::uint32_t max_write_size = 0;
+  std::uint32_t max_in_flight = 1024;
+  std::string table = "none";
   std::string cipher = "aes-cbc-plain";
   std::string key = "seed:1";  ///< as written; key_bytes() gives the bytes
   std::uint32_t key_bits = 128;
   std::uint32_t iv_offset = 0;
-  std::string placement = "in-place";
+  std::uint32_t sector_size = 512;
+  bool iv_large_sectors = false;
+  bool same_cpu_crypt = false;
+  bool submit_from_crypt_cpus = false;
+  bool no_read_workqueue = false;
+  bool no_write_workqueue = false;
 };
 
 struct OcfSettings {
   std::string policy = "2005";
   std::string driver = "cryptosoft";
+  std::string irqs_off = "none";
+  double crypto_nice = 0;
+  std::string recovery = "path";
+  std::string drivers_preset = "default";
+  driver::DriverSettings drivers;
+};
+
+/// One rule of `faults`, as written.
+struct FaultSettings {
+  std::string name;
+  std::string kind;
+  std::uint32_t nth = 0;
+  std::uint32_t every = 0;
+  double probability = 0;
+  std::uint32_t first = 0;
+  std::uint32_t last = 0xFFFFFFFF;  ///< the largest: no limit
+  double from = 0;
+  double to = kNever;
+  std::uint32_t times = 0;
+
+  static constexpr double kNever = 1e6;  ///< simulated seconds: longer than any run
+  hw::FaultRule rule() const;
 };
 
 struct WorkloadSettings {
@@ -105,7 +143,17 @@ struct Scenario {
   OcfSettings ocf;
   WorkloadSettings workload;
   std::string fidelity = "descriptor";
+  std::vector<FaultSettings> faults;  ///< in the order of the file
+  double hang_seconds = 10;           ///< a request that takes longer hung
+  std::string on_broken = "fail";
   std::uint32_t seed = 1;
+
+  /// The path is one of those through OCF.
+  bool path_uses_ocf() const;
+  /// It keeps the faults of its original.
+  bool path_is_historical() const;
+  /// Whether the driver looks after requests that do not end.
+  driver::Recovery recovery() const;
 };
 
 /// Walks every key of a scenario.
@@ -115,16 +163,20 @@ void describe_scenario(ScenarioVisitor& v, Scenario& scenario);
 /// Errors: ConfigError. With `check_files` the trace must exist and be readable.
 Scenario resolve_scenario(Tree& tree, const Library& library, bool check_files = true);
 
+/// The mapping of a resolved scenario over a disk of `disk_sectors`.
+dmcrypt::CryptTable crypt_table(const DmCryptSettings& settings, std::uint64_t disk_sectors);
+
 /// The volume key. "seed:N" gives reproducible pseudo-random bytes of key_bits.
 std::vector<std::uint8_t> key_bytes(const DmCryptSettings& settings);
 
 /// A name and what it stands for, for `cesasim list`.
 struct Named {
-  const char* name;
-  const char* doc;
+  std::string name;
+  std::string doc;
 };
-const std::vector<Named>& crypt_paths();
-const std::vector<Named>& crypto_drivers();
+std::vector<Named> path_list();
+std::vector<Named> driver_list();
+std::vector<Named> fault_list();
 
 /// One line of `cesasim list parameters`.
 struct ParameterInfo {

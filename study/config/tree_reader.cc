@@ -114,18 +114,30 @@ void TreeReader::check_source(const Tree& value, const std::string& key, const c
 
 void TreeReader::number(const char* name, double& value, const char* unit, double min, double max,
                         const char*) {
-  const std::string valid = range("a number", unit, min, max);
   Tree* node = lookup(name);
-  if (node == nullptr) return missing(name, valid);
-  const std::optional<double> parsed = parse_number(*node);
+  if (node == nullptr) return missing(name, range("a number", unit, min, max));
+  read_number(name, *node, value, unit, min, max);
+}
+
+void TreeReader::optional_number(const char* name, double& value, const char* unit, double min,
+                                 double max, const char*) {
+  Tree* node = lookup(name);
+  if (node == nullptr) return store_default(name, fmt::format("{}", value));
+  read_number(name, *node, value, unit, min, max);
+}
+
+void TreeReader::read_number(const char* name, Tree& node, double& value, const char* unit,
+                             double min, double max) {
+  const std::string valid = range("a number", unit, min, max);
+  const std::optional<double> parsed = parse_number(node);
   if (!parsed) {
-    return fail(node->at, path(name), fmt::format("not a number: {}", shown(*node)), valid);
+    return fail(node.at, path(name), fmt::format("not a number: {}", shown(node)), valid);
   }
   if (*parsed < min || *parsed > max) {
-    return fail(node->at, path(name), fmt::format("out of range: {}", node->text), valid);
+    return fail(node.at, path(name), fmt::format("out of range: {}", node.text), valid);
   }
-  check_source(*node, path(name), unit);
-  if (node->unit.empty()) node->unit = unit;
+  check_source(node, path(name), unit);
+  if (node.unit.empty()) node.unit = unit;
   value = *parsed;
 }
 

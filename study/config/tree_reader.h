@@ -30,6 +30,8 @@ class TreeReader : public ScenarioVisitor {
   void text(const char* name, std::string& value, const char* valid, const char* doc) override;
   void optional_count(const char* name, std::uint32_t& value, const char* unit, std::uint32_t min,
                       std::uint32_t max, const char* doc) override;
+  void optional_number(const char* name, double& value, const char* unit, double min, double max,
+                       const char* doc) override;
   void begin_reference(const char* name, const char* kind, std::string& preset,
                        const char* doc) override;
   std::vector<std::string> member_groups() override;
@@ -52,6 +54,8 @@ class TreeReader : public ScenarioVisitor {
   void fail(Position at, std::string key, std::string problem, std::string valid);
   void missing(const char* name, const std::string& valid);
   void check_source(const Tree& value, const std::string& key, const char* unit);
+  void read_number(const char* name, Tree& node, double& value, const char* unit, double min,
+                   double max);
   void read_count(const char* name, const Tree& node, std::uint32_t& value, const char* unit,
                   std::uint32_t min, std::uint32_t max);
   void store_default(const char* name, std::string text, bool quoted = false);

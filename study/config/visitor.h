@@ -13,12 +13,14 @@ namespace cesasim::study {
 
 /// A choice or text whose variable holds a non-empty string has that as its default; an empty
 /// one is required. Flags always have a default. Numbers and counts have none, except through
-/// optional_count.
+/// optional_count and optional_number.
 class ScenarioVisitor : public hw::ParamVisitor {
  public:
   virtual void text(const char* name, std::string& value, const char* valid, const char* doc) = 0;
   virtual void optional_count(const char* name, std::uint32_t& value, const char* unit,
                               std::uint32_t min, std::uint32_t max, const char* doc) = 0;
+  virtual void optional_number(const char* name, double& value, const char* unit, double min,
+                               double max, const char* doc) = 0;
   /// Opens a group whose values come from the preset of `kind` that the key names (a bare name,
   /// a path, or a map with `preset` and overrides). Closed by end_group().
   virtual void begin_reference(const char* name, const char* kind, std::string& preset,

@@ -103,13 +103,21 @@ std::string read_file(const fs::path& file) {
 }
 
 Home::Home() : path_(fresh_folder("home")) {
-  const std::string soc = values_of(SocGroups(), {{"disk_irq", "7"}, {"internal_regs_base", "0xF1000000"}}) + "  costs: test-costs\n";
+  const std::string soc =
+      values_of(SocGroups(), {{"disk_irq", "7"}, {"internal_regs_base", "0xF1000000"}}) +
+      "  costs: test-costs\n  ring: test-ring\n";
   write_file(preset("soc", "test-soc"), head("soc", "test-soc") + soc + "  cesa: test-cesa\n");
   write_file(preset("soc", "no-tdma"), head("soc", "no-tdma") + soc + "  cesa: plain-cesa\n");
   write_file(preset("cesa", "test-cesa"),
-             head("cesa", "test-cesa") + values_of(hw::CesaParams(), {{"tdma", "true"}, {"sram_base0", "0xF5000000"}}));
+             head("cesa", "test-cesa") +
+                 values_of(hw::CesaParams(), {{"tdma", "true"}, {"sram_base0", "0xF5000000"}}));
   write_file(preset("cesa", "plain-cesa"),
-             head("cesa", "plain-cesa") + values_of(hw::CesaParams(), {{"tdma", "false"}, {"sram_base0", "0xF5000000"}}));
+             head("cesa", "plain-cesa") +
+                 values_of(hw::CesaParams(), {{"tdma", "false"}, {"sram_base0", "0xF5000000"}}));
+  write_file(preset("ring", "test-ring"),
+             head("ring", "test-ring") + values_of(hw::RingParams(), {{"regs_offset", "0xC0000"}}));
+  write_file(preset("drivers", "default"),
+             head("drivers", "default") + values_of(driver::DriverSettings()));
   write_file(preset("disk", "test-disk"),
              head("disk", "test-disk") + values_of(hw::DiskParams(), {{"rpm", "7200"}}));
   write_file(preset("costs", "test-costs"), head("costs", "test-costs") + values_of(Costs()));

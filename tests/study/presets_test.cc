@@ -55,15 +55,17 @@ TEST(Presets, EverySocIsComplete) {
 }
 
 TEST(Presets, EveryOtherPresetLoads) {
-  for (const char* kind : {"disk", "user", "kernel"}) {
+  for (const char* kind : {"disk", "user", "kernel", "drivers"}) {
     for (const std::string& name : shipped().preset_names(kind)) {
-      const std::string key = std::string(kind) == "user" ? "workload.user" : kind;
+      const std::string key = std::string(kind) == "user"      ? "workload.user"
+                              : std::string(kind) == "drivers" ? "ocf.drivers"
+                                                               : kind;
       std::string text = "soc: kirkwood-88f6281\nworkload.trace: traces/mkfs.csv.zst\n";
       if (key != "disk") text += "disk: hdd-2005\n";
       EXPECT_NO_THROW(resolve(text + key + ": " + name + "\n")) << kind << " " << name;
     }
   }
-  for (const char* kind : {"cesa", "costs"}) {
+  for (const char* kind : {"cesa", "ring", "costs"}) {
     for (const std::string& name : shipped().preset_names(kind)) {
       EXPECT_NO_THROW(resolve("soc: {preset: kirkwood-88f6281, " + std::string(kind) + ": " + name +
                               "}\ndisk: hdd-2005\nworkload.trace: traces/mkfs.csv.zst\n"))

@@ -138,7 +138,7 @@ TEST_F(ScenarioTest, UnknownKeysAreNamedWithTheNearest) {
                   .starts_with("s.yaml:2: workload.dept: unknown key, did you mean 'depth'?"));
   EXPECT_EQ(error("frobnicate: 1\n"),
             "s.yaml:1: frobnicate: unknown key; valid: soc, disk, kernel, dmcrypt, ocf, workload, "
-            "fidelity, seed");
+            "fidelity, faults, verdict, on_broken, seed");
 }
 
 TEST_F(ScenarioTest, AMisspelledPresetKeyComesBeforeTheMissingOne) {
@@ -169,7 +169,7 @@ TEST_F(ScenarioTest, WrongTypesAndRanges) {
             "s.yaml:1: soc.io_coherent: neither true nor false: 'maybe'; valid: true, false");
   EXPECT_EQ(error("dmcrypt: {path: stndard}\n"),
             "s.yaml:1: dmcrypt.path: unknown: 'stndard', did you mean 'standard'?; valid: "
-            "standard, ocf-v1, ocf-v3");
+            "standard, ocf-v1, ocf-v3, ocf-lsp, ocf-async, modern");
   EXPECT_EQ(error("dmcrypt: fast\n"),
             "s.yaml:1: dmcrypt: 'fast' where a map of settings is needed; valid: key: value");
   EXPECT_EQ(error("soc.cpu: fast\n"),
@@ -272,7 +272,9 @@ TEST_F(ScenarioTest, Keys) {
                   .starts_with("s.yaml:1: dmcrypt.key: 'seed:one' is no seed"));
   EXPECT_TRUE(error("dmcrypt: {key: \"seed:\"}\n").find("is no seed") != std::string::npos);
   EXPECT_EQ(error("dmcrypt:\n  key_bits: 100\n"),
-            "s.yaml:2: dmcrypt.key_bits: AES has no 100-bit key; valid: 128, 192, 256");
+            "s.yaml:2: dmcrypt.key_bits: 100 bits are no whole bytes; valid: a multiple of 8");
+  EXPECT_TRUE(error("dmcrypt:\n  key_bits: 104\n")
+                  .starts_with("s.yaml:2: dmcrypt.key_bits: key: 104 bits, but "));
   EXPECT_EQ(error("dmcrypt: {key_bits: 256}\n"), "");
 }
 
@@ -299,15 +301,139 @@ TEST_F(ScenarioTest, Ciphers) {
 }
 
 TEST_F(ScenarioTest, CombinationsThatMakeNoSense) {
-  EXPECT_EQ(error("ocf: {driver: cesa_tdma}\n"),
-            "s.yaml:1: ocf.driver: 'cesa_tdma' would never be called: standard dm-crypt does not "
-            "use OCF; valid: cryptosoft, or dmcrypt.path ocf-v1 or ocf-v3");
+  EXPECT_EQ(
+      error("ocf: {driver: cesa_tdma}\n"),
+      "s.yaml:1: ocf.driver: 'cesa_tdma' would never be called: standard dm-crypt does not "
+      "use OCF; valid: cryptosoft, or dmcrypt.path ocf-v1, ocf-v3, ocf-lsp, ocf-async, modern");
   EXPECT_EQ(error("soc: no-tdma\nocf: {driver: cesa_tdma}\ndmcrypt: {path: ocf-v3}\n"),
             "s.yaml:2: ocf.driver: the crypto unit of 'no-tdma' has no TDMA, which cesa_tdma "
             "needs; valid: cryptosoft, or a SoC whose unit has TDMA");
   EXPECT_TRUE(error("fidelity: cycle\n").starts_with("s.yaml:1: fidelity: "));
   EXPECT_TRUE(error("soc.disk_irq: 1\n")
                   .starts_with("s.yaml:1: soc.disk_irq: engine 0 interrupts on line 1 too"));
+}
+
+TEST_F(ScenarioTest, PathsSayWhatTheyCannotDo) {
+  struct {
+    const char* text;
+    const char* message;
+  } bad[] = {
+      {"dmcrypt: {path: ocf-v3, cipher: aes-xts-plain64, key_bits: 256}\n",
+       "s.yaml:1: dmcrypt.cipher: path 'ocf-v3': cipher 'aes-xts-plain64': "},
+      {"dmcrypt: {path: standard, cipher: aes-cbc-plain64}\n", "s.yaml:1: dmcrypt.cipher: "},
+      {"dmcrypt: {path: modern, cipher: aes-xts-plain64, key_bits: 256}\nocf: {driver: "
+       "cesa_tdma}\n",
+       "s.yaml:2: ocf.driver: 'cesa_tdma' would never be called: it has no xts"},
+      {"dmcrypt: {path: ocf-v3}\nocf: {driver: cesa_tdma}\nsoc: no-tdma\n",
+       "s.yaml:2: ocf.driver: the crypto unit of 'no-tdma' has no TDMA"},
+      {"dmcrypt: {path: ocf-lsp}\n", "base.yaml:1: ocf.driver: 'cryptosoft' ends its requests"},
+      {"dmcrypt: {path: ocf-v1, placement: out-of-place}\n",
+       "s.yaml:1: dmcrypt.placement: path 'ocf-v1': placement 'out-of-place'"},
+      {"dmcrypt: {sector_size: 4096}\n", "s.yaml:1: dmcrypt.sector_size: path 'standard': option"},
+      {"dmcrypt: {path: modern, sector_size: 600}\n", "s.yaml:1: dmcrypt.sector_size: "},
+      {"dmcrypt: {path: modern, sector_size: 1536}\n", "s.yaml:1: dmcrypt.sector_size: "},
+      {"dmcrypt: {path: modern, sector_size: 4096, iv_offset: 1}\n",
+       "s.yaml:1: dmcrypt.iv_offset: iv_offset 1 is not a multiple"},
+      {"dmcrypt: {path: modern, sector_size: 4096}\nworkload.max_bio_bytes: 512\n",
+       "s.yaml:2: workload.max_bio_bytes: 512 is not a multiple of the sector_size 4096"},
+      {"dmcrypt: {max_read_size: 4096}\n", "s.yaml:1: dmcrypt.max_read_size: "},
+      {"dmcrypt: {max_write_size: 4096}\n", "s.yaml:1: dmcrypt.max_write_size: "},
+      {"dmcrypt: {no_read_workqueue: true}\n", "s.yaml:1: dmcrypt.no_read_workqueue: "},
+      {"ocf: {crypto_nice: 1.5}\n", "s.yaml:1: ocf.crypto_nice: not a whole number: 1.5"},
+      {"ocf: {crypto_nice: 20}\n", "s.yaml:1: ocf.crypto_nice: out of range: 20"},
+  };
+  for (const auto& b : bad) {
+    EXPECT_TRUE(error(b.text).starts_with(b.message)) << b.text << error(b.text);
+  }
+  EXPECT_EQ(error("dmcrypt: {path: modern, cipher: aes-xts-plain64, key_bits: 512, "
+                  "sector_size: 4096, iv_large_sectors: true, no_read_workqueue: true}\n"),
+            "");
+  EXPECT_EQ(error("dmcrypt: {path: ocf-lsp}\nocf: {driver: cesa_hal, policy: marvell}\n"), "");
+}
+
+TEST_F(ScenarioTest, ATableLineIsTheWholeMapping) {
+  const std::string hex(64, '3');
+  const std::string line = "0 1024 crypt aes-cbc-essiv:sha256 " + hex + " 8 /dev/sda 16";
+  const Scenario s = resolve("dmcrypt:\n  path: modern\n  table: \"" + line + "\"\n");
+  const dmcrypt::CryptTable table = crypt_table(s.dmcrypt, 1u << 30);
+  EXPECT_EQ(table.str(), line);
+  EXPECT_EQ(table.sectors, 1024u);
+  EXPECT_EQ(table.start, 16u);
+  EXPECT_EQ(table.key, std::vector<std::uint8_t>(32, 0x33));
+
+  EXPECT_EQ(error("dmcrypt:\n  table: \"" + line + "\"\n  iv_offset: 1\n"),
+            "s.yaml:3: dmcrypt.iv_offset: given both here and in dmcrypt.table; valid: one of the "
+            "two");
+  EXPECT_TRUE(error("dmcrypt: {table: \"0 8 crypt\"}\n")
+                  .starts_with("s.yaml:1: dmcrypt.table: table: 3 words"));
+  EXPECT_TRUE(
+      error("dmcrypt: {table: \"0 99999999999999 crypt aes-cbc-plain " + hex + " 0 - 0\"}\n")
+          .starts_with("s.yaml:1: dmcrypt.table: sectors 0 to 99999999999998 of a disk"));
+
+  // Printed and read again it is the same, and the keys that the line stands for are gone.
+  Tree first = tree("dmcrypt:\n  table: \"" + line + "\"\n");
+  resolve_scenario(first, home_.library());
+  EXPECT_EQ(first.find_path("dmcrypt.cipher"), nullptr);
+  Tree printed = parse_yaml(to_yaml(first), "printed.yaml", Layer::scenario);
+  resolve_scenario(printed, home_.library());
+  EXPECT_EQ(values_json(printed).dump(), values_json(first).dump());
+}
+
+TEST_F(ScenarioTest, FaultRules) {
+  const Scenario s = resolve(
+      "seed: 3\nfaults:\n  late: {kind: lost_interrupt, nth: 5, every: 2, times: 3, from: 0.5}\n"
+      "  bad: {kind: disk_read_error, probability: 0.25, first: 8, last: 15, to: 2}\n");
+  ASSERT_EQ(s.faults.size(), 2u);
+  const hw::FaultRule late = s.faults[0].rule();
+  EXPECT_EQ(late.name, "late");
+  EXPECT_EQ(late.kind, hw::FaultKind::lost_interrupt);
+  EXPECT_EQ(late.nth, 5u);
+  EXPECT_EQ(late.every, 2u);
+  EXPECT_EQ(late.times, 3u);
+  EXPECT_EQ(late.from, hw::kPsPerS / 2);
+  EXPECT_EQ(late.to, hw::FaultRule().to);
+  EXPECT_EQ(late.last, hw::FaultRule().last);
+  const hw::FaultRule bad = s.faults[1].rule();
+  EXPECT_EQ(bad.kind, hw::FaultKind::disk_read_error);
+  EXPECT_EQ(bad.probability, 0.25);
+  EXPECT_EQ(bad.first, 8u);
+  EXPECT_EQ(bad.last, 15u);
+  EXPECT_EQ(bad.to, 2 * hw::kPsPerS);
+  EXPECT_TRUE(resolve().faults.empty());
+
+  EXPECT_TRUE(error("faults: {a: {kind: engine_eror, nth: 1}}\n")
+                  .starts_with("s.yaml:1: faults.a.kind: unknown: 'engine_eror', did you mean "
+                               "'engine_error'?"));
+  EXPECT_TRUE(error("faults: {a: {nth: 1}}\n").find("faults.a.kind: missing") != std::string::npos);
+  EXPECT_TRUE(error("faults:\n  a: {kind: queue_full}\n")
+                  .starts_with("s.yaml:2: faults.a: a rule that never happens"));
+  EXPECT_TRUE(error("faults: {a: {kind: queue_full, nth: 1, first: 2, last: 1}}\n")
+                  .starts_with("s.yaml:1: faults.a: no place from 2 to 1"));
+  EXPECT_TRUE(error("faults: {a: {kind: queue_full, nth: 1, from: 2, to: 1}}\n")
+                  .starts_with("s.yaml:1: faults.a: no time from 2 s to 1 s"));
+  EXPECT_TRUE(error("faults: {a: {kind: queue_full, probability: 2}}\n")
+                  .starts_with("s.yaml:1: faults.a.probability: out of range: 2"));
+  EXPECT_TRUE(error("faults: {a: 5}\n").starts_with("s.yaml:1: faults.a: '5' where a map"));
+  EXPECT_TRUE(error("faults: {a: {kind: queue_full, nth: 1, evry: 2}}\n")
+                  .starts_with("s.yaml:1: faults.a.evry: unknown key, did you mean 'every'?"));
+}
+
+TEST_F(ScenarioTest, EveryFaultOfTheHardwareHasAName) {
+  const std::vector<Named> all = fault_list();
+  ASSERT_EQ(all.size(), static_cast<std::size_t>(hw::FaultKind::count));
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    EXPECT_EQ(all[i].name, hw::fault_name(static_cast<hw::FaultKind>(i)));
+  }
+}
+
+TEST_F(ScenarioTest, Recovery) {
+  const auto watchdog = [&](const char* text) { return resolve(text).recovery().watchdog; };
+  EXPECT_FALSE(watchdog("dmcrypt: {path: ocf-v3}\nocf: {driver: cesa_tdma}\n"));
+  EXPECT_TRUE(watchdog("dmcrypt: {path: ocf-async}\nocf: {driver: cesa_tdma}\n"));
+  EXPECT_TRUE(watchdog("dmcrypt: {path: modern}\nocf: {driver: cesa_tdma}\n"));
+  EXPECT_FALSE(watchdog("dmcrypt: {path: modern}\nocf: {driver: cesa_tdma, recovery: none}\n"));
+  EXPECT_TRUE(watchdog("dmcrypt: {path: ocf-v1}\nocf: {recovery: watchdog}\n"));
+  EXPECT_EQ(resolve().recovery().watchdog_ms, 1);
 }
 
 TEST_F(ScenarioTest, TracesMustExist) {

@@ -84,7 +84,7 @@ TEST_P(ReferenceCipherVectors, EqualsTheRealKernel) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, ReferenceCipherVectors,
-                         testing::Values("s1-cbc-plain", "s2-cbc-essiv"),
+                         testing::Values("s1-cbc-plain", "s2-cbc-essiv", "s3-xts-plain64"),
                          [](const auto& info) { return std::string(info.param).substr(0, 2); });
 
 /// plain wraps at 2^32 sectors, essiv does not.
@@ -109,8 +109,68 @@ TEST(ReferenceCipher, OffsetMovesTheIv) {
   EXPECT_EQ(a, b);
 }
 
+/// NIST SP 800-17, table A.1 round 0: DES of zeros but one bit under the key of ones; and a key
+/// three times is the same in 3DES.
+TEST(ReferenceCipher, DesIsDes) {
+  const Bytes key(8, 0x01);
+  Bytes in(512), out(512), triple(512);
+  in[0] = 0x80;
+  ReferenceCipher("des-ecb", key, 0).encrypt(0, in.data(), out.data());
+  EXPECT_EQ(Bytes(out.begin(), out.begin() + 8), from_hex("95f8a5e5dd31d900"));
+  ReferenceCipher("des3_ede-ecb", Bytes(24, 0x01), 0).encrypt(0, in.data(), triple.data());
+  EXPECT_EQ(out, triple);
+}
+
+/// IEEE 1619-2007, vectors 1 (both halves of the key equal, which OpenSSL refuses) and 2.
+TEST(ReferenceCipher, XtsIsXts) {
+  Bytes in(512), out(512);
+  ReferenceCipher("aes-xts-plain64", Bytes(32), 0).encrypt(0, in.data(), out.data());
+  EXPECT_EQ(Bytes(out.begin(), out.begin() + 32),
+            from_hex("917cf69ebd68b2ec9b9fe9a3eadda692cd43d2f59598ed858c02c2652fbf922e"));
+  Bytes key(16, 0x11);
+  key.insert(key.end(), 16, 0x22);
+  std::fill(in.begin(), in.end(), 0x44);
+  ReferenceCipher("aes-xts-plain64", key, 0x3333333333).encrypt(0, in.data(), out.data());
+  EXPECT_EQ(Bytes(out.begin(), out.begin() + 32),
+            from_hex("c454185e6a16936e39334038acef838bfb186fff7480adc4289382ecd6d394f0"));
+}
+
+/// The IV of a unit by hand: its first ciphertext block under CBC, with the IV as the plaintext,
+/// is the encryption of zeros.
+TEST(ReferenceCipher, IvModes) {
+  struct {
+    const char* cipher;
+    std::uint32_t unit;
+    bool large;
+    std::uint64_t sector;
+    const char* iv;
+  } cases[] = {
+      {"aes-cbc-plain", 512, false, 0x1122334455667788, "88776655000000000000000000000000"},
+      {"aes-cbc-plain64", 512, false, 0x1122334455667788, "88776655443322110000000000000000"},
+      {"aes-cbc-plain64be", 512, false, 0x1122334455667788, "00000000000000001122334455667788"},
+      {"aes-cbc-null", 512, false, 77, "00000000000000000000000000000000"},
+      {"aes-cbc-benbi", 512, false, 2, "00000000000000000000000000000041"},
+      {"aes-cbc-plain64", 4096, false, 16, "10000000000000000000000000000000"},
+      {"aes-cbc-plain64", 4096, true, 16, "02000000000000000000000000000000"},
+  };
+  const Bytes key(16, 0x42);
+  for (const auto& c : cases) {
+    Bytes in(c.unit), out(c.unit), zeros(512), wanted(512);
+    const Bytes iv = from_hex(c.iv);
+    std::copy(iv.begin(), iv.end(), in.begin());
+    ReferenceCipher(c.cipher, key, 0, c.unit, c.large).encrypt(c.sector, in.data(), out.data());
+    ReferenceCipher("aes-ecb", key, 0).encrypt(0, zeros.data(), wanted.data());
+    EXPECT_TRUE(std::equal(out.begin(), out.begin() + 16, wanted.begin())) << c.cipher << c.unit;
+  }
+}
+
 TEST(ReferenceCipher, RefusesWhatItDoesNotKnow) {
-  EXPECT_THROW(ReferenceCipher("aes-xts-plain64", Bytes(32), 0), std::invalid_argument);
+  EXPECT_THROW(ReferenceCipher("aes-xts-plain64", Bytes(33), 0), std::invalid_argument);
+  EXPECT_THROW(ReferenceCipher("des-xts-plain64", Bytes(16), 0), std::invalid_argument);
+  EXPECT_THROW(ReferenceCipher("aes-cbc-lmk", Bytes(16), 0), std::invalid_argument);
+  EXPECT_THROW(ReferenceCipher("aes-ecb-plain", Bytes(16), 0), std::invalid_argument);
+  EXPECT_THROW(ReferenceCipher("des-cbc-plain", Bytes(16), 0), std::invalid_argument);
+  EXPECT_THROW(ReferenceCipher("aes-cbc-plain", Bytes(16), 0, 1536), std::invalid_argument);
   EXPECT_THROW(ReferenceCipher("aes-cbc-plain", Bytes(20), 0), std::invalid_argument);
   EXPECT_THROW(ReferenceCipher("aes-cbc-essiv:nohash", Bytes(16), 0), std::invalid_argument);
   EXPECT_THROW(ReferenceCipher("aes-cbc-essiv:sha1", Bytes(16), 0), std::invalid_argument);
