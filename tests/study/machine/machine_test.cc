@@ -363,6 +363,53 @@ TEST(Machine, TwoEnginesBreakTheThirdPatch) {
             std::string::npos);
 }
 
+/// Faults on purpose: each request ends right, or fails and says so, or the run names the
+/// guarantee that broke. Line 22 is the crypto unit's.
+TEST(Machine, EveryFaultHasAVerdict) {
+  const Trace trace;
+  struct {
+    const char* path;
+    const char* fault;
+    const char* broken;  // nullptr: none
+  } cases[] = {
+      {"ocf-v1", "kind: engine_error, nth: 20", "requests never ended"},
+      {"ocf-v3", "kind: engine_stuck, nth: 20", "writes put plaintext on the disk"},
+      {"ocf-v3", "kind: disk_write_error, nth: 3", nullptr},
+      {"ocf-async", "kind: engine_error, nth: 20", nullptr},
+      {"ocf-async", "kind: engine_stuck, nth: 20", nullptr},
+      {"ocf-async", "kind: lost_interrupt, nth: 3, first: 22, last: 22", nullptr},
+      {"ocf-async", "kind: disk_read_error, nth: 2", nullptr},
+      {"modern", "kind: tdma_bus_error, nth: 20", nullptr},
+      {"modern", "kind: disk_short, nth: 2", nullptr},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(std::string(c.path) + " " + c.fault);
+    Scenario s = scenario(combination(c.path, "cesa_tdma", "kirkwood-88f6281") + "faults: {f: {" +
+                          c.fault + "}}\n");
+    s.workload.trace_file = trace.file.string();
+    const PointResult p = run(s);
+    ASSERT_EQ(p.faults.size(), 1u) << p.error;
+    EXPECT_EQ(p.faults[0].name, "f");
+    EXPECT_EQ(p.faults[0].fired, 1u);
+    EXPECT_GE(p.faults[0].opportunities, 1u);
+    EXPECT_EQ(metric(p, "faults.fired"), 1);
+    const double sound = metric(p, "verdict.right") + metric(p, "verdict.failed");
+    if (c.broken == nullptr) {
+      EXPECT_EQ(p.status, Status::ok) << p.error;
+      EXPECT_TRUE(p.broken_guarantees.empty()) << p.broken_guarantees[0];
+      EXPECT_EQ(sound, trace.rows);
+      if (std::string(c.fault).find("lost") == std::string::npos) {
+        EXPECT_GT(metric(p, "verdict.failed"), 0);
+      }
+    } else {
+      EXPECT_EQ(p.status, Status::broken);
+      ASSERT_FALSE(p.broken_guarantees.empty());
+      EXPECT_NE(p.broken_guarantees[0].find(c.broken), std::string::npos) << p.broken_guarantees[0];
+      EXPECT_LT(sound, trace.rows);
+    }
+  }
+}
+
 /// The request limit of the 2010 core: large reads at depth fail, and with the driver's queue
 /// full others end before all their sectors are deciphered. Wrong data outranks failed requests;
 /// the point's message says both.
