@@ -30,7 +30,7 @@ Crypto::Crypto(Kernel& kernel, const OcfCosts& costs, const OcfOptions& options)
 
 std::uint32_t Crypto::crypto_get_driverid(std::uint32_t flags, CryptoDriver& driver) {
   const auto free = std::find_if(drivers_.begin(), drivers_.end(), [](const Slot& slot) {
-    return slot.driver == nullptr && (slot.flags & CRYPTOCAP_F_CLEANUP) == 0;
+    return slot.driver == nullptr && (slot.flags & CRYPTOCAP_F_CLEANUP) == 0 && !slot.retired;
   });
   const auto at = static_cast<std::size_t>(free - drivers_.begin());
   if (free == drivers_.end()) drivers_.emplace_back();
@@ -39,7 +39,6 @@ std::uint32_t Crypto::crypto_get_driverid(std::uint32_t flags, CryptoDriver& dri
   slot.driver = &driver;
   slot.flags = flags;
   slot.algs.assign(static_cast<std::size_t>(Alg::count), false);
-  moved_.erase(static_cast<std::uint32_t>(at));
   return static_cast<std::uint32_t>(at);
 }
 
@@ -57,6 +56,8 @@ int Crypto::crypto_unregister_all(std::uint32_t driverid) {
     slot.flags = CRYPTOCAP_F_CLEANUP;
     slot.sessions = sessions;
   }
+  // What is queued for it can go now.
+  if (crp_sleep_ && !crp_q_.empty()) kernel_.wake_up_process(*crypto_thread_);
   return 0;
 }
 
@@ -117,7 +118,7 @@ int Crypto::crypto_freesession(std::uint64_t sid) {
   if (slot.sessions != 0) --slot.sessions;
   if (slot.driver != nullptr) return slot.driver->freesession(crypto_sid_lid(sid));
   // The last session of a driver that has gone frees its slot.
-  if (slot.sessions == 0) slot = Slot{};
+  if (slot.sessions == 0) slot.flags = 0;
   return 0;
 }
 
@@ -177,7 +178,7 @@ int Crypto::crypto_dispatch(Cryptop* crp) {
   k.charge(Activity::ocf, costs_.dispatch);
   const std::uint32_t hid = crypto_sid_hid(crp->crp_sid);
   if (!gone(hid) && k.fault(hw::FaultKind::unregister, hid)) unload(hid);
-  int result = 0;
+  std::optional<int> called;
   {
     QLock lock(*this);
     if (limited() && q_cnt_ >= kQMax) {
@@ -205,13 +206,11 @@ int Crypto::crypto_dispatch(Cryptop* crp) {
     slot.unqblocked = false;
     if (irqs_off_ != IrqsOff::none && lock_cpu_ < 0) {
       lock_cpu_ = static_cast<int>(k.smp_processor_id());
-      result = crypto_invoke(crp, 0);
+      called = crypto_invoke(crp, 0);
       lock_cpu_ = -1;
-    } else {
-      result = -1;  // to be called without the lock
     }
   }
-  if (result < 0) result = crypto_invoke(crp, 0);
+  const int result = called ? *called : crypto_invoke(crp, 0);
   if (result == 0) return 0;
   QLock lock(*this);
   if (result == ERESTART && policy_ != OcfPolicy::marvell) {
@@ -261,10 +260,13 @@ void Crypto::unload(std::uint32_t driverid) {
   u->driverid = driverid;
   u->slot = drivers_[driverid];
   crypto_unregister_all(driverid);
+  // It comes back in another slot, as after insmod while sessions are open: those of before must
+  // not meet the driver of after. Nobody else gets the slot, whose id the driver goes on using.
+  drivers_[driverid].retired = true;
   u->timer.fn = [this, u] {
     const std::uint32_t id = crypto_get_driverid(u->slot.flags, *u->slot.driver);
     drivers_[id].algs = u->slot.algs;
-    if (id != u->driverid) moved_[u->driverid] = id;
+    moved_[u->driverid] = id;
   };
   unloaded_.push_back(std::move(unloaded));
   kernel_.mod_timer(u->timer, kReload);
@@ -334,7 +336,8 @@ void Crypto::answered(Cryptop* crp, int result) {
   if (result == ERESTART) {
     ++stats_.cs_blocks;
     const std::uint32_t hid = crypto_sid_hid(crp->crp_sid);
-    if (!gone(hid) && (policy_ != OcfPolicy::v2010 || !drivers_[hid].unqblocked)) {
+    const bool old = policy_ == OcfPolicy::v2005 || policy_ == OcfPolicy::v2006;
+    if (!gone(hid) && (old || !drivers_[hid].unqblocked)) {
       drivers_[hid].qblocked = true;
     }
     crp_q_.push_front(crp);

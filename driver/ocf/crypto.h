@@ -38,6 +38,11 @@ namespace cesasim::driver {
 /// |                        | software; first in the table| first); fewest sessions first    |
 ///
 /// In all: ERESTART in the thread goes to the head; another error there loses the request.
+///
+/// Departures. While all that is queued is blocked, the thread of 2005 and 2006 spins, and that of
+/// 2010 offers the refused request again and again (it clears the mark that it should set): the one
+/// here sleeps. The fork behind v2006 counted X from -3 (a kind) to the number of a slot and kept
+/// slot 0 for software, so that dm-crypt's 0 never meant hardware: X is read as in 2005 instead.
 enum class OcfPolicy { v2005, v2006, v2010, marvell };
 
 /// Whether drivers are called with interrupts off under the queue's lock. The change log says that
@@ -79,6 +84,8 @@ class Crypto : public CryptoCore {
 
   std::uint32_t crypto_get_driverid(std::uint32_t flags, CryptoDriver& driver) override;
   void crypto_register(std::uint32_t driverid, Alg alg) override;
+  /// The slot is free again once its sessions are closed. Requests that come for it until then, or
+  /// are queued for it, migrate (see crypto_dispatch).
   int crypto_unregister_all(std::uint32_t driverid) override;
   /// Opens a session with a driver chosen as the policy has it (`hard_or_crid`: X in its table;
   /// dm-crypt passes 0). 0 or errno: EINVAL if no driver does.
@@ -107,6 +114,7 @@ class Crypto : public CryptoCore {
     std::vector<bool> algs;
     bool qblocked = false;
     bool unqblocked = false;
+    bool retired = false;  // its driver came back in another slot
   };
   /// The queue's lock, unless this core holds it already.
   class QLock {
