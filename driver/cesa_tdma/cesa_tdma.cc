@@ -6,9 +6,7 @@
 #include <new>
 #include <stdexcept>
 
-#include "driver/cesa/aes_schedule.h"
 #include "hw_model/cesa/registers.h"
-#include "hw_model/cesa/sa_descriptor.h"
 
 namespace cesasim::driver {
 
@@ -47,6 +45,7 @@ CesaTdma::CesaTdma(Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
       costs_(costs),
       settings_(settings),
       recovery_(recovery),
+      restarts_(kernel, crypto, [this] { return has_room(); }),
       patience_(static_cast<hw::Ps>(recovery.watchdog_ms * hw::kPsPerMs)),
       completions_(kernel, crypto) {
   if (platform.engines.empty()) throw std::invalid_argument("cesa_tdma: no engine");
@@ -73,21 +72,11 @@ CesaTdma::CesaTdma(Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
     }
   }
   driverid_ = crypto_.crypto_get_driverid(0, *this);
+  restarts_.set_driverid(driverid_);
   for (const Alg alg : {Alg::des_cbc, Alg::des3_cbc, Alg::aes_cbc}) {
     crypto_.crypto_register(driverid_, alg);
   }
   watchdog_.fn = [this] { watch(); };
-  tick_ = static_cast<hw::Ps>(static_cast<double>(hw::kPsPerS) / kernel_.settings().hz);
-  unblock_timer_.fn = [this] {
-    // Without room an interrupt is still to come (or the engine is dead and never will).
-    if (!has_room()) return;
-    crypto_.crypto_unblock(driverid_, CRYPTO_SYMQ);
-    if (kernel_.now() < restarted_ + tick_) {
-      kernel_.mod_timer(unblock_timer_, tick_);
-    } else {
-      blocked_ = false;
-    }
-  };
   // Probe: address window 0 covers DRAM, the interrupt mask lets the chain's end through. Runs
   // as a thread because registers can be reached from a modelled context only.
   const std::uint64_t dram = platform.dram_bytes;
@@ -108,39 +97,16 @@ CesaTdma::CesaTdma(Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
       kernel_.writel(bit::irq::kAccel0DmaDone, regs + reg::kIntMask, Activity::driver);
     }
     probed_ = true;
-    if (blocked_) unblock();
+    restarts_.made_room();
   });
 }
 
 CesaTdma::~CesaTdma() = default;
 
 int CesaTdma::newsession(std::uint32_t* lid, const CryptoIni& cri) {
-  if (cri.cri_key.size() * 8 != cri.cri_klen) return EINVAL;
-  Session s;
-  s.used = true;
-  s.alg = cri.cri_alg;
-  hw::SaConfig config{.cbc = true};
-  switch (cri.cri_alg) {
-    case Alg::aes_cbc:
-      if (cri.cri_klen != 128 && cri.cri_klen != 192 && cri.cri_klen != 256) return EINVAL;
-      config.cipher = hw::SaCipher::aes;
-      config.aes_key_bytes = cri.cri_klen / 8;
-      break;
-    case Alg::des_cbc:
-      if (cri.cri_klen != 64) return EINVAL;
-      config.cipher = hw::SaCipher::des;
-      break;
-    case Alg::des3_cbc:
-      if (cri.cri_klen != 192) return EINVAL;
-      config.cipher = hw::SaCipher::des3;
-      break;
-    default:
-      return EINVAL;
-  }
-  s.config = config.word();
-  std::copy(cri.cri_key.begin(), cri.cri_key.end(), s.key_enc.begin());
-  s.key_dec = cri.cri_alg == Alg::aes_cbc ? aes_decrypt_start_key(cri.cri_key) : s.key_enc;
-  sessions_.push_back(s);
+  CesaSession session;
+  if (const int error = make_cesa_session(cri, session)) return error;
+  sessions_.push_back(session);
   *lid = static_cast<std::uint32_t>(sessions_.size() - 1);
   return 0;
 }
@@ -214,12 +180,10 @@ PhysAddr CesaTdma::add_op(Request& request) {
   return op;
 }
 
-void CesaTdma::build(Engine& engine, Request& request, const Session& session, bool encrypt,
+void CesaTdma::build(Engine& engine, Request& request, const CesaSession& session, bool encrypt,
                      const std::uint8_t* iv) {
   const std::uint32_t base = engine.sram_offset;
-  const std::uint32_t config =
-      session.config |
-      (encrypt ? 0 : hw::SaConfig{.operation = hw::SaOperation::mac, .decrypt = true}.word());
+  const std::uint32_t config = session.config | (encrypt ? 0 : kSaDecrypt);
   std::uint32_t done = 0;
   while (done < request.bytes) {
     const std::uint32_t chunk = std::min(engine.payload, request.bytes - done);
@@ -266,12 +230,8 @@ int CesaTdma::process(Cryptop* crp, int) {
   Engine& engine = **least;
   kernel_.sync();  // the queue's state now, not when this context last looked
   if (!probed_ || engine.queue.size() + engine.claimed >= settings_.queue_depth) return restart();
-  if (kernel_.fault(hw::FaultKind::queue_full)) {
-    // There is room: nothing but the timer would unblock.
-    const int answer = restart();
-    if (!unblock_timer_.armed) kernel_.mod_timer(unblock_timer_, tick_);
-    return answer;
-  }
+  // There is room: nothing but the timer would unblock.
+  if (kernel_.fault(hw::FaultKind::queue_full)) return restart(false);
   const std::size_t chunks = (crd.crd_len + engine.payload - 1) / engine.payload;
   if (!pool_reserve(op_pool_, kOpBytes, chunks) ||
       !pool_reserve(descriptor_pool_, kTdmaDescBytes, 4 * chunks + 1)) {
@@ -304,21 +264,9 @@ int CesaTdma::process(Cryptop* crp, int) {
   return 0;
 }
 
-/// Between this answer and the core's marking the driver blocked, an interrupt may free the queue
-/// and unblock in vain: the 2005 core then forgets it always, the 2010 core if another request was
-/// dispatched meanwhile. So the driver unblocks at every interrupt, and once more by a timer when a
-/// tick has passed since the last ERESTART.
-int CesaTdma::restart() {
+int CesaTdma::restart(bool comes_back) {
   ++stats_.restarts;
-  blocked_ = true;
-  restarted_ = kernel_.now();
-  return ERESTART;
-}
-
-void CesaTdma::unblock() {
-  starved_ = false;
-  crypto_.crypto_unblock(driverid_, CRYPTO_SYMQ);
-  if (!unblock_timer_.armed) kernel_.mod_timer(unblock_timer_, tick_);
+  return restarts_.restart(comes_back);
 }
 
 bool CesaTdma::has_room() const {
@@ -396,7 +344,8 @@ bool CesaTdma::interrupt(Engine& engine) {
 }
 
 void CesaTdma::complete_all(Engine& engine) {
-  if (blocked_) unblock();
+  starved_ = false;
+  restarts_.made_room();
   while (!engine.complete.empty()) {
     Request* request = engine.complete.front();
     engine.complete.pop_front();

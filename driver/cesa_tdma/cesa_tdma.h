@@ -14,8 +14,10 @@
 #include <vector>
 
 #include "driver/cesa/platform.h"
+#include "driver/cesa/session.h"
 #include "driver/ocf/completions.h"
 #include "driver/ocf/crypto.h"
+#include "driver/ocf/restarts.h"
 #include "driver/params.h"
 #include "kernel_model/kernel.h"
 
@@ -54,13 +56,6 @@ class CesaTdma : public CryptoDriver {
   const CesaTdmaStats& stats() const { return stats_; }
 
  private:
-  struct Session {
-    bool used = false;
-    Alg alg = Alg::none;
-    std::uint32_t config = 0;  // SA configuration word of an encryption
-    std::array<std::uint8_t, 32> key_enc{};
-    std::array<std::uint8_t, 32> key_dec{};
-  };
   struct Request {
     Cryptop* crp = nullptr;
     hw::PhysAddr data = 0;
@@ -83,7 +78,7 @@ class CesaTdma : public CryptoDriver {
     kernel::SpinLock lock;
   };
 
-  void build(Engine& engine, Request& request, const Session& session, bool encrypt,
+  void build(Engine& engine, Request& request, const CesaSession& session, bool encrypt,
              const std::uint8_t* iv);
   hw::PhysAddr add_descriptor(Request& request, std::uint32_t byte_count, hw::PhysAddr src,
                               hw::PhysAddr dst);
@@ -100,8 +95,7 @@ class CesaTdma : public CryptoDriver {
   Request* get_request();
   bool pool_reserve(std::vector<hw::PhysAddr>& pool, std::size_t bytes, std::size_t count);
   hw::PhysAddr pool_alloc(std::vector<hw::PhysAddr>& pool);
-  int restart();
-  void unblock();
+  int restart(bool comes_back = true);
   bool has_room() const;
   void store32(hw::PhysAddr addr, std::uint32_t value);
 
@@ -112,15 +106,12 @@ class CesaTdma : public CryptoDriver {
   Recovery recovery_;
   std::uint32_t driverid_ = 0;
   bool probed_ = false;
-  bool blocked_ = false;  // the core may hold the driver for blocked
   bool starved_ = false;  // no memory for a request until one in flight ends
-  hw::Ps restarted_ = 0;  // last ERESTART
-  hw::Ps tick_ = 0;
-  kernel::Timer unblock_timer_;
+  Restarts restarts_;
   hw::Ps patience_ = 0;  // watchdog_ms
   kernel::Timer watchdog_;
   Completions completions_;
-  std::vector<Session> sessions_;
+  std::vector<CesaSession> sessions_;
   std::vector<std::unique_ptr<Engine>> engines_;
   std::vector<hw::PhysAddr> descriptor_pool_;
   std::vector<hw::PhysAddr> op_pool_;

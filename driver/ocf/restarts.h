@@ -1,0 +1,64 @@
+// ERESTART and its end, for drivers whose queue is bounded.
+#pragma once
+
+#include <functional>
+
+#include "driver/ocf/cryptodev.h"
+#include "kernel_model/kernel.h"
+
+namespace cesasim::driver {
+
+/// Between a driver's ERESTART and the core's marking it blocked, an interrupt may make room and
+/// unblock in vain: the 2005 core then forgets that always, the 2010 core if another request was
+/// dispatched meanwhile. So a driver unblocks whenever it makes room, and once more by a timer when
+/// a tick has passed since the last ERESTART.
+class Restarts {
+ public:
+  /// `has_room` says whether a request would be taken now.
+  Restarts(kernel::Kernel& kernel, CryptoCore& core, std::function<bool()> has_room)
+      : kernel_(kernel),
+        core_(core),
+        has_room_(std::move(has_room)),
+        tick_(static_cast<hw::Ps>(static_cast<double>(hw::kPsPerS) / kernel.settings().hz)) {
+    timer_.fn = [this] { again(); };
+  }
+  void set_driverid(std::uint32_t driverid) { driverid_ = driverid; }
+
+  /// The answer of a process() that has no room; unless `comes_back`, nothing in flight will make
+  /// room and the timer has to.
+  int restart(bool comes_back = true) {
+    blocked_ = true;
+    restarted_ = kernel_.now();
+    if (!comes_back && !timer_.armed) kernel_.mod_timer(timer_, tick_);
+    return ERESTART;
+  }
+  /// There is room again, or may be.
+  void made_room() {
+    if (!blocked_) return;
+    core_.crypto_unblock(driverid_, CRYPTO_SYMQ);
+    if (!timer_.armed) kernel_.mod_timer(timer_, tick_);
+  }
+
+ private:
+  void again() {
+    // Without room an interrupt is still to come (or the device is dead and never will).
+    if (!has_room_()) return;
+    core_.crypto_unblock(driverid_, CRYPTO_SYMQ);
+    if (kernel_.now() < restarted_ + tick_) {
+      kernel_.mod_timer(timer_, tick_);
+    } else {
+      blocked_ = false;
+    }
+  }
+
+  kernel::Kernel& kernel_;
+  CryptoCore& core_;
+  std::function<bool()> has_room_;
+  hw::Ps tick_;
+  std::uint32_t driverid_ = 0;
+  bool blocked_ = false;  // the core may hold the driver for blocked
+  hw::Ps restarted_ = 0;  // last ERESTART
+  kernel::Timer timer_;
+};
+
+}  // namespace cesasim::driver
