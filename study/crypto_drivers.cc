@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "driver/cesa_hal/cesa_hal.h"
+#include "driver/cesa_pio/cesa_pio.h"
 #include "driver/cesa_ring/cesa_ring.h"
 #include "driver/cesa_tdma/cesa_tdma.h"
 #include "driver/cryptosoft/cryptosoft.h"
@@ -44,6 +45,10 @@ std::unique_ptr<driver::CryptoDriver> make_crypto_driver(const std::string& name
     return std::make_unique<driver::CesaTdma>(site.kernel, core, site.costs,
                                               cesa_platform(site.soc), site.settings.cesa_tdma,
                                               site.recovery);
+  }
+  if (name == "cesa_pio") {
+    return std::make_unique<driver::CesaPio>(site.kernel, core, site.costs, cesa_platform(site.soc),
+                                             site.settings.cesa_pio, site.recovery);
   }
   if (name == "cesa_hal") {
     return std::make_unique<driver::CesaHal>(site.kernel, core, site.costs, cesa_platform(site.soc),

@@ -34,6 +34,8 @@ constexpr DriverInfo kDrivers[] = {
     {"cryptosoft", "OCF's software driver (path modern: the kernel's own ciphers)", false, false,
      true},
     {"cesa_tdma", "the crypto unit fed by its own DMA descriptor chains", true, true, true},
+    {"cesa_pio", "the crypto unit fed by the processor, an interrupt for every SRAM-full", true,
+     false, true},
     {"cesa_hal", "Marvell's own OCF driver over its HAL, in two generations", true, true, false},
     {"cesa_ring", "the crypto ring, this project's extension", true, false, true},
 };
