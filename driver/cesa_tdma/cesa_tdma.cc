@@ -124,6 +124,7 @@ CesaTdma::Request* CesaTdma::get_request() {
   }
   Request* r = free_requests_.back();
   free_requests_.pop_back();
+  r->error = 0;
   r->descriptors.clear();
   r->ops.clear();
   return r;
@@ -282,8 +283,7 @@ void CesaTdma::queue_req(Engine& engine, Request& request) {
   engine.load += request.bytes;
   // Behind the requests that wait (the software chain); never into a chain already running.
   if (settings_.chain && engine.queue.size() > engine.in_hw) {
-    store32(engine.queue.back()->descriptors.back() + 12,
-            static_cast<std::uint32_t>(request.descriptors.front()));
+    link(*engine.queue.back(), request);
   }
   engine.queue.push_back(&request);
   stats_.max_queue = std::max<std::uint64_t>(stats_.max_queue, engine.queue.size());
@@ -293,7 +293,8 @@ void CesaTdma::queue_req(Engine& engine, Request& request) {
 void CesaTdma::launch(Engine& engine) {
   // All that wait form the chain; it was linked as they came.
   engine.in_hw = settings_.chain ? engine.queue.size() : 1;
-  engine.launched = kernel_.now();
+  engine.seen = 0;
+  engine.moved = kernel_.now();
   ++stats_.launches;
   stats_.max_chain = std::max<std::uint64_t>(stats_.max_chain, engine.in_hw);
   kernel_.charge(Activity::driver, costs_.tdma_launch);
@@ -314,33 +315,39 @@ void CesaTdma::launch(Engine& engine) {
 
 bool CesaTdma::interrupt(Engine& engine) {
   const PhysAddr regs = engine.at.regs;
-  bool handled = false;
   kernel_.charge(Activity::driver, costs_.tdma_irq);
-  for (;;) {
+  for (bool handled = false;; handled = true) {
+    const std::uint32_t events = engine.events;
     const std::uint32_t status = kernel_.readl(regs + reg::kIntCause, Activity::driver);
-    if ((status & bit::irq::kAccel0DmaDone) == 0) {
-      if (!recovery_.watchdog ||
-          kernel_.readl(regs + reg::kTdmaErrorCause, Activity::driver) == 0) {
-        return handled;
-      }
-      ++stats_.interrupts;
-      handled = true;
-      Request* failed = restart_engine(engine);
-      complete_all(engine);
-      if (failed != nullptr) complete_req(engine, *failed, EIO);
-      continue;
-    }
-    handled = true;
-    ++stats_.interrupts;
-    kernel_.writel_relaxed(~status, regs + reg::kFpgaIntStatus, Activity::driver);
-    kernel_.writel(~status, regs + reg::kIntCause, Activity::driver);
+    const bool done = (status & bit::irq::kAccel0DmaDone) != 0;
+    if (!done && !dma_error(engine)) return handled;
     {
       Kernel::IrqLock lock(kernel_, engine.lock, Activity::driver);
-      tdma_process(engine);
-      if (engine.in_hw == 0 && !engine.queue.empty()) launch(engine);
+      if (engine.events != events) continue;  // the watchdog came in between
+      ++stats_.interrupts;
+      if (done) {
+        end_chain(engine, status);
+      } else {
+        restart_engine(engine);
+      }
     }
     complete_all(engine);
   }
+}
+
+/// Whether the DMA says that it stopped. Linux's driver never asks.
+bool CesaTdma::dma_error(Engine& engine) {
+  return recovery_.watchdog &&
+         kernel_.readl(engine.at.regs + reg::kTdmaErrorCause, Activity::driver) != 0;
+}
+
+void CesaTdma::end_chain(Engine& engine, std::uint32_t status) {
+  ++engine.events;
+  const PhysAddr regs = engine.at.regs;
+  kernel_.writel_relaxed(~status, regs + reg::kFpgaIntStatus, Activity::driver);
+  kernel_.writel(~status, regs + reg::kIntCause, Activity::driver);
+  tdma_process(engine);
+  if (engine.in_hw == 0 && !engine.queue.empty()) launch(engine);
 }
 
 void CesaTdma::complete_all(Engine& engine) {
@@ -349,7 +356,7 @@ void CesaTdma::complete_all(Engine& engine) {
   while (!engine.complete.empty()) {
     Request* request = engine.complete.front();
     engine.complete.pop_front();
-    complete_req(engine, *request, 0);
+    complete_req(engine, *request);
   }
 }
 
@@ -368,67 +375,69 @@ void CesaTdma::tdma_process(Engine& engine) {
   }
 }
 
-/// A timer's look at every engine: one that has worked on a chain for too long has finished it
-/// unheard, has stopped with an error, or is stuck.
+/// A timer's look at every engine: one whose DMA has stood still for too long has finished unheard,
+/// has stopped with an error that nobody heard of, or is stuck.
 void CesaTdma::watch() {
   bool working = false;
   for (auto& e : engines_) {
     Engine& engine = *e;
     kernel_.charge(Activity::driver, costs_.watchdog);
-    kernel_.sync();
-    if (engine.in_hw == 0) continue;
-    working = true;
-    if (kernel_.now() < engine.launched + patience_) continue;
-    ++stats_.watchdog_recoveries;
-    const std::uint32_t status = kernel_.readl(engine.at.regs + reg::kIntCause, Activity::driver);
-    if ((status & bit::irq::kAccel0DmaDone) != 0) {
-      interrupt(engine);
-      continue;
+    {
+      Kernel::IrqLock lock(kernel_, engine.lock, Activity::driver);
+      if (engine.in_hw == 0) continue;
+      working = true;
+      const PhysAddr regs = engine.at.regs;
+      const std::uint32_t current = kernel_.readl(regs + reg::kTdmaCurrent, Activity::driver);
+      if (current != engine.seen) {
+        engine.seen = current;
+        engine.moved = kernel_.now();
+      }
+      if (kernel_.now() < engine.moved + patience_) continue;
+      ++stats_.watchdog_recoveries;
+      const std::uint32_t status = kernel_.readl(regs + reg::kIntCause, Activity::driver);
+      if ((status & bit::irq::kAccel0DmaDone) != 0) {
+        end_chain(engine, status);
+      } else {
+        restart_engine(engine);
+      }
     }
-    Request* failed = restart_engine(engine);
     complete_all(engine);
-    if (failed != nullptr) complete_req(engine, *failed, EIO);
   }
   if (working && !watchdog_.armed) kernel_.mod_timer(watchdog_, patience_ / 4);
 }
 
-CesaTdma::Request* CesaTdma::restart_engine(Engine& engine) {
-  Kernel::IrqLock lock(kernel_, engine.lock, Activity::driver);
+void CesaTdma::restart_engine(Engine& engine) {
+  ++engine.events;
   const PhysAddr regs = engine.at.regs;
   kernel_.writel(bit::cmd::kStop, regs + reg::kCmd, Activity::driver);
   kernel_.writel_relaxed(0, regs + reg::kTdmaErrorCause, Activity::driver);
   kernel_.writel(0, regs + reg::kIntCause, Activity::driver);
-  // Requests before the one that the DMA stands in are done, later ones have not been touched. That
-  // one may be half done, unless only its result descriptor was left. If the DMA stands nowhere in
-  // the chain it did not get past the chain's start.
-  const std::uint32_t current = kernel_.readl(regs + reg::kTdmaCurrent, Activity::driver);
-  std::size_t done = 0;
-  for (std::size_t i = 0; i < engine.in_hw; ++i) {
-    const auto& chain = engine.queue[i]->descriptors;
-    if (std::find(chain.begin(), chain.end(), current) == chain.end()) continue;
-    done = i + (chain.back() == current ? 1 : 0);
-    break;
-  }
-  for (; done != 0; --done, --engine.in_hw) {
-    engine.complete.push_back(engine.queue.front());
-    engine.queue.pop_front();
-  }
-  Request* failed = nullptr;
   if (engine.in_hw != 0) {
-    failed = engine.queue.front();
+    // What the DMA has left behind it is done. The request that it stands in may be half done, the
+    // later ones have not been touched. A DMA that could not even fetch the chain's first
+    // descriptor still shows where the last chain ended.
+    const std::uint32_t next = kernel_.readl(regs + reg::kTdmaNext, Activity::driver);
+    if (next != engine.queue.front()->descriptors.front()) tdma_process(engine);
+  }
+  if (engine.in_hw != 0) {
+    engine.queue.front()->error = EIO;
+    engine.complete.push_back(engine.queue.front());
     engine.queue.pop_front();
     engine.in_hw = 0;
   }
-  // What is left of the chain and what has waited behind it become one chain.
+  // The rest of this chain and those that waited behind it become one.
   for (std::size_t i = 1; settings_.chain && i < engine.queue.size(); ++i) {
-    store32(engine.queue[i - 1]->descriptors.back() + 12,
-            static_cast<std::uint32_t>(engine.queue[i]->descriptors.front()));
+    link(*engine.queue[i - 1], *engine.queue[i]);
   }
   if (!engine.queue.empty()) launch(engine);
-  return failed;
 }
 
-void CesaTdma::complete_req(Engine& engine, Request& request, int error) {
+/// The DMA goes from the end of `before` to `request`.
+void CesaTdma::link(const Request& before, const Request& request) {
+  store32(before.descriptors.back() + 12, static_cast<std::uint32_t>(request.descriptors.front()));
+}
+
+void CesaTdma::complete_req(Engine& engine, Request& request) {
   kernel_.charge(Activity::driver, costs_.tdma_complete);
   engine.load -= request.bytes;
   using enum Kernel::DmaDirection;
@@ -442,11 +451,11 @@ void CesaTdma::complete_req(Engine& engine, Request& request, int error) {
                           request.descriptors.rend());
   op_pool_.insert(op_pool_.end(), request.ops.begin(), request.ops.end());
   Cryptop* crp = request.crp;
-  free_requests_.push_back(&request);
-  if (error != 0) {
+  if (request.error != 0) {
     ++stats_.failed;
-    crp->crp_etype = error;
+    crp->crp_etype = request.error;
   }
+  free_requests_.push_back(&request);
   completions_.done(crp);
 }
 

@@ -61,6 +61,7 @@ class CesaTdma : public CryptoDriver {
     hw::PhysAddr data = 0;
     hw::PhysAddr out = 0;
     std::uint32_t bytes = 0;
+    int error = 0;  // errno it ends with
     std::vector<hw::PhysAddr> descriptors;
     std::vector<hw::PhysAddr> ops;
   };
@@ -71,10 +72,12 @@ class CesaTdma : public CryptoDriver {
     std::uint32_t payload = 0;      // data bytes per operation
     std::deque<Request*> queue;     // waiting and in hardware, oldest first
     std::deque<Request*> complete;
-    std::size_t claimed = 0;  // places in the queue of requests being built
-    std::size_t in_hw = 0;    // requests of the chain the engine runs
-    std::uint64_t load = 0;   // bytes outstanding
-    hw::Ps launched = 0;      // when the chain was
+    std::size_t claimed = 0;   // places in the queue of requests being built
+    std::size_t in_hw = 0;     // requests of the chain the engine runs
+    std::uint64_t load = 0;    // bytes outstanding
+    std::uint32_t events = 0;  // chains ended and restarts
+    hw::PhysAddr seen = 0;     // CURRENT at the watchdog's last look
+    hw::Ps moved = 0;          // when the watchdog found it changed, or of the launch
     kernel::SpinLock lock;
   };
 
@@ -84,14 +87,20 @@ class CesaTdma : public CryptoDriver {
                               hw::PhysAddr dst);
   hw::PhysAddr add_op(Request& request);
   void queue_req(Engine& engine, Request& request);
-  void launch(Engine& engine);
   bool interrupt(Engine& engine);
+  bool dma_error(Engine& engine);
+  // With the engine's lock held:
+  /// Clears the causes, takes what has ended, launches what waits.
+  void end_chain(Engine& engine, std::uint32_t status);
   void tdma_process(Engine& engine);
+  /// Stops the engine, ends the request that it was in with EIO, starts it with those behind.
+  void restart_engine(Engine& engine);
+  void launch(Engine& engine);
+
+  void link(const Request& before, const Request& request);
   void complete_all(Engine& engine);
-  void complete_req(Engine& engine, Request& request, int error);
+  void complete_req(Engine& engine, Request& request);
   void watch();
-  /// Stops the engine and starts it again behind the request that it was in; that one is returned.
-  Request* restart_engine(Engine& engine);
   Request* get_request();
   bool pool_reserve(std::vector<hw::PhysAddr>& pool, std::size_t bytes, std::size_t count);
   hw::PhysAddr pool_alloc(std::vector<hw::PhysAddr>& pool);
