@@ -124,6 +124,7 @@ bool Kernel::preemptible(const Cpu& cpu, const Thread& thread) const {
 void Kernel::catch_up(bool always) {
   Thread* const me = current_;
   Ps left = std::exchange(me->pending_, 0);
+  Ps first = std::exchange(me->not_preempted_, 0);
   for (;;) {
     Cpu& cpu = *cpus_[me->cpu_];
     if (irq_due(cpu)) {
@@ -131,6 +132,7 @@ void Kernel::catch_up(bool always) {
       // What the interrupt has charged and not yet waited for comes before anything else that
       // this core might do now.
       const Ps tail = std::exchange(me->pending_, 0);
+      me->not_preempted_ = 0;
       if (tail != 0 && (irq_due(cpu) || (preemptible(cpu, *me) && should_preempt(cpu)))) {
         me->slice_used_ += wait_on_core(cpu, tail, false);
       } else {
@@ -139,7 +141,7 @@ void Kernel::catch_up(bool always) {
       continue;
     }
     const bool may_preempt = preemptible(cpu, *me);
-    if (may_preempt && should_preempt(cpu)) {
+    if (may_preempt && first == 0 && should_preempt(cpu)) {
       me->debt_ = left;  // if another core takes the thread, it takes the debt along
       preempt();
       me->debt_ = 0;
@@ -151,13 +153,18 @@ void Kernel::catch_up(bool always) {
     // Nobody can notice the difference before the next simulated event: keep the debt.
     if (!always && !contended && hw::nothing_due_within(left)) {
       me->pending_ += left;
+      me->not_preempted_ = first;
       return;
     }
-    if (contended && cpu.run_queue.front()->nice_ == me->nice_ && me->slice_used_ < timeslice_) {
+    if (first != 0) {
+      step = first;
+    } else if (contended && cpu.run_queue.front()->nice_ == me->nice_ &&
+               me->slice_used_ < timeslice_) {
       step = std::min(step, timeslice_ - me->slice_used_);
     }
     const Ps waited = wait_on_core(cpu, step, cpu.irq_off == 0 && cpu.in_hardirq == 0);
     left -= waited;
+    first -= std::min(first, waited);
     me->slice_used_ += waited;
   }
 }
@@ -252,6 +259,11 @@ void Kernel::enqueue(Cpu& cpu, Thread& thread, bool front) {
   };
   auto it = std::find_if(cpu.run_queue.begin(), cpu.run_queue.end(), before);
   cpu.run_queue.insert(it, &thread);
+  // What the waker has charged so far comes before the thread that it wakes.
+  if ((preempt_full_ || dice_) && current_ != nullptr && current_ != &thread &&
+      cpu.running == current_) {
+    current_->not_preempted_ = current_->pending_;
+  }
   if (thread.bound_cpu_ >= 0 || cpus_.size() == 1 || cpu.running == &cpu.idle) return;
   // rebalance_tick: an idle core looks for work on the others at the next tick.
   for (auto& other : cpus_) {
@@ -279,7 +291,9 @@ unsigned Kernel::select_cpu(const Thread& thread) {
 Thread* Kernel::pick_next(Cpu& cpu) {
   if (cpu.run_queue.empty()) {
     // Idle balancing: take an unbound waiting thread from another core.
-    for (auto& other : cpus_) {
+    const std::uint64_t from = roll(cpus_.size());
+    for (std::size_t i = 0; i < cpus_.size(); ++i) {
+      const auto& other = cpus_[(from + i) % cpus_.size()];
       if (other.get() == &cpu) continue;
       auto it = std::find_if(other->run_queue.begin(), other->run_queue.end(),
                              [](const Thread* t) { return t->bound_cpu_ < 0; });
@@ -437,16 +451,17 @@ void Kernel::request_irq(unsigned irq, std::function<bool()> handler, std::strin
 void Kernel::request_threaded_irq(unsigned irq, std::function<IrqReturn()> handler,
                                   std::function<void()> thread_fn, std::string name, unsigned cpu) {
   auto due = std::make_shared<bool>(false);
+  auto installed = std::make_shared<bool>(true);
   Thread& thread = kthread_run(
       "irq/" + std::to_string(irq) + "-" + name,
-      [this, irq, due, fn = std::move(thread_fn)] {
+      [this, irq, due, installed, fn = std::move(thread_fn)] {
         for (;;) {
           set_blocked();
           if (!*due) schedule();
           set_running();
           if (!std::exchange(*due, false)) continue;
           fn();
-          enable_irq(irq);
+          if (*installed) enable_irq(irq);
         }
       },
       kIrqThreadNice, static_cast<int>(cpu));
@@ -462,11 +477,14 @@ void Kernel::request_threaded_irq(unsigned irq, std::function<IrqReturn()> handl
         return result != IrqReturn::none;
       },
       std::move(name), cpu);
+  irqs_.at(irq).installed = std::move(installed);
 }
 
 void Kernel::free_irq(unsigned irq) {
   disable_irq(irq);
-  irqs_.at(irq) = {};
+  Irq& slot = irqs_.at(irq);
+  if (slot.installed != nullptr) *slot.installed = false;
+  slot = {};
 }
 
 void Kernel::disable_irq(unsigned irq) {
@@ -499,6 +517,7 @@ void Kernel::local_irq_enable() {
   // The time with interrupts off ends here, and one that has waited for it comes after it.
   sync();
   if (irq_raised(cpu)) sync_now();
+  if (preempt_full_) current_->not_preempted_ = current_->pending_;
   if (--cpu.irq_off == 0 && cpu.in_hardirq == 0) sync();
 }
 
@@ -644,6 +663,12 @@ Kernel::IrqOff::~IrqOff() {
     if (lock_->spinning_ != 0) lock_->released_.notify(sc_core::SC_ZERO_TIME);
   }
   --kernel_.cpus_[cpu_]->irq_off;
+  // preempt_check_resched: a better thread that was woken inside comes now.
+  if (kernel_.preempt_full_ && std::uncaught_exceptions() == 0) {
+    Cpu& cpu = kernel_.this_cpu();
+    if (cpu.irq_off == 0) kernel_.current_->not_preempted_ = kernel_.current_->pending_;
+    if (!cpu.run_queue.empty() && kernel_.preemptible(cpu, *kernel_.current_)) kernel_.sync_now();
+  }
 }
 
 Kernel::IrqLock::IrqLock(Kernel& kernel, SpinLock& lock, Activity activity)

@@ -56,7 +56,8 @@ class Thread {
   unsigned preempt_count_ = 0;  // not preemptible, whatever the kernel is
   State state_ = State::runnable;
   Ps pending_ = 0;
-  Ps debt_ = 0;  // preempted before simulated time caught up with this much
+  Ps not_preempted_ = 0;  // so much of pending_ comes before any preemption
+  Ps debt_ = 0;           // preempted before simulated time caught up with this much
   Activity last_activity_ = Activity::user;  // of what it charged
   Ps slice_used_ = 0;
   std::uint64_t switches_ = 0;
@@ -96,6 +97,7 @@ class Kernel : public sc_core::sc_module {
     std::function<bool()> handler;  ///< returns true if the device had raised it
     std::string name;
     std::uint64_t count = 0;
+    std::shared_ptr<bool> installed = nullptr;  ///< what its thread, if it has one, knows of it
   };
 
   Kernel(sc_core::sc_module_name name, const KernelCosts& costs, const KernelSettings& settings,

@@ -19,7 +19,11 @@ PhysAddr PageMempool::alloc(bool may_wait) {
     }
     if (!may_wait) return 0;
     ++waits_;
-    wait_.wait_event([this] { return !reserve_.empty() || kernel_.free_pages() != 0; });
+    // An allocator that has pages and yet failed would fail again: wait for our own.
+    const bool exhausted = kernel_.free_pages() == 0 || min_nr_ == 0;
+    wait_.wait_event([this, exhausted] {
+      return !reserve_.empty() || (exhausted && kernel_.free_pages() != 0);
+    });
   }
 }
 

@@ -28,6 +28,8 @@ Workqueue::Workqueue(Kernel& kernel, const std::string& name, const WorkqueueOpt
 void Workqueue::queue_work(std::function<void()> fn) {
   Kernel::IrqOff irq_off(kernel_, Activity::sched);
   kernel_.charge(Activity::sched, kernel_.costs().queue_work);
+  // A worker of another core may take it at once, which is at simulated time.
+  if (unbound_ && kernel_.cpus() > 1) kernel_.sync_now();
   List& list = *lists_[unbound_ ? 0 : kernel_.smp_processor_id()];
   list.items.push_back(std::move(fn));
   for (auto& worker : list.workers) {

@@ -45,8 +45,10 @@ constexpr int kThreads = 7;
 
 /// Threads that compute, lock, sleep, wake each other, defer work and set timers at random,
 /// among interrupts. Returns one line for every step of every context, with its local time.
-std::string random_program(unsigned seed, unsigned cpus, bool run_ahead) {
-  Bench b(with_cpus(cpus));
+std::string random_program(unsigned seed, unsigned cpus, bool run_ahead, const char* preempt) {
+  BenchOptions options = with_cpus(cpus);
+  options.settings.preempt = preempt;
+  Bench b(options);
   Kernel& k = b.k();
   k.set_run_ahead(run_ahead);
   Workqueue wq(k, "w");
@@ -213,35 +215,43 @@ void expect_same(const std::string& a, const std::string& b) {
 struct Case {
   unsigned cpus;
   unsigned seed;
+  const char* preempt = "none";
 };
+
+std::string case_name(const testing::TestParamInfo<Case>& i) {
+  const bool full = std::string(i.param.preempt) == "full";
+  return "cpus" + std::to_string(i.param.cpus) + "seed" + std::to_string(i.param.seed) +
+         (full ? "full" : "");
+}
+
 class RandomProgram : public testing::TestWithParam<Case> {};
 
 TEST_P(RandomProgram, IsTheSameTwice) {
-  const auto [cpus, seed] = GetParam();
-  auto run = [&, cpus = cpus, seed = seed] { return random_program(seed, cpus, true); };
+  const Case c = GetParam();
+  auto run = [c] { return random_program(c.seed, c.cpus, true, c.preempt); };
   expect_same(in_child(run), in_child(run));
 }
 
 TEST_P(RandomProgram, IsTheSameWithoutRunningAhead) {
-  const auto [cpus, seed] = GetParam();
-  expect_same(in_child([cpus = cpus, seed = seed] { return random_program(seed, cpus, true); }),
-              in_child([cpus = cpus, seed = seed] { return random_program(seed, cpus, false); }));
+  const Case c = GetParam();
+  expect_same(in_child([c] { return random_program(c.seed, c.cpus, true, c.preempt); }),
+              in_child([c] { return random_program(c.seed, c.cpus, false, c.preempt); }));
 }
 
 INSTANTIATE_TEST_SUITE_P(Cores, RandomProgram,
                          testing::Values(Case{1, 1}, Case{1, 2}, Case{1, 3}, Case{2, 1}, Case{2, 2},
-                                         Case{4, 1}),
-                         [](const auto& i) {
-                           return "cpus" + std::to_string(i.param.cpus) + "seed" +
-                                  std::to_string(i.param.seed);
-                         });
+                                         Case{4, 1}, Case{1, 1, "full"}, Case{1, 2, "full"},
+                                         Case{2, 1, "full"}),
+                         case_name);
 
 class Tokens : public testing::TestWithParam<Case> {};
 
 TEST_P(Tokens, NoWakeUpIsLost) {
   // Tokens go from thread to thread; nobody has a time-out. One lost wake-up and all sleep.
-  const auto [cpus, seed] = GetParam();
-  Bench b(with_cpus(cpus));
+  const auto [cpus, seed, preempt] = GetParam();
+  BenchOptions options = with_cpus(cpus);
+  options.settings.preempt = preempt;
+  Bench b(options);
   Kernel& k = b.k();
   struct Place {
     explicit Place(Kernel& kernel) : wait(kernel) {}
@@ -292,11 +302,8 @@ TEST_P(Tokens, NoWakeUpIsLost) {
 
 INSTANTIATE_TEST_SUITE_P(Cores, Tokens,
                          testing::Values(Case{1, 1}, Case{2, 1}, Case{2, 2}, Case{3, 1}, Case{4, 1},
-                                         Case{4, 2}),
-                         [](const auto& i) {
-                           return "cpus" + std::to_string(i.param.cpus) + "seed" +
-                                  std::to_string(i.param.seed);
-                         });
+                                         Case{4, 2}, Case{1, 1, "full"}, Case{2, 1, "full"}),
+                         case_name);
 
 }  // namespace
 }  // namespace cesasim::kernel
