@@ -69,6 +69,7 @@ RequestQueue::RequestQueue(Kernel& kernel, hw::Disk& disk, unsigned irq, const s
   };
   unplug_timer_.fn = [this] { kernel_.tasklet_schedule(unplug_tasklet_); };
   done_tasklet_.fn = [this] { complete(); };
+  command_timer_.fn = [this] { command_timeout(); };
   kernel.request_irq(
       irq, [this] { return interrupt(); }, name, irq_cpu);
 }
@@ -346,6 +347,7 @@ void RequestQueue::dispatch() {
     tags_[command_.tag].request = nullptr;
     ++stats_.flushes;
     kernel_.charge(Activity::block, kernel_.costs().request_dispatch);
+    watch_command(command_.tag);
     kernel_.sync_now();
     if (!disk_.submit(command_)) throw std::logic_error("disk queue overflow");
   }
@@ -367,12 +369,42 @@ void RequestQueue::send(Request& request) {
   for (const hw::DiskSegment& s : request.segments) {
     kernel_.dma_map_single(s.addr, s.len, direction);
   }
+  watch_command(command_.tag);
   // The disk works in simulated time: what was charged so far comes before the command.
   kernel_.sync_now();
   if (!disk_.submit(command_)) throw std::logic_error("disk queue overflow");
 }
 
-bool RequestQueue::interrupt() {
+/// Starts the command's time; the timer of an earlier one finds it when it expires.
+void RequestQueue::watch_command(std::uint32_t tag) {
+  tags_[tag].since = kernel_.now();
+  if (!command_timer_.armed) kernel_.mod_timer(command_timer_, kCommandTimeout);
+}
+
+/// Of the oldest command when the timer was armed, which may have ended long ago.
+void RequestQueue::command_timeout() {
+  Kernel::IrqLock lock(kernel_, lock_, Activity::block);
+  const Ps now = kernel_.now();
+  bool late = false;
+  Ps oldest = now;
+  for (InFlight& f : tags_) {
+    if (!f.used) continue;
+    if (now - f.since >= kCommandTimeout) {
+      late = true;
+      f.since = now;
+    }
+    oldest = std::min(oldest, f.since);
+  }
+  if (in_flight_ > 0) kernel_.mod_timer(command_timer_, oldest + kCommandTimeout - now);
+  if (!late) return;
+  ++stats_.timeouts;
+  reap();
+}
+
+bool RequestQueue::interrupt() { return reap(); }
+
+/// Takes what the disk has ended; a tasklet does the rest.
+bool RequestQueue::reap() {
   bool mine = false;
   while (const auto c = disk_.reap()) {
     done_.push_back({c->tag, c->error, c->sectors_done});

@@ -31,7 +31,8 @@ struct RequestQueueStats {
   std::uint64_t plugs = 0;
   std::uint64_t unplugs_by_timer = 0;
   std::uint64_t unplugs_by_threshold = 0;
-  double depth_ps = 0;  ///< integral of requests queued or in the disk over time
+  std::uint64_t timeouts = 0;  ///< times that a command had been in the disk for kCommandTimeout
+  double depth_ps = 0;         ///< integral of requests queued or in the disk over time
 };
 
 /// BlockDevice over a hw::Disk. submit_bio() is called from process context: it merges, or takes
@@ -43,14 +44,22 @@ struct RequestQueueStats {
 ///
 /// As in the kernel, bios in flight at the same time that overlap have no order.
 ///
+/// A command that has been in the disk for kCommandTimeout makes the driver look at the disk: what
+/// has ended and whose interrupt was lost ends then; what the disk still works on gets as long
+/// again.
+///
 /// Differences from 2.6.12: a bio larger than a request may be is cut (there, whoever builds
 /// bios keeps to the limits and a larger one fails); no batching of requests for a process that
 /// has slept; a freed request wakes all that wait for one; the unplug timer dispatches in softirq
-/// context instead of by kblockd.
+/// context instead of by kblockd; one timer for all commands, which stays armed when they have
+/// ended, instead of one for each, and no error handler behind it that would reset the disk.
 class RequestQueue : public BlockDevice {
  public:
   /// Largest scatter/gather entry (MAX_SEGMENT_SIZE, the 64 KiB of an ATA PRD).
   static constexpr std::uint32_t kMaxSegmentBytes = 65536;
+
+  /// As long as a command may take (SD_TIMEOUT of drivers/scsi/sd.c, 30 s).
+  static constexpr Ps kCommandTimeout = 30 * hw::kPsPerS;
 
   /// Limits and elevator come from kernel.settings(). Installs the handler of `irq` on
   /// `irq_cpu`. Throws std::invalid_argument for an unknown elevator.
@@ -82,6 +91,9 @@ class RequestQueue : public BlockDevice {
   };
 
   bool interrupt();
+  bool reap();
+  void watch_command(std::uint32_t tag);
+  void command_timeout();
   void complete();
   void complete_one(const Done& done);
   void end_part(const Request::Part& part, int error);
@@ -130,10 +142,12 @@ class RequestQueue : public BlockDevice {
   struct InFlight {
     bool used = false;
     Request* request = nullptr;  // nullptr: the flush of the first epoch
+    Ps since = 0;                // sent, or last found at work
   };
   std::vector<InFlight> tags_;
   std::deque<Done> done_;
   Tasklet done_tasklet_;
+  Timer command_timer_;
 
   std::vector<std::unique_ptr<Request>> pool_;
   std::vector<Request*> free_;

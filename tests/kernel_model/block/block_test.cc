@@ -494,6 +494,87 @@ TEST(Block, AnErrorOfTheDiskEndsEveryBioOfTheRequest) {
   EXPECT_EQ(b.disk.store().written_sectors(), 8u);
 }
 
+/// The disk's interrupt gets lost: after 30 s the queue looks for itself, once, and goes on.
+TEST(Block, ALostInterruptIsMadeGoodByTheCommandTimeout) {
+  hw::FaultRule rule;
+  rule.kind = hw::FaultKind::lost_interrupt;
+  rule.nth = 2;
+  rule.first = rule.last = kDiskIrq;
+  hw::FaultPlan plan({rule}, 1);
+  Bench b;
+  b.intc->set_faults(&plan);
+  constexpr Ps kTick = hw::kPsPerMs;  // 1000 Hz
+  b.thread([&] {
+    for (unsigned i = 0; i < 4; ++i) {
+      auto w = b.bio(BioOp::write, i * 1000, 4096, 0x100000 + i * 4096);
+      const Ps start = b.now();
+      b.queue->submit_bio(*w);
+      b.queue->unplug();
+      b.wait_for([&] { return w->ended > 0; });
+      EXPECT_EQ(w->error, 0);
+      const Ps took = w->ended_at - start;
+      if (i == 1) {
+        EXPECT_GE(took, 30 * hw::kPsPerS);
+        EXPECT_LE(took, 30 * hw::kPsPerS + 5 * kTick);
+        EXPECT_EQ(b.queue->stats().timeouts, 1u);
+      } else {
+        EXPECT_LT(took, 100 * kTick);
+      }
+    }
+    // The timer is armed still, and finds nothing to do.
+    b.kernel->schedule_timeout(100 * hw::kPsPerS);
+  });
+  b.go();
+  EXPECT_EQ(plan.fired(), 1u);
+  EXPECT_EQ(b.queue->stats().timeouts, 1u);
+  EXPECT_EQ(b.queue->stats().bios_ended, 4u);
+  EXPECT_EQ(b.disk.store().written_sectors(), 32u);
+}
+
+/// All that the disk has ended ends: with a line that stays high no further edge would come.
+TEST(Block, TheCommandTimeoutTakesEverythingAndTheBarrierGoesOn) {
+  hw::FaultRule rule;
+  rule.kind = hw::FaultKind::lost_interrupt;
+  rule.nth = 1;
+  rule.first = rule.last = kDiskIrq;
+  hw::FaultPlan plan({rule}, 1);
+  Bench b(settings(), test::flash_disk(), 2);
+  b.intc->set_faults(&plan);
+  b.thread([&] {
+    Bios bios;
+    for (unsigned i = 0; i < 200; ++i) {
+      bios.push_back(i % 50 == 49 ? b.bio(BioOp::flush, 0, 0, 0)
+                                  : b.bio(BioOp::write, i * 1000, 4096, 0x100000 + i * 4096));
+      b.queue->submit_bio(*bios.back());
+    }
+    b.queue->unplug();
+    b.wait_all(bios);
+    for (const auto& bio : bios) {
+      EXPECT_EQ(bio->ended, 1);
+      EXPECT_EQ(bio->error, 0);
+    }
+  });
+  b.go();
+  EXPECT_EQ(plan.fired(), 1u);
+  EXPECT_EQ(b.queue->stats().timeouts, 1u);
+}
+
+/// A busy queue never times out, and pays for one timer in 30 s.
+TEST(Block, CommandsThatEndInTimeDoNotTimeOut) {
+  Bench b;
+  b.thread([&] {
+    while (b.now() < 70 * hw::kPsPerS) {
+      auto r = b.bio(BioOp::read, b.now() / hw::kPsPerMs, 4096, 0x100000);
+      b.queue->submit_bio(*r);
+      b.queue->unplug();
+      b.wait_for([&] { return r->ended > 0; });
+      b.kernel->schedule_timeout(100 * hw::kPsPerMs);
+    }
+  });
+  b.go();
+  EXPECT_EQ(b.queue->stats().timeouts, 0u);
+}
+
 /// Four bios of 8 sectors in one command that does half of it: the first two have ended well.
 TEST(Block, WhatTheDiskGotDoneIsDone) {
   for (const auto kind : {hw::FaultKind::disk_write_error, hw::FaultKind::disk_short}) {
