@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -87,6 +88,58 @@ void write_file_atomic(const std::string& path, const std::string& content) {
   TemporaryFile file(path);
   file.write(content, path);
   file.rename_to(path);
+}
+
+SparseFile::SparseFile(std::string path) : path_(std::move(path)) {
+  struct stat there;
+  if (::stat(path_.c_str(), &there) == 0 && !S_ISREG(there.st_mode)) {
+    throw OutputError(fmt::format("{}: is no regular file, which would be replaced", path_));
+  }
+  // An old part may stand there from a run that was killed.
+  fd_ =
+      ::open(part_file(path_).c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+  if (fd_ < 0) fail(path_, "cannot be created", errno);
+}
+
+SparseFile::~SparseFile() {
+  if (fd_ >= 0) ::close(fd_);
+  if (!committed_) ::unlink(part_file(path_).c_str());
+}
+
+void SparseFile::write(std::uint64_t offset, const std::uint8_t* data, std::size_t bytes) {
+  constexpr std::size_t kBlock = 4096;  // the usual block of a file system
+  const auto block_end = [&](std::size_t at) {
+    return std::min<std::size_t>(bytes, at + kBlock - (offset + at) % kBlock);
+  };
+  const auto zeros = [&](std::size_t at) {
+    return std::all_of(data + at, data + block_end(at), [](std::uint8_t b) { return b == 0; });
+  };
+  for (std::size_t at = 0; at < bytes;) {
+    if (zeros(at)) {
+      at = block_end(at);
+      continue;
+    }
+    std::size_t end = block_end(at);
+    while (end < bytes && !zeros(end)) end = block_end(end);
+    while (at < end) {
+      const ssize_t n = ::pwrite(fd_, data + at, end - at, static_cast<off_t>(offset + at));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) fail(path_, "cannot be written", errno);
+      at += static_cast<std::size_t>(n);
+    }
+  }
+}
+
+void SparseFile::commit(std::uint64_t size) {
+  if (::ftruncate(fd_, static_cast<off_t>(size)) != 0) fail(path_, "cannot be written", errno);
+  if (::fsync(fd_) != 0) fail(path_, "cannot be written", errno);
+  const int fd = fd_;
+  fd_ = -1;
+  if (::close(fd) != 0) fail(path_, "cannot be written", errno);
+  if (::rename(part_file(path_).c_str(), path_.c_str()) != 0) {
+    fail(path_, "cannot be replaced", errno);
+  }
+  committed_ = true;
 }
 
 void prepare_folder(const std::string& path) {

@@ -1,6 +1,8 @@
 // Files that are there completely or not at all.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 
@@ -14,6 +16,28 @@ struct OutputError : std::runtime_error {
 /// Replaces `path` by `content`: temporary file in the same folder, fsync, rename. On failure
 /// the old file stands and nothing is left behind. Errors: OutputError.
 void write_file_atomic(const std::string& path, const std::string& content);
+
+/// A large file written piece by piece, with holes where it holds zeros. Until commit() it is
+/// part_file(path), which goes again if there is no commit(). Errors: OutputError.
+class SparseFile {
+ public:
+  /// What stands at `path` must be a regular file, if anything.
+  explicit SparseFile(std::string path);
+  ~SparseFile();
+  SparseFile(const SparseFile&) = delete;
+  SparseFile& operator=(const SparseFile&) = delete;
+
+  static std::string part_file(const std::string& path) { return path + ".part"; }
+
+  void write(std::uint64_t offset, const std::uint8_t* data, std::size_t bytes);
+  /// Gives the file its size (what was not written is zeros) and its name.
+  void commit(std::uint64_t size);
+
+ private:
+  std::string path_;
+  int fd_ = -1;
+  bool committed_ = false;
+};
 
 /// Makes the folder (and its parents) if need be and proves that files can be written in it.
 /// Errors: OutputError.

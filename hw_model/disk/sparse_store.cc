@@ -101,6 +101,43 @@ void SparseStore::write(std::uint64_t sector, const std::uint8_t* data, std::uin
   }
 }
 
+void SparseStore::discard(std::uint64_t sector, std::uint64_t count) {
+  const std::uint64_t end = sector + count;
+  while (sector < end) {
+    const std::uint64_t index = sector / kChunkSectors;
+    Leaf* const l = leaf(index / kLeafChunks);
+    if (l == nullptr) {
+      sector = (index / kLeafChunks + 1) * kLeafChunks * kChunkSectors;
+      continue;
+    }
+    const std::uint32_t first = static_cast<std::uint32_t>(sector % kChunkSectors);
+    const std::uint32_t n =
+        static_cast<std::uint32_t>(std::min<std::uint64_t>(end - sector, kChunkSectors - first));
+    if (std::unique_ptr<Chunk>& c = (*l)[index % kLeafChunks]; c != nullptr) {
+      for (std::uint32_t i = 0; i < n;) {
+        const std::uint32_t at = first + i;
+        const std::uint32_t run = std::min(n - i, 64 - at % 64);
+        const std::uint64_t mask = bit_run(at % 64, run);
+        written_sectors_ -= static_cast<std::uint64_t>(std::popcount(mask & c->written[at / 64]));
+        c->written[at / 64] &= ~mask;
+        i += run;
+      }
+      if (std::all_of(c->written.begin(), c->written.end(), [](auto w) { return w == 0; })) {
+        c.reset();
+        --chunk_count_;
+      }
+    }
+    sector += n;
+    const bool leaf_passed = sector == end || sector % (kLeafChunks * kChunkSectors) == 0;
+    if (leaf_passed &&
+        std::all_of(l->begin(), l->end(), [](const auto& chunk) { return chunk == nullptr; })) {
+      leaves_.erase(index / kLeafChunks);
+      last_leaf_index_ = ~std::uint64_t{0};
+      last_leaf_ = nullptr;
+    }
+  }
+}
+
 bool SparseStore::written(std::uint64_t sector) const {
   const Chunk* c = chunk(sector / kChunkSectors);
   const std::uint64_t at = sector % kChunkSectors;

@@ -20,9 +20,11 @@
 #include "cosim/host/process.h"
 #include "cosim/host/selftest.h"
 #include "study/atomic_file.h"
+#include "study/cli/image_command.h"
 #include "study/config/nearest.h"
 #include "study/config/scenario.h"
 #include "study/config/study.h"
+#include "study/image.h"
 #include "study/metrics.h"
 #include "study/result.h"
 #include "study/runner.h"
@@ -528,6 +530,30 @@ int dispatch(int argc, char** argv) {
   info_command->add_flag("--skip-bad-lines", trace_options.skip_bad_lines,
                          "count lines that do not parse instead of stopping");
 
+  ImageArguments image;
+  CLI::App* image_app =
+      app.add_subcommand("image", "Encrypt or decrypt a file through the simulated dm-crypt");
+  image_app->require_subcommand(1);
+  CLI::App* encrypt_command = image_app->add_subcommand(
+      "encrypt", "Write IN to the mapping; OUT is the disk up to the mapping's end");
+  CLI::App* decrypt_command =
+      image_app->add_subcommand("decrypt", "Read the mapping of the disk IN; OUT is what came");
+  for (CLI::App* command : {encrypt_command, decrypt_command}) {
+    command
+        ->add_option("--table", image.table,
+                     "the mapping as dmsetup takes it (the device's name does not matter)")
+        ->required();
+    command->add_option("--path", image.path, "data path, see `list paths` (modern)");
+    command->add_option("--driver", image.driver, "driver, see `list drivers` (cryptosoft)");
+    command->add_option("--policy", image.policy,
+                        "OCF core: 2005, 2006, 2010, marvell (2010; ocf-lsp: marvell)");
+    command->add_option("--soc", image.soc, "soc preset (kirkwood-88f6281)");
+    command->add_option("--placement", image.placement, "native, in-place, out-of-place (native)");
+    command->add_flag("--quiet", image.quiet, "only errors");
+    command->add_option("IN", image.in, "a file or a block device")->required();
+    command->add_option("OUT", image.out, "a file; replaced when all has gone well")->required();
+  }
+
   CosimArguments cosim;
   CLI::App* cosim_command =
       app.add_subcommand("cosim", "The crypto unit under a real Linux kernel with its own driver");
@@ -579,11 +605,11 @@ int dispatch(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     const std::string_view first = argc > 1 ? argv[1] : "";
     if (!first.empty() && first[0] != '-' && first != "run" && first != "list" &&
-        first != "trace" && first != "cosim") {
-      complain(
-          fmt::format("unknown command '{}'; valid: run, list, trace, cosim (and, of the launcher: "
-                      "test, build)",
-                      first));
+        first != "trace" && first != "image" && first != "cosim") {
+      complain(fmt::format(
+          "unknown command '{}'; valid: run, list, trace, image, cosim (and, of the launcher: "
+          "test, build)",
+          first));
     } else {
       complain(fmt::format("{}; see cesasim --help", error.what()));
     }
@@ -597,6 +623,10 @@ int dispatch(int argc, char** argv) {
       return kOk;
     }
     if (*info_command) return trace_info(trace_file, trace_options, trace_json);
+    if (*encrypt_command || *decrypt_command) {
+      image_command(static_cast<bool>(*encrypt_command), image);
+      return kOk;
+    }
     if (*selftest_command) return cosim_guarded(cosim_selftest, cosim);
     if (*boot_command) return cosim_guarded(cosim_run, cosim);
     return worker_main(fds[0], fds[1], fds[2]);
@@ -607,6 +637,9 @@ int dispatch(int argc, char** argv) {
     complain(error.what());
     return kBadInput;
   } catch (const traces::TraceError& error) {
+    complain(error.what());
+    return kBadInput;
+  } catch (const ImageInputError& error) {
     complain(error.what());
     return kBadInput;
   } catch (const Interrupted&) {

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#include "study/image.h"
 #include "study/machine.h"
 
 namespace cesasim::study {
@@ -29,6 +30,10 @@ PointResult run_point(const Scenario& s, const PointOptions& options) {
   out.phases = {{"one", {{"sim_seconds", seconds}}}};
   out.integrity = {{"requests_ended", 3}, {"lost_requests", s.seed == 16 ? 2u : 0u}};
   return out;
+}
+
+ImageResult run_image(const Scenario&, const ImageJob&) {
+  throw ImageInputError("the stand-in machine has no disk");
 }
 
 }  // namespace cesasim::study

@@ -54,6 +54,31 @@ TEST(SparseStore, OverwritingCountsASectorOnce) {
   EXPECT_EQ(store.written_sectors(), 150u);
 }
 
+TEST(SparseStore, WhatIsDiscardedIsZerosAndItsMemoryIsFree) {
+  SparseStore store(std::uint64_t{1} << 40);
+  const std::uint32_t chunk = SparseStore::kChunkSectors;
+  const std::uint64_t at = (std::uint64_t{1} << 30) + 5;
+  const auto data = pattern(3 * chunk, 1);
+  store.write(at, data.data(), 3 * chunk);
+  EXPECT_EQ(store.bytes_held(), 4 * SparseStore::kChunkBytes);
+  store.discard(at + 2, 2 * chunk);  // the second chunk whole, of the first and third a part
+  EXPECT_EQ(store.written_sectors(), chunk);
+  EXPECT_EQ(store.bytes_held(), 3 * SparseStore::kChunkBytes);
+  std::vector<std::uint8_t> back(data.size(), 0xff), expected = data;
+  std::fill(expected.begin() + 2 * kSectorBytes,
+            expected.begin() + std::size_t{2 + 2 * chunk} * kSectorBytes, 0);
+  store.read(at, back.data(), 3 * chunk);
+  EXPECT_EQ(back, expected);
+  store.discard(0, store.sectors());
+  EXPECT_EQ(store.written_sectors(), 0u);
+  EXPECT_EQ(store.bytes_held(), 0u);
+  store.write(at, data.data(), 1);
+  EXPECT_EQ(store.written_sectors(), 1u);
+  store.read(at, back.data(), 2);
+  EXPECT_TRUE(std::equal(data.begin(), data.begin() + kSectorBytes, back.begin()));
+  EXPECT_EQ(back[kSectorBytes], 0);
+}
+
 TEST(SparseStore, ExtentsComeInOrderAndCutAtChunks) {
   SparseStore store(std::uint64_t{1} << 32);
   const auto data = pattern(4, 5);

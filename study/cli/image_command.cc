@@ -1,0 +1,103 @@
+#include "study/cli/image_command.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+
+#include "dmcrypt_model/table.h"
+#include "study/config/scenario.h"
+#include "study/image.h"
+#include "study/runner.h"
+
+namespace cesasim::study {
+namespace {
+
+volatile sig_atomic_t g_stop = 0;
+void on_signal(int) { g_stop = 1; }
+
+/// The scenario of the command: a flash disk as large as the mapping needs. Errors: ConfigError.
+Scenario image_scenario(const ImageArguments& arguments, const Library& library) {
+  Tree tree;
+  tree.kind = Tree::Kind::map;
+  tree.at = {"image", 0};
+  const auto set = [&tree](const char* key, const std::string& value, const char* option) {
+    set_path(tree, key, Tree::scalar(value, {option, 0}, Layer::command_line, /*quoted=*/true));
+  };
+  set("soc", arguments.soc, "--soc");
+  set("disk", "flash", "image");
+  set("workload.trace", "none", "image");
+  Tree blank = tree;
+  const double disk_sectors =
+      static_cast<double>(resolve_scenario(blank, library, /*check_files=*/false).disk.sectors());
+  set("dmcrypt.table", arguments.table, "--table");
+  set("dmcrypt.path", arguments.path, "--path");
+  set("dmcrypt.placement", arguments.placement, "--placement");
+  set("ocf.driver", arguments.driver, "--driver");
+  set("ocf.policy",
+      !arguments.policy.empty()     ? arguments.policy
+      : arguments.path == "ocf-lsp" ? "marvell"
+                                    : "2010",
+      "--policy");
+  try {
+    const auto table = dmcrypt::CryptTable::parse(arguments.table);
+    const double end = static_cast<double>(table.start) + static_cast<double>(table.sectors);
+    if (end > disk_sectors) {
+      set_path(tree, "disk.capacity_gib",
+               Tree::scalar(fmt::format("{:.17g}", (end + 1) / (1 << 21)), {"--table", 0},
+                            Layer::command_line));
+    }
+  } catch (const dmcrypt::CipherSpecError&) {
+    // The scenario's own check says it, with its place.
+  }
+  return resolve_scenario(tree, library, /*check_files=*/false);
+}
+
+}  // namespace
+
+void image_command(bool encrypt, const ImageArguments& arguments) {
+  const Library library = Library::locate();
+  const Scenario scenario = image_scenario(arguments, library);
+  struct sigaction action = {};
+  action.sa_handler = on_signal;
+  ::sigaction(SIGINT, &action, nullptr);
+  ::sigaction(SIGTERM, &action, nullptr);
+
+  ImageJob job;
+  job.encrypt = encrypt;
+  job.in = arguments.in;
+  job.out = arguments.out;
+  const bool show = !arguments.quiet && ::isatty(STDERR_FILENO) != 0;
+  auto shown = std::chrono::steady_clock::now();
+  job.progress = [&](double fraction) {
+    const auto now = std::chrono::steady_clock::now();
+    if (show && now - shown > std::chrono::milliseconds(200)) {
+      shown = now;
+      fmt::print(stderr, "\r{}: {:.0f} %\x1b[K", arguments.in, fraction * 100);
+      std::fflush(stderr);
+    }
+    return g_stop == 0;
+  };
+  const auto clear = [show] {
+    if (show) fmt::print(stderr, "\r\x1b[K");
+  };
+  ImageResult result;
+  try {
+    result = run_image(scenario, job);
+  } catch (const ImageStopped&) {
+    clear();
+    throw Interrupted();
+  } catch (...) {
+    clear();
+    throw;
+  }
+  clear();
+  if (arguments.quiet) return;
+  const double bytes = static_cast<double>(result.bytes);
+  fmt::print("{}: {} bytes in {:.6f} simulated seconds, {:.3f} MB/s\n", arguments.out, result.bytes,
+             result.sim_seconds, result.sim_seconds > 0 ? bytes / 1e6 / result.sim_seconds : 0);
+}
+
+}  // namespace cesasim::study
