@@ -137,7 +137,7 @@ void CesaPio::queue_manag(Engine& engine) {
 /// One request, piece by piece. 0 or errno.
 int CesaPio::run(Engine& engine, Cryptop& crp) {
   const CryptoDesc& crd = crp.crp_desc;
-  const CesaSession& session = sessions_[crypto_sid_lid(crp.crp_sid)];
+  const CesaSession session = sessions_[crypto_sid_lid(crp.crp_sid)];  // others may be opened
   const bool encrypt = (crd.crd_flags & CRD_F_ENCRYPT) != 0;
   const PhysAddr src = crp.crp_buf + crd.crd_skip;
   const PhysAddr dst = (crp.crp_out_buf != 0 ? crp.crp_out_buf : crp.crp_buf) + crd.crd_skip;
