@@ -49,8 +49,11 @@ TEST(Presets, EverySocIsComplete) {
     EXPECT_EQ(s.soc.cesa.sha256, g.sha256);
     EXPECT_EQ(s.soc.cesa.coalescing, g.coalescing);
     EXPECT_EQ(s.kernel.non_coherent_dma, g.non_coherent);
-    // The unit hangs on the clock of the bus.
+    // The units hang on the clock of the bus, and the ring has what the CESA has.
     EXPECT_EQ(s.soc.cesa.clock_hz, s.soc.mbus.clock_hz);
+    EXPECT_EQ(s.soc.ring.clock_hz, s.soc.mbus.clock_hz);
+    EXPECT_EQ(s.soc.ring.engines, g.engines);
+    EXPECT_EQ(s.soc.ring.rings, s.soc.cores);
   }
 }
 
@@ -72,6 +75,28 @@ TEST(Presets, EveryOtherPresetLoads) {
           << kind << " " << name;
     }
   }
+}
+
+// Tunables of the later kernel, from its source; the earlier one stands beside it.
+TEST(Presets, TheKernelsDifferWhereTheirSourcesDo) {
+  const auto kernel = [](const char* name) {
+    return resolve(
+               "soc: armada-385\ndisk: hdd-2005\nworkload.trace: traces/mkfs.csv.zst\nkernel: " +
+               std::string(name) + "\n")
+        .kernel;
+  };
+  EXPECT_EQ(shipped().preset_names("kernel"),
+            (std::vector<std::string>{"linux-2.6.12", "linux-6.1"}));
+  const kernel::KernelSettings old = kernel("linux-2.6.12");
+  const kernel::KernelSettings now = kernel("linux-6.1");
+  EXPECT_EQ(old.workqueue_nice(), -10);
+  EXPECT_EQ(now.workqueue_nice(), 0);
+  EXPECT_EQ(now.elevator, "deadline");
+  EXPECT_EQ(now.max_sectors, 2560u);
+  EXPECT_EQ(now.max_segments, 168u);
+  EXPECT_EQ(now.unplug_delay_ms, 0);
+  EXPECT_EQ(now.deadline_fifo_batch, 16u);
+  EXPECT_EQ(now.deadline_writes_starved, 2u);
 }
 
 TEST(Presets, UserCostsCoverThePhasesOfTheShippedTraces) {
