@@ -205,6 +205,25 @@ TEST_F(CliTest, LostRequestsAreCodeThree) {
   EXPECT_NE(o.err.find("broken: integrity broken: lost_requests 2"), std::string::npos) << o.err;
 }
 
+TEST_F(CliTest, BrokenPointsCanBeReportedOnly) {
+  std::string text = good_study();
+  text.erase(text.find("expect:"));
+  write_file(work_ / "n.yaml", text);
+  EXPECT_EQ(run("run n.yaml --set seed=16 --quiet").code, 3);
+  const Outcome told = run("run n.yaml --set seed=16 --set on_broken=report");
+  EXPECT_EQ(told.code, 0) << told.err;
+  EXPECT_EQ(told.err, "");
+  EXPECT_NE(told.out.find("broken: integrity broken: lost_requests 2"), std::string::npos)
+      << told.out;
+  // A point that did not run to its end is an error all the same, and so is what was expected of
+  // the broken ones.
+  EXPECT_EQ(run("run n.yaml --set seed=14 --set on_broken=report --quiet").code, 3);
+  EXPECT_EQ(run("run s.yaml --set seed=16 --set on_broken=report --quiet").code, 1);
+  const Outcome unknown = run("run n.yaml --set on_broken=ignore");
+  EXPECT_EQ(unknown.code, 2);
+  EXPECT_NE(unknown.err.find("on_broken"), std::string::npos) << unknown.err;
+}
+
 TEST_F(CliTest, AFullDiskIsReportedAndLeavesNothing) {
   // Many points, so that the results outgrow a limit that a single point's input stays under.
   std::string text = good_study();

@@ -55,6 +55,49 @@ TEST(Result, SurvivesJson) {
   EXPECT_EQ(find_value(q.metrics, "none"), std::nullopt);
 }
 
+TEST(Result, FaultsAndBrokenGuaranteesSurviveJson) {
+  PointResult p = point("ocf-v1", "cesa_tdma", 1);
+  EXPECT_FALSE(to_json(p).contains("faults"));
+  EXPECT_FALSE(to_json(p).contains("broken_guarantees"));
+  p.faults = {{"z", "lost_interrupt", 7, 1}, {"a", "page_alloc", 1ull << 40, 0}};
+  p.broken_guarantees = {"1 requests never ended (first: sector 8)"};
+  p.status = Status::broken;
+  const Json json = Json::parse(to_json(p).dump());
+  EXPECT_EQ(json["faults"]["z"]["fired"], 1);
+  EXPECT_EQ(json["faults"]["a"]["kind"], "page_alloc");
+  StudyResult study{"s", "1", {p}, {}, {}};
+  const StudyResult back = study_result_from_json(Json::parse(to_json(study).dump()));
+  ASSERT_EQ(back.points.size(), 1u);
+  const PointResult& q = back.points[0];
+  ASSERT_EQ(q.faults.size(), 2u);
+  EXPECT_EQ(q.faults[0].name, "z") << "in the order of the rules";
+  EXPECT_EQ(q.faults[0].kind, "lost_interrupt");
+  EXPECT_EQ(q.faults[0].opportunities, 7u);
+  EXPECT_EQ(q.faults[0].fired, 1u);
+  EXPECT_EQ(q.faults[1].opportunities, 1ull << 40);
+  EXPECT_EQ(q.broken_guarantees, p.broken_guarantees);
+  EXPECT_EQ(q.status, Status::broken);
+  Json bad = to_json(p);
+  bad["faults"]["z"].erase("fired");
+  EXPECT_THROW(point_from_json(bad), std::runtime_error);
+}
+
+/// Whether a broken point is minded stands in its own configuration; a failed one always is.
+TEST(Result, OnlyBrokenPointsCanBeTolerated) {
+  PointResult p = point("standard", "cryptosoft", 1);
+  for (const Status status : {Status::ok, Status::failed, Status::broken}) {
+    p.status = status;
+    p.config = {{"on_broken", "report"}};
+    EXPECT_EQ(p.broken_is_tolerated(), status == Status::broken) << status_name(status);
+    p.config = {{"on_broken", "fail"}};
+    EXPECT_FALSE(p.broken_is_tolerated());
+    p.config = Json::object();
+    EXPECT_FALSE(p.broken_is_tolerated());
+    p.config = Json();
+    EXPECT_FALSE(p.broken_is_tolerated());
+  }
+}
+
 TEST(Result, MalformedJsonIsAnError) {
   EXPECT_THROW(point_from_json(Json::parse("{}")), std::runtime_error);
   EXPECT_THROW(point_from_json(Json::parse("[]")), std::runtime_error);

@@ -58,6 +58,36 @@ expectations
 )");
 }
 
+/// Points with faults or broken guarantees have their verdicts printed; others do not.
+TEST(Table, VerdictsOfFaults) {
+  StudyResult r{"test", "1", {}, {}, {}};
+  r.points = {point("traces/a.csv", "standard", 10), point("traces/a.csv", "ocf-v1", 12),
+              point("traces/a.csv", "ocf-v3", 13)};
+  r.points[1].faults = {{"lose", "lost_interrupt", 40, 2}, {"never", "page_alloc", 0, 0}};
+  r.points[1].metrics.emplace_back("verdict.right", 30);
+  r.points[1].metrics.emplace_back("verdict.failed", 4);
+  r.points[2].status = Status::broken;
+  r.points[2].error = "3 writes put plaintext on the disk";
+  r.points[2].broken_guarantees = {"3 writes put plaintext on the disk (first: sector 8)",
+                                   "1 requests never ended (first: sector 9)"};
+  const std::string text = to_table(parse_study(good_study(), "t.yaml"), r);
+  EXPECT_NE(text.find(R"(
+verdicts
+  traces/a.csv ocf-v1 cryptosoft
+    fault lose (lost_interrupt): happened 2 times in 40 opportunities
+    fault never (page_alloc): happened 0 times in 0 opportunities: this run says nothing about it
+    requests: 30 right, 4 failed and said so
+  traces/a.csv ocf-v3 cryptosoft
+    requests: 0 right, 0 failed and said so
+    BROKEN: 3 writes put plaintext on the disk (first: sector 8)
+    BROKEN: 1 requests never ended (first: sector 9)
+)"),
+            std::string::npos)
+      << text;
+  r.points.resize(1);
+  EXPECT_EQ(to_table(parse_study(good_study(), "t.yaml"), r).find("verdicts"), std::string::npos);
+}
+
 TEST(Table, OnePointWithoutAnything) {
   const Study study = parse_study("name: bare\nscenario: {}\n", "t.yaml");
   StudyResult r{"bare", "1", {PointResult()}, {}, {}};
