@@ -31,8 +31,9 @@ std::vector<Metric> make_metrics() {
   }
   const std::vector<Metric> rest = {
       {"cpu.cycles_per_byte", "cycles/byte", "busy cycles of all cores per byte", lower},
-      {"engine.utilization", "1", "share of time the engines were busy", neither},
-      {"engine.operations", "operations", "accelerator runs", neither},
+      {"engine.utilization", "1",
+       "share of time the engines were busy (cesa_ring: the busiest of their stages)", neither},
+      {"engine.operations", "operations", "accelerator runs (cesa_ring: requests)", neither},
       {"engine.bytes", "bytes", "ciphered by the engines", neither},
       {"disk.utilization", "1", "share of time the disk was busy", neither},
       {"disk.queue_depth_mean", "requests", "requests at the disk and in its queue, mean", neither},

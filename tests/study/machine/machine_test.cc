@@ -30,8 +30,12 @@ using test::Trace;
 
 std::string combination(const char* path, const char* driver, const char* soc) {
   return std::string("soc: ") + soc + "\ndisk: flash\ndmcrypt: {path: " + path +
-         ", cipher: aes-cbc-essiv:sha256, iv_offset: 77}\nocf: {policy: \"2005\", driver: " +
-         driver + "}\nworkload.trace: t.csv\n" +
+         ", cipher: aes-cbc-essiv:sha256, iv_offset: 77}\nocf: {policy: " +
+         (std::string(path) == "ocf-lsp" ? "marvell" : "\"2005\"") + ", driver: " + driver +
+         // The one of its time: Kirkwood's driver is none of several cores.
+         ", drivers.cesa_hal.generation: " +
+         (std::string(soc) == "kirkwood-88f6281" ? "kirkwood" : "armada") +
+         "}\nworkload.trace: t.csv\n" +
          // ocf-v3 takes it that requests end in order: see TwoEnginesBreakTheThirdPatch.
          (std::string(path) == "ocf-v3" ? "soc.cesa.engines: 1\n" : "");
 }
@@ -76,8 +80,10 @@ TEST_P(MachinePoints, RunsRight) {
     EXPECT_NEAR(metric(p, "cpu.utilization") + metric(p, "cpu.share.idle"), 1, 1e-9);
     const std::string path = GetParam().path;
     const bool ocf = path.rfind("ocf", 0) == 0;
-    const bool engine = std::string(GetParam().driver) == "cesa_tdma";
+    const bool engine = std::string(GetParam().driver) != "cryptosoft";
     EXPECT_EQ(metric(p, "engine.bytes"), engine ? static_cast<double>(trace.bytes) : 0);
+    EXPECT_GE(metric(p, "engine.utilization"), engine ? 0.001 : 0);
+    EXPECT_LE(metric(p, "engine.utilization"), engine ? 1 : 0);
     EXPECT_EQ(metric(p, "engine.operations"), engine ? static_cast<double>(trace.bytes) / 512 : 0);
     // OCF is in place: each written byte is copied once to its bounce page.
     EXPECT_EQ(metric(p, "bytes_copied"), ocf ? static_cast<double>(trace.written) * 512 : 0);
@@ -138,7 +144,8 @@ INSTANTIATE_TEST_SUITE_P(
     All, MachinePoints,
     testing::Values(Combination{"standard", "cryptosoft"}, Combination{"ocf-v1", "cryptosoft"},
                     Combination{"ocf-v1", "cesa_tdma"}, Combination{"ocf-v3", "cryptosoft"},
-                    Combination{"ocf-v3", "cesa_tdma"}, Combination{"ocf-async", "cryptosoft"},
+                    Combination{"ocf-v3", "cesa_tdma"}, Combination{"ocf-v3", "cesa_hal"},
+                    Combination{"ocf-lsp", "cesa_hal"}, Combination{"ocf-async", "cryptosoft"},
                     Combination{"ocf-async", "cesa_tdma"}, Combination{"ocf-async", "cesa_ring"},
                     Combination{"modern", "cryptosoft"}, Combination{"modern", "cesa_tdma"},
                     Combination{"modern", "cesa_ring"}),
@@ -253,6 +260,23 @@ TEST(Machine, ADriverThatForgetsToMapIsFound) {
     EXPECT_NE(p.dma_hazards.at(0).find("'bad_driver' on cpu 0 wrote there"), std::string::npos)
         << p.dma_hazards.at(0);
   }
+}
+
+/// A mistake at the ring's registers counts as one of its driver's.
+TEST(Machine, TheRingsGuestErrorsCount) {
+  const Trace trace;
+  Scenario s = scenario(combination("modern", "cesa_ring", "armada-385"));
+  s.workload.trace_file = trace.file.string();
+  PointOptions options;
+  options.on_built = [&](hw::Soc& soc, kernel::Kernel& kernel) {
+    kernel.kthread_run("bad_driver", [&] {
+      kernel.writel(1, soc.ring_regs() + 0xFFC, hw::Activity::driver);  // no register there
+    });
+  };
+  const PointResult p = run(s, options);
+  EXPECT_EQ(integrity(p, "guest_errors"), 1u);
+  EXPECT_EQ(integrity(p, "mismatched_sectors"), 0u);
+  EXPECT_EQ(p.status, Status::broken);
 }
 
 /// What GTKWave would show: each change of a signal of a VCD file, with its time in ps.
@@ -379,13 +403,17 @@ TEST(Machine, EveryFaultHasAVerdict) {
       {"ocf-async", "kind: engine_stuck, nth: 20", nullptr},
       {"ocf-async", "kind: lost_interrupt, nth: 3, first: 22, last: 22", nullptr},
       {"ocf-async", "kind: disk_read_error, nth: 2", nullptr},
+      // Line 21 is the disk's: nobody looks at it for 30 s.
+      {"standard", "kind: lost_interrupt, nth: 5, first: 21, last: 21", "longer than the limit"},
       {"modern", "kind: tdma_bus_error, nth: 20", nullptr},
       {"modern", "kind: disk_short, nth: 2", nullptr},
   };
   for (const auto& c : cases) {
     SCOPED_TRACE(std::string(c.path) + " " + c.fault);
-    Scenario s = scenario(combination(c.path, "cesa_tdma", "kirkwood-88f6281") + "faults: {f: {" +
-                          c.fault + "}}\n");
+    Scenario s =
+        scenario(combination(c.path, std::string(c.path) == "standard" ? "cryptosoft" : "cesa_tdma",
+                             "kirkwood-88f6281") +
+                 "faults: {f: {" + c.fault + "}}\n");
     s.workload.trace_file = trace.file.string();
     const PointResult p = run(s);
     ASSERT_EQ(p.faults.size(), 1u) << p.error;
