@@ -353,11 +353,17 @@ class ImageRun {
 ImageResult run_image(const Scenario& scenario, const ImageJob& job) {
   const Source source(job.in);
   check_size(crypt_table(scenario.dmcrypt, scenario.disk.sectors()), job, source.bytes());
-  SparseFile out(job.out);
-  const auto run = std::make_unique<ImageRun>(scenario, job, source, out);
+  std::unique_ptr<SparseFile> out;
+  try {
+    out = std::make_unique<SparseFile>(job.out);
+  } catch (const OutputError& error) {
+    throw ImageInputError(
+        fmt::format("{}; valid: a file in a folder that can be written", error.what()));
+  }
+  const auto run = std::make_unique<ImageRun>(scenario, job, source, *out);
   const ImageResult result = run->run();
   const dmcrypt::CryptTable table = crypt_table(scenario.dmcrypt, scenario.disk.sectors());
-  out.commit(((job.encrypt ? table.start : 0) + table.sectors) * kSectorBytes);
+  out->commit(((job.encrypt ? table.start : 0) + table.sectors) * kSectorBytes);
   return result;
 }
 

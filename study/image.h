@@ -10,7 +10,7 @@
 
 namespace cesasim::study {
 
-/// A file that cannot be read, or whose size is not what the mapping asks for.
+/// A file that cannot be read or made, or whose size is not what the mapping asks for.
 struct ImageInputError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };

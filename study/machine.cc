@@ -12,6 +12,7 @@
 #include <unordered_map>
 
 #include "study/assembly.h"
+#include "study/atomic_file.h"
 #include "study/reference_cipher.h"
 #include "study/vcd_recorder.h"
 #include "study/verdicts.h"
@@ -135,6 +136,16 @@ class Machine {
             verdicts_.plaintext_written(mapped, sc_core::sc_time_stamp().value());
           }
         });
+  }
+
+  /// Writes what the disk holds. Errors: OutputError.
+  void export_image(const std::string& path) {
+    const hw::SparseStore& store = at_.soc.disk().store();
+    SparseFile file(path);
+    store.for_each_extent([&](std::uint64_t sector, const std::uint8_t* data, std::uint32_t count) {
+      file.write(sector * hw::kSectorBytes, data, std::size_t{count} * hw::kSectorBytes);
+    });
+    file.commit(store.sectors() * hw::kSectorBytes);
   }
 
   void run(const ProgressFn& progress, std::uint64_t rows, const VcdWindow& window) {
@@ -617,6 +628,7 @@ PointResult run_point(const Scenario& scenario, const PointOptions& options) {
   Machine machine(scenario, options.checkers);
   if (options.on_built) machine.add(options.on_built);
   machine.run(options.progress, rows, options.vcd);
+  if (!options.export_image.empty()) machine.export_image(options.export_image);
   const std::chrono::duration<double> host = std::chrono::steady_clock::now() - start;
   return machine.result(host.count());
 }

@@ -42,13 +42,15 @@ struct PointOptions {
   ProgressFn progress;
   MachineHook on_built;
   VcdWindow vcd;
+  /// The disk's content after the run, as a file with holes where nothing was written; empty: none.
+  std::string export_image;
   /// Watches every socket for breaches of the TLM base protocol; one makes the point broken.
   bool checkers = false;
 };
 
 /// Simulates one point: fills status, error, metrics, phases and integrity (axes and config are
 /// the caller's). One call per process, because SystemC elaborates once. Errors: OutputError if
-/// the VCD file cannot be written.
+/// the VCD file or the image cannot be written.
 PointResult run_point(const Scenario& scenario, const PointOptions& options = {});
 
 }  // namespace cesasim::study

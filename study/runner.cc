@@ -107,6 +107,7 @@ class Worker {
       // JSON knows no infinity.
       if (!std::isinf(options.vcd.to)) job["vcd"]["to"] = options.vcd.to;
     }
+    if (!options.export_image.empty()) job["export_image"] = options.export_image;
     write_all(input.get(), job.dump(-1, ' ', false, Json::error_handler_t::replace));
     if (::lseek(input.get(), 0, SEEK_SET) < 0) fail("lseek");
 
@@ -332,6 +333,7 @@ int worker_main(int in_fd, int out_fd, int status_fd) {
     options.vcd.from = vcd->at("from").get<double>();
     options.vcd.to = vcd->value("to", options.vcd.to);
   }
+  options.export_image = job.value("export_image", "");
   options.progress = [&last, status_fd](const Progress& p) {
     const auto now = std::chrono::steady_clock::now();
     if (now - last < std::chrono::milliseconds(200)) return;

@@ -14,8 +14,9 @@ namespace cesasim::study {
 struct RunnerOptions {
   /// Command of the worker; the file descriptors below are appended as arguments.
   std::vector<std::string> worker;
-  VcdWindow vcd;      ///< every point's: for a single one
-  unsigned jobs = 0;  ///< 0: as many as the host has processors
+  VcdWindow vcd;             ///< every point's: for a single one
+  std::string export_image;  ///< likewise
+  unsigned jobs = 0;         ///< 0: as many as the host has processors
   /// Called after every change with what is known of the whole; empty: nobody looks.
   struct Status {
     std::size_t done = 0, total = 0;

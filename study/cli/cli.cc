@@ -45,6 +45,7 @@ struct RunArguments {
   bool print_config = false;
   std::string vcd;
   std::string vcd_window;
+  std::string export_image;
 };
 
 /// Arguments that make no sense together.
@@ -159,9 +160,29 @@ VcdWindow vcd_window(const RunArguments& arguments, std::size_t points) {
   return vcd;
 }
 
+/// What --export-image asks for, refused if it cannot be. Throws UsageError.
+void check_export(const std::string& file, std::size_t points) {
+  if (file.empty()) return;
+  if (points != 1) {
+    throw UsageError(fmt::format(
+        "--export-image: the studies have {} points, and an image shows the disk of one; choose it "
+        "with --set, as for --vcd",
+        points));
+  }
+  try {
+    const SparseFile probe(file);
+  } catch (const OutputError& error) {
+    throw UsageError(
+        fmt::format("--export-image: {}; valid: a file in a folder that can be "
+                    "written",
+                    error.what()));
+  }
+}
+
 int run_study(const Prepared& prepared, const RunArguments& arguments) {
   RunnerOptions options;
   options.vcd = vcd_window(arguments, prepared.points.size());
+  options.export_image = arguments.export_image;
   options.worker = {"/proc/self/exe", "worker"};
   options.jobs = arguments.jobs;
   ProgressLine line(prepared.study.name, !arguments.quiet);
@@ -176,6 +197,9 @@ int run_study(const Prepared& prepared, const RunArguments& arguments) {
     result.points = run_points(prepared.points, options);
   } catch (const Interrupted&) {
     if (!options.vcd.file.empty()) std::remove(vcd_part_file(options.vcd.file).c_str());
+    if (!options.export_image.empty()) {
+      std::remove(SparseFile::part_file(options.export_image).c_str());
+    }
     throw;
   }
   line.clear();
@@ -304,6 +328,7 @@ int run(const RunArguments& arguments) {
     std::fclose(probe);
     std::remove(part.c_str());
   }
+  check_export(arguments.export_image, points);
   for (const Prepared& prepared : all) check_traces(prepared.points);
   for (const Prepared& prepared : all) {
     try {
@@ -509,6 +534,10 @@ int dispatch(int argc, char** argv) {
                           "study of one point");
   run_command->add_option("--vcd-window", arguments.vcd_window,
                           "part of the run for --vcd, FROM:TO in simulated seconds");
+  run_command->add_option(
+      "--export-image", arguments.export_image,
+      "write what the simulated disk holds after the run to this file (sparse); "
+      "for a study of one point");
 
   std::string what;
   CLI::App* list_command = app.add_subcommand("list", "What there is to choose from");

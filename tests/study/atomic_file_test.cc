@@ -99,5 +99,41 @@ TEST_F(AtomicFileTest, PrepareRefusesAReadOnlyFolder) {
   ::chmod(folder_.c_str(), 0700);
 }
 
+TEST_F(AtomicFileTest, ASparseFileHasHolesWhereZerosAre) {
+  std::string data(3 << 20, '\0');
+  data[0] = 'a';
+  data[(1 << 20) + 5000] = 'b';
+  data[data.size() - 1] = 'c';
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(data.data());
+  {
+    SparseFile file(folder_ / "a");
+    // Pieces that end inside a block, in any order.
+    file.write((1 << 20) + 77, bytes + (1 << 20) + 77, data.size() - (1 << 20) - 77);
+    file.write(0, bytes, (1 << 20) + 77);
+    EXPECT_FALSE(fs::exists(folder_ / "a"));
+    file.commit(data.size() + 100);
+  }
+  EXPECT_TRUE(read(folder_ / "a") == data + std::string(100, '\0'));
+  struct stat info;
+  ASSERT_EQ(::stat((folder_ / "a").c_str(), &info), 0);
+  EXPECT_LT(info.st_blocks * 512, 1 << 20);
+  EXPECT_EQ(files(), 1u);
+}
+
+TEST_F(AtomicFileTest, ASparseFileThatIsNotCommittedGoes) {
+  write_file_atomic(folder_ / "a", "old");
+  {
+    SparseFile file(folder_ / "a");
+    file.write(0, reinterpret_cast<const std::uint8_t*>("new"), 3);
+    EXPECT_EQ(files(), 2u);
+  }
+  EXPECT_EQ(read(folder_ / "a"), "old");
+  EXPECT_EQ(files(), 1u);
+  EXPECT_THROW(SparseFile(folder_.string()), OutputError);
+  EXPECT_THROW(SparseFile(folder_ / "absent/a"), OutputError);
+  EXPECT_THROW(SparseFile("/dev/null"), OutputError);
+  EXPECT_EQ(files(), 1u);
+}
+
 }  // namespace
 }  // namespace cesasim::study

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <fstream>
 #include <stdexcept>
 
 #include "study/image.h"
@@ -24,6 +25,7 @@ PointResult run_point(const Scenario& s, const PointOptions& options) {
       break;
   }
   fmt::print("chatter on standard output\n");
+  if (!options.export_image.empty()) std::ofstream(options.export_image) << "disk";
   PointResult out;
   const double seconds = s.dmcrypt.path == "standard" ? 10 : 12;
   out.metrics = {{"sim_seconds", seconds}, {"bytes", 4096}};
