@@ -37,9 +37,12 @@ constexpr std::uint32_t kSaDescAt = 128;
 constexpr std::uint32_t kIvAt = 192;
 
 constexpr std::uint32_t kTdmaOwn = bit::tdma_byte_count::kOwn;
+// 0x1914: unlike Linux's driver the HAL lets reads be outstanding.
 constexpr std::uint32_t kTdmaControl = bit::tdma_control::kDstBurst128 |
                                        bit::tdma_control::kSrcBurst128 |
+                                       bit::tdma_control::kOutstandingReads |
                                        bit::tdma_control::kNoByteSwap | bit::tdma_control::kEnable;
+static_assert(kTdmaControl == 0x1914);
 
 hw::SaCipher sa_cipher(Alg alg) {
   switch (alg) {

@@ -255,7 +255,6 @@ const std::map<std::string, std::string>& exemptions() {
       {"soc.cesa.buffers_partial_block", "of MAC fragments: dm-crypt only ciphers"},
       {"soc.cesa.channels", "no driver uses the second one"},
       {"soc.cesa.outstanding_modes", "no driver sets those bits"},
-      {"soc.cesa.outstanding_reads", "no driver sets CONTROL bit 4"},
       {"soc.cesa.sram_read_cycles",
        "of a core's own access; the kernel charges io_read_word for a word of memcpy_fromio"},
       {"soc.cesa.sram_write_cycles",
