@@ -270,17 +270,21 @@ TEST_F(AsyncTest, TheLimitHoldsSubmittersUp) {
 TEST_F(AsyncTest, TheCoresLimitIsWaitedFor) {
   build(1, 4096);
   engine->manual = true;
+  bool stop = false, stopped = false;
   board->kernel.kthread_run("engine", [&] {
-    for (;;) {
+    while (!stop) {
       sleep(50 * kMs);
       while (!engine->queue.empty()) engine->complete(engine->queue.back());
     }
+    stopped = true;
   });
   board->run([&] {
     for (unsigned i = 0; i < 8; ++i) bios->write(*crypt, 256 * i, random(131072));
     bios->wait();
     for (const auto& one : bios->all) EXPECT_EQ(one.error, 0);
     bios->check_and_free();
+    stop = true;
+    while (!stopped) sleep(50 * kMs);
   });
   EXPECT_EQ(engine->max_queue, 1000u);
   EXPECT_GT(board->crypto->stats().cs_drops, 0u);

@@ -124,9 +124,10 @@ TEST(CesaRingFaults, WithoutRecoveryAHungEngineStaysSo) {
   config.faults = {nth(FaultKind::engine_stuck, 3)};
   config.recovery.watchdog = false;
   Rig rig(config);
+  Rig::Session s;  // out here: a thread that hangs never gives back what its stack holds
   rig.kernel.kthread_run("test", [&] {
     rig.sleep();
-    const Rig::Session s = rig.open(Alg::aes_cbc, 16);
+    s = rig.open(Alg::aes_cbc, 16);
     for (int i = 0; i < 20; ++i) rig.submit(rig.make(s, true, 512, true));
     rig.wait();
   });

@@ -243,6 +243,10 @@ TEST_F(ImageTest, WhatIsWrongIsSaidAndNothingWritten) {
 
 // A full disk and an interrupt, in the middle of the run.
 TEST_F(ImageTest, AnUnfinishedRunLeavesTheOldFile) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "SystemC's coroutines leave the sanitizer without the main stack's bounds: an "
+                  "exception after a simulation looks like an error to it";
+#endif
   constexpr std::uint64_t kBytes = 64 << 20;
   write_file(work_ / "in", "x");
   fs::resize_file(work_ / "in", kBytes);
