@@ -1,19 +1,31 @@
-#include "study/cli/image_command.h"
-
+// cesasim image encrypt|decrypt.
 #include <fmt/format.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
+#include <memory>
 
 #include "dmcrypt_model/table.h"
+#include "study/cli/command.h"
 #include "study/config/scenario.h"
 #include "study/image.h"
 #include "study/runner.h"
 
 namespace cesasim::study {
 namespace {
+
+struct ImageArguments {
+  std::string table;  ///< as dmsetup takes it
+  std::string in, out;
+  std::string path = "modern";
+  std::string driver = "cryptosoft";
+  std::string policy;  ///< "": the usual one of the path
+  std::string soc = "kirkwood-88f6281";
+  std::string placement = "native";
+  bool quiet = false;
+};
 
 volatile sig_atomic_t g_stop = 0;
 void on_signal(int) { g_stop = 1; }
@@ -55,8 +67,8 @@ Scenario image_scenario(const ImageArguments& arguments, const Library& library)
   return resolve_scenario(tree, library, /*check_files=*/false);
 }
 
-}  // namespace
-
+/// Checks the arguments as a scenario, runs the image and prints one line. Errors: ConfigError, and
+/// those of run_image(); Interrupted on SIGINT or SIGTERM.
 void image_command(bool encrypt, const ImageArguments& arguments) {
   const Library library = Library::locate();
   const Scenario scenario = image_scenario(arguments, library);
@@ -98,6 +110,42 @@ void image_command(bool encrypt, const ImageArguments& arguments) {
   const double bytes = static_cast<double>(result.bytes);
   fmt::print("{}: {} bytes in {:.6f} simulated seconds, {:.3f} MB/s\n", arguments.out, result.bytes,
              result.sim_seconds, result.sim_seconds > 0 ? bytes / 1e6 / result.sim_seconds : 0);
+}
+
+}  // namespace
+
+void add_image_command(CLI::App& app, Action& chosen) {
+  const auto given = std::make_shared<ImageArguments>();
+  ImageArguments& image = *given;
+  CLI::App* image_app =
+      app.add_subcommand("image", "Encrypt or decrypt a file through the simulated dm-crypt");
+  image_app->require_subcommand(1);
+  CLI::App* encrypt_command = image_app->add_subcommand(
+      "encrypt", "Write IN to the mapping; OUT is the disk up to the mapping's end");
+  CLI::App* decrypt_command =
+      image_app->add_subcommand("decrypt", "Read the mapping of the disk IN; OUT is what came");
+  for (CLI::App* command : {encrypt_command, decrypt_command}) {
+    command
+        ->add_option("--table", image.table,
+                     "the mapping as dmsetup takes it (the device's name does not matter)")
+        ->required();
+    command->add_option("--path", image.path, "data path, see `list paths` (modern)");
+    command->add_option("--driver", image.driver, "driver, see `list drivers` (cryptosoft)");
+    command->add_option("--policy", image.policy,
+                        "OCF core: 2005, 2006, 2010, marvell (2010; ocf-lsp: marvell)");
+    command->add_option("--soc", image.soc, "soc preset (kirkwood-88f6281)");
+    command->add_option("--placement", image.placement, "native, in-place, out-of-place (native)");
+    command->add_flag("--quiet", image.quiet, "only errors");
+    command->add_option("IN", image.in, "a file or a block device")->required();
+    command->add_option("OUT", image.out, "a file; replaced when all has gone well")->required();
+    const bool encrypt = command == encrypt_command;
+    command->callback([given, encrypt, &chosen] {
+      chosen = [given, encrypt] {
+        image_command(encrypt, *given);
+        return kOk;
+      };
+    });
+  }
 }
 
 }  // namespace cesasim::study

@@ -1,0 +1,358 @@
+// cesasim run.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <set>
+
+#include "study/atomic_file.h"
+#include "study/cli/command.h"
+#include "study/config/study.h"
+#include "study/result.h"
+#include "study/runner.h"
+#include "study/table.h"
+#include "study/version.h"
+#include "traces/trace_reader.h"
+
+namespace cesasim::study {
+namespace {
+
+struct RunArguments {
+  std::vector<std::string> studies;
+  std::vector<std::string> set;
+  unsigned jobs = 0;
+  std::string out;
+  bool quiet = false;
+  bool print_config = false;
+  std::string vcd;
+  std::string vcd_window;
+  std::string export_image;
+};
+
+std::string duration(double seconds) {
+  const long s = static_cast<long>(seconds + 0.5);
+  if (s >= 3600) return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
+  return fmt::format("{}:{:02}", s / 60, s % 60);
+}
+
+/// One line on the terminal, rewritten in place; nothing anywhere else.
+class ProgressLine {
+ public:
+  ProgressLine(std::string study, bool wanted)
+      : study_(std::move(study)),
+        active_(wanted && ::isatty(STDERR_FILENO) != 0),
+        start_(std::chrono::steady_clock::now()) {}
+  ~ProgressLine() { clear(); }
+
+  bool active() const { return active_; }
+  void show(const RunnerOptions::Status& status) {
+    const double elapsed =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+    std::string left;
+    // Too early an estimate is worse than none.
+    if (status.fraction > 0.02) {
+      left = ", left " + duration(elapsed / status.fraction * (1 - status.fraction));
+    }
+    fmt::print(stderr, "\r{}: {}/{} points, {:.1f} s simulated, elapsed {}{}\x1b[K", study_,
+               status.done, status.total, status.sim_seconds, duration(elapsed), left);
+    std::fflush(stderr);
+    shown_ = true;
+  }
+  void clear() {
+    if (shown_) fmt::print(stderr, "\r\x1b[K");
+    shown_ = false;
+  }
+
+ private:
+  std::string study_;
+  bool active_;
+  bool shown_ = false;
+  std::chrono::steady_clock::time_point start_;
+};
+
+struct Prepared {
+  Study study;
+  std::vector<Point> points;
+  std::string out;
+};
+
+void print_config(const Prepared& prepared) {
+  for (const Point& point : prepared.points) {
+    std::string text = "---\n";
+    const std::string label = point_label(point.axes);
+    text += fmt::format("# {} {}: {}\n", prepared.study.name, kVersion,
+                        label.empty() ? "one point" : label);
+    text += fmt::format("name: {}\nscenario:\n", prepared.study.name);
+    text += to_yaml(point.tree, 2);
+    fmt::print("{}", text);
+  }
+}
+
+/// What --vcd and --vcd-window ask for. Throws UsageError.
+VcdWindow vcd_window(const RunArguments& arguments, std::size_t points) {
+  VcdWindow vcd;
+  if (arguments.vcd.empty()) {
+    if (!arguments.vcd_window.empty()) throw UsageError("--vcd-window: only with --vcd FILE");
+    return vcd;
+  }
+  if (points != 1) {
+    throw UsageError(fmt::format(
+        "--vcd: the studies have {} points, and a VCD file shows one; choose it with --set, as in "
+        "--set workload.trace=traces/mkfs.csv.zst --set dmcrypt.path=ocf-v3 --set "
+        "ocf.driver=cesa_tdma",
+        points));
+  }
+  vcd.file = arguments.vcd;
+  if (!arguments.vcd_window.empty()) {
+    const std::size_t colon = arguments.vcd_window.find(':');
+    const auto number = [&](const std::string& text, double empty) {
+      if (text.empty()) return empty;
+      double value = 0;
+      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+      if (error != std::errc() || end != text.data() + text.size() || !(value >= 0) ||
+          !std::isfinite(value)) {
+        throw UsageError(fmt::format("--vcd-window: '{}' is no number of seconds", text));
+      }
+      return value;
+    };
+    if (colon == std::string::npos) {
+      throw UsageError(
+          fmt::format("--vcd-window: '{}'; valid: FROM:TO in simulated seconds, "
+                      "as in 0.5:0.501; either may be left out",
+                      arguments.vcd_window));
+    }
+    vcd.from = number(arguments.vcd_window.substr(0, colon), vcd.from);
+    vcd.to = number(arguments.vcd_window.substr(colon + 1), vcd.to);
+    if (vcd.to <= vcd.from) {
+      throw UsageError(
+          fmt::format("--vcd-window: '{}' ends before it begins", arguments.vcd_window));
+    }
+  }
+  return vcd;
+}
+
+/// What --export-image asks for, refused if it cannot be. Throws UsageError.
+void check_export(const std::string& file, std::size_t points) {
+  if (file.empty()) return;
+  if (points != 1) {
+    throw UsageError(fmt::format(
+        "--export-image: the studies have {} points, and an image shows the disk of one; choose it "
+        "with --set, as for --vcd",
+        points));
+  }
+  try {
+    const SparseFile probe(file);
+  } catch (const OutputError& error) {
+    throw UsageError(
+        fmt::format("--export-image: {}; valid: a file in a folder that can be "
+                    "written",
+                    error.what()));
+  }
+}
+
+int run_study(const Prepared& prepared, const RunArguments& arguments) {
+  RunnerOptions options;
+  options.vcd = vcd_window(arguments, prepared.points.size());
+  options.export_image = arguments.export_image;
+  options.worker = {"/proc/self/exe", "worker"};
+  options.jobs = arguments.jobs;
+  ProgressLine line(prepared.study.name, !arguments.quiet);
+  if (line.active()) {
+    options.on_status = [&line](const RunnerOptions::Status& status) { line.show(status); };
+  }
+  StudyResult result;
+  result.study = prepared.study.name;
+  result.version = kVersion;
+  result.overrides = arguments.set;
+  try {
+    result.points = run_points(prepared.points, options);
+  } catch (const Interrupted&) {
+    if (!options.vcd.file.empty()) std::remove(vcd_part_file(options.vcd.file).c_str());
+    if (!options.export_image.empty()) {
+      std::remove(SparseFile::part_file(options.export_image).c_str());
+    }
+    throw;
+  }
+  line.clear();
+  result.expectations = check_expectations(prepared.study, result.points);
+
+  write_file_atomic(prepared.out + "/results.json",
+                    to_json(result).dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+  write_file_atomic(prepared.out + "/results.csv", to_csv(result));
+  if (!arguments.quiet) {
+    fmt::print("{}\nresults: {}/results.json\n", to_table(prepared.study, result), prepared.out);
+  }
+
+  int code = kOk;
+  if (const double end = find_value(result.points[0].metrics, "sim_seconds").value_or(0);
+      !options.vcd.file.empty() && options.vcd.from >= end) {
+    complain(
+        fmt::format("--vcd-window: the run ended at {:.6f} s, before the window; {} was not "
+                    "written",
+                    end, options.vcd.file));
+    code = kBadInput;
+  }
+  for (const ExpectationResult& e : result.expectations) {
+    if (e.ok && !*e.ok) {
+      code = kExpectationFailed;
+      if (arguments.quiet) {
+        complain(fmt::format("{}: expectation failed: {}{}", prepared.study.name, e.name,
+                             e.note.empty() ? "" : " (" + e.note + ")"));
+      }
+    }
+  }
+  for (const PointResult& point : result.points) {
+    if (point.status == Status::ok || point.broken_is_tolerated()) continue;
+    code = kPointFailed;
+    complain(fmt::format("{}: point '{}' {}: {}", prepared.study.name, point_name(point.axes),
+                         status_name(point.status), point.error));
+  }
+  return code;
+}
+
+/// Reads every trace to its end once, so that a bad line or a request beyond the disk is known
+/// before anything runs. Throws TraceError.
+void check_traces(const std::vector<Point>& points) {
+  struct Use {
+    std::uint64_t sectors;  // of the smallest disk it is replayed on
+    traces::TraceOptions options;
+  };
+  std::map<std::string, Use> uses;
+  for (const Point& point : points) {
+    const std::uint64_t sectors = point.scenario.disk.sectors();
+    const WorkloadSettings& w = point.scenario.workload;
+    auto [it, added] = uses.emplace(w.trace_file, Use{sectors, w.trace_options()});
+    if (!added) it->second.sectors = std::min(it->second.sectors, sectors);
+  }
+  for (const auto& [file, use] : uses) {
+    const std::uint64_t sectors = use.sectors;
+    const auto reader = traces::open_trace(file, use.options);
+    traces::TraceRecord record;
+    std::uint64_t records = 0;
+    while (reader->next(record)) {
+      ++records;
+      if (record.op == traces::Op::read || record.op == traces::Op::write) {
+        if (record.end_sector() > sectors) {
+          throw traces::TraceError(
+              file, record.line,
+              fmt::format("sectors {} to {} are beyond the disk, which has {}; valid: a larger "
+                          "disk (disk.capacity_gib) or a trace of a smaller one",
+                          record.sector, record.end_sector() - 1, sectors));
+        }
+      }
+    }
+    if (records == 0) throw traces::TraceError(file, 0, "the trace holds no request");
+  }
+}
+
+/// "out/STUDY", or with overrides a folder of their own beside it, so that the results to
+/// compare with stay: "out/STUDY,soc.cores=2".
+std::string default_folder(const Study& study, const RunArguments& arguments) {
+  std::string name = study.name;
+  for (const std::string& set : arguments.set) name += "," + set;
+  for (char& c : name) {
+    const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+                       std::string_view("._=,-+:").find(c) != std::string_view::npos;
+    if (!plain) c = '_';
+  }
+  return "out/" + name.substr(0, 200);
+}
+
+int run(const RunArguments& arguments) {
+  const Library library = Library::locate();
+  std::vector<Override> overrides;
+  for (const std::string& text : arguments.set) overrides.push_back(parse_override(text));
+  // Everything is checked before anything runs.
+  std::vector<Prepared> all;
+  std::set<std::string> names;
+  for (const std::string& name : arguments.studies) {
+    Prepared prepared;
+    prepared.study = load_study(library.find_study(name).string());
+    if (!names.insert(prepared.study.name).second) {
+      throw ConfigError({prepared.study.file, 0}, "name",
+                        fmt::format("two studies are called '{}'", prepared.study.name),
+                        "different names");
+    }
+    prepared.points = expand(prepared.study, overrides, library, !arguments.print_config);
+    prepared.out = arguments.out.empty()           ? default_folder(prepared.study, arguments)
+                   : arguments.studies.size() == 1 ? arguments.out
+                                                   : arguments.out + "/" + prepared.study.name;
+    all.push_back(std::move(prepared));
+  }
+  if (arguments.print_config) {
+    for (const Prepared& prepared : all) print_config(prepared);
+    return kOk;
+  }
+  std::size_t points = 0;
+  for (const Prepared& prepared : all) points += prepared.points.size();
+  if (const VcdWindow vcd = vcd_window(arguments, points); !vcd.file.empty()) {
+    // As the recorder will: so that an unwritable place is known before anything runs.
+    const std::string part = vcd_part_file(vcd.file);
+    std::FILE* probe =
+        std::filesystem::is_directory(vcd.file) ? nullptr : std::fopen(part.c_str(), "w");
+    if (probe == nullptr) {
+      throw UsageError(
+          fmt::format("--vcd: {} cannot be written; valid: a file in a folder that "
+                      "can be written",
+                      vcd.file));
+    }
+    std::fclose(probe);
+    std::remove(part.c_str());
+  }
+  check_export(arguments.export_image, points);
+  for (const Prepared& prepared : all) check_traces(prepared.points);
+  for (const Prepared& prepared : all) {
+    try {
+      prepare_folder(prepared.out);
+    } catch (const OutputError& error) {
+      complain(fmt::format("--out: {}; valid: a folder that can be written", error.what()));
+      return kBadInput;
+    }
+  }
+  int code = kOk;
+  for (const Prepared& prepared : all) code = std::max(code, run_study(prepared, arguments));
+  return code;
+}
+
+}  // namespace
+
+void add_run_command(CLI::App& app, Action& chosen) {
+  const auto given = std::make_shared<RunArguments>();
+  RunArguments& arguments = *given;
+  CLI::App* command = app.add_subcommand("run", "Run every point of one or more studies");
+  command->add_option("STUDY", arguments.studies, "a study's name, or the path of its file")
+      ->required();
+  command
+      ->add_option("--set", arguments.set,
+                   "override one value, key=value (see `list parameters`); repeatable")
+      ->take_all()
+      ->expected(1)
+      ->allow_extra_args(false);
+  command->add_option("--jobs", arguments.jobs, "points at a time (default: one per processor)")
+      ->check(CLI::Range(1u, 4096u));
+  command->add_option("--out", arguments.out,
+                      "folder for the results (default: out/STUDY, with the overrides added)");
+  command->add_flag("--quiet", arguments.quiet, "no table and no progress, only errors");
+  command->add_flag("--print-config", arguments.print_config,
+                    "print every point's resolved scenario as YAML and stop");
+
+  command->add_option("--vcd", arguments.vcd,
+                      "write the crypto unit's signals to this file (VCD, for GTKWave); for a "
+                      "study of one point");
+  command->add_option("--vcd-window", arguments.vcd_window,
+                      "part of the run for --vcd, FROM:TO in simulated seconds");
+  command->add_option("--export-image", arguments.export_image,
+                      "write what the simulated disk holds after the run to this file (sparse); "
+                      "for a study of one point");
+  command->callback([given, &chosen] { chosen = [given] { return run(*given); }; });
+}
+
+}  // namespace cesasim::study
