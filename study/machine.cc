@@ -13,6 +13,7 @@
 
 #include "study/assembly.h"
 #include "study/atomic_file.h"
+#include "study/counters.h"
 #include "study/reference_cipher.h"
 #include "study/vcd_recorder.h"
 #include "study/verdicts.h"
@@ -50,46 +51,6 @@ traces::ReplayParams replay_params(const Scenario& s) {
 constexpr double kStallSeconds = 300;
 /// Most time that a core may have been charged for and not yet waited for when a run ends.
 constexpr Ps kMaxDebt = 100 * hw::kPsPerMs;
-
-/// What a run has cost so far; differences between two instants are what a phase has cost.
-struct Counters {
-  Ps time = 0;
-  std::array<Ps, hw::kActivities> activity{};  // all cores; idle measured on the clock
-  std::uint64_t interrupts = 0;
-  std::uint64_t context_switches = 0;
-  std::uint64_t bytes_copied = 0;
-  std::uint64_t dram_bytes = 0;
-  std::uint64_t engine_operations = 0;
-  std::uint64_t engine_bytes = 0;
-  Ps engine_busy = 0;             // of the CESA's engines
-  std::array<Ps, 3> ring_busy{};  // of the ring's engines: reading, ciphering, writing
-  Ps disk_busy = 0;
-  double disk_depth_ps = 0;
-  std::uint64_t crypto_requests = 0;
-  std::uint64_t crypto_restarts = 0;
-
-  /// Adds what happened between `from` and `to`.
-  void add(const Counters& to, const Counters& from) {
-    time += to.time - from.time;
-    for (std::size_t a = 0; a < activity.size(); ++a) {
-      activity[a] += to.activity[a] - from.activity[a];
-    }
-    interrupts += to.interrupts - from.interrupts;
-    context_switches += to.context_switches - from.context_switches;
-    bytes_copied += to.bytes_copied - from.bytes_copied;
-    dram_bytes += to.dram_bytes - from.dram_bytes;
-    engine_operations += to.engine_operations - from.engine_operations;
-    engine_bytes += to.engine_bytes - from.engine_bytes;
-    engine_busy += to.engine_busy - from.engine_busy;
-    for (std::size_t i = 0; i < ring_busy.size(); ++i) {
-      ring_busy[i] += to.ring_busy[i] - from.ring_busy[i];
-    }
-    disk_busy += to.disk_busy - from.disk_busy;
-    disk_depth_ps += to.disk_depth_ps - from.disk_depth_ps;
-    crypto_requests += to.crypto_requests - from.crypto_requests;
-    crypto_restarts += to.crypto_restarts - from.crypto_restarts;
-  }
-};
 
 /// The scenario's machine with its workload and all that watches it.
 class Machine {
@@ -190,9 +151,7 @@ class Machine {
   PointResult result(double host_seconds);
 
  private:
-  Counters counters();
-  void add_machine_metrics(MetricList& m, const Counters& c, std::uint64_t bytes);
-  void add_driver_metrics(MetricList& m) const;
+  Counters counters() { return read_counters(at_); }
   void add_fault_results(PointResult& p) const;
   void check_image(std::uint64_t& wrong, std::uint64_t& right);
   std::string broken_law(const Counters& c, const traces::ReplayReport& r);
@@ -239,44 +198,6 @@ void Machine::note_certainty(const traces::RequestLog& log, bool certain) {
     }
   }
 }
-Counters Machine::counters() {
-  Counters c;
-  c.time = sc_core::sc_time_stamp().value();
-  for (unsigned i = 0; i < at_.soc.cores(); ++i) {
-    for (std::size_t a = 0; a < hw::kActivities; ++a) {
-      c.activity[a] += at_.soc.core(i).accounted(static_cast<Activity>(a));
-    }
-    c.activity[static_cast<std::size_t>(Activity::idle)] += at_.kernel.core_time(i).idle;
-  }
-  c.interrupts = at_.kernel.interrupts();
-  c.context_switches = at_.kernel.context_switches();
-  c.bytes_copied = at_.kernel.bytes_copied();
-  c.dram_bytes = at_.soc.dram().bandwidth().bytes();
-  for (unsigned i = 0; i < at_.soc.cesa().engines(); ++i) {
-    const hw::CesaStats& e = at_.soc.cesa().stats(i);
-    c.engine_operations += e.operations;
-    c.engine_bytes += e.bytes_ciphered;
-    c.engine_busy += e.busy_ps;
-  }
-  const hw::RingCore& ring = at_.soc.ring().core();
-  for (unsigned i = 0; i < ring.engines(); ++i) {
-    const hw::RingEngine& e = ring.engine(i);
-    c.engine_operations += e.operations();
-    c.engine_bytes += e.bytes_ciphered();
-    c.ring_busy[0] += e.read_busy_ps();
-    c.ring_busy[1] += e.cipher_busy_ps();
-    c.ring_busy[2] += e.write_busy_ps();
-  }
-  const hw::DiskStats disk = at_.soc.disk().stats();
-  c.disk_busy = disk.busy_ps;
-  c.disk_depth_ps = at_.queue.stats().depth_ps;
-  if (at_.ocf) {
-    c.crypto_requests = at_.ocf->stats().cs_ops;
-    c.crypto_restarts = at_.ocf->stats().cs_blocks;
-  }
-  return c;
-}
-
 /// Whether `plain` is what a failed write may leave: the version before it, or one of the failed
 /// ones.
 bool Machine::older_content(std::uint64_t sector, std::uint32_t generation,
@@ -397,91 +318,6 @@ void add_op_metrics(MetricList& m, const traces::ReplayMetrics& r) {
   m.emplace_back("in_flight_mean", r.in_flight_mean());
 }
 
-/// What the hardware and the kernel did in the time that `c` covers, in which `byte_count`
-/// bytes were asked for.
-void Machine::add_machine_metrics(MetricList& m, const Counters& c, std::uint64_t byte_count) {
-  // Charges not yet waited for at the end (less than one request's worth) would make
-  // the shares add up to a hair over 1: scale the busy ones to the time that passed.
-  const double capacity = static_cast<double>(c.time) * at_.soc.cores();
-  const double idle = static_cast<double>(c.activity[static_cast<std::size_t>(Activity::idle)]);
-  double charged = 0;
-  for (std::size_t a = 0; a < hw::kActivities; ++a) {
-    if (static_cast<Activity>(a) != Activity::idle) charged += static_cast<double>(c.activity[a]);
-  }
-  const double scale = charged > 0 ? (capacity - idle) / charged : 0;
-  m.emplace_back("cpu.utilization", capacity > 0 ? 1 - idle / capacity : 0);
-  for (std::size_t a = 0; a < hw::kActivities; ++a) {
-    const double ps = static_cast<double>(c.activity[a]);
-    const bool is_idle = static_cast<Activity>(a) == Activity::idle;
-    m.emplace_back(std::string("cpu.share.") + hw::kActivityNames[a],
-                   capacity > 0 ? (is_idle ? ps : ps * scale) / capacity : 0);
-  }
-  const double bytes = static_cast<double>(byte_count);
-  m.emplace_back("cpu.cycles_per_byte",
-                 bytes > 0 ? charged * 1e-12 * at_.scenario.soc.cpu.clock_hz / bytes : 0);
-  const double elapsed = static_cast<double>(c.time);
-  // The stages of a ring's engine overlap: it is as busy as its busiest stage.
-  const bool ring = at_.driver && at_.driver->name() == std::string("cesa_ring");
-  const Ps busy = ring ? *std::max_element(c.ring_busy.begin(), c.ring_busy.end()) : c.engine_busy;
-  const unsigned engines = ring ? at_.soc.ring().core().engines() : at_.soc.cesa().engines();
-  m.emplace_back("engine.utilization",
-                 elapsed > 0 ? static_cast<double>(busy) / (elapsed * engines) : 0);
-  m.emplace_back("engine.operations", static_cast<double>(c.engine_operations));
-  m.emplace_back("engine.bytes", static_cast<double>(c.engine_bytes));
-  m.emplace_back("disk.utilization", elapsed > 0 ? static_cast<double>(c.disk_busy) / elapsed : 0);
-  m.emplace_back("disk.queue_depth_mean", elapsed > 0 ? c.disk_depth_ps / elapsed : 0);
-  m.emplace_back("bytes_copied", static_cast<double>(c.bytes_copied));
-  m.emplace_back("interrupts", static_cast<double>(c.interrupts));
-  m.emplace_back("context_switches", static_cast<double>(c.context_switches));
-  m.emplace_back("dram.bytes", static_cast<double>(c.dram_bytes));
-  m.emplace_back("crypto_requests", static_cast<double>(c.crypto_requests));
-  m.emplace_back("crypto_restarts", static_cast<double>(c.crypto_restarts));
-}
-
-/// Of the whole run: a driver's and the framework's counters.
-void Machine::add_driver_metrics(MetricList& m) const {
-  const auto add = [&m](const char* name, std::uint64_t value) {
-    m.emplace_back(name, static_cast<double>(value));
-  };
-  const driver::DriverStats d = at_.driver ? at_.driver->driver_stats() : driver::DriverStats{};
-  add("driver.requests", d.requests);
-  add("driver.failed", d.failed);
-  add("driver.restarts", d.restarts);
-  add("driver.launches", d.launches);
-  add("driver.interrupts", d.interrupts);
-  add("driver.polls", d.polls);
-  add("driver.max_queue", d.max_queue);
-  add("driver.watchdog_recoveries", d.watchdog_recoveries);
-  const driver::CryptoStats o = at_.ocf ? at_.ocf->stats() : driver::CryptoStats{};
-  add("ocf.cs_ops", o.cs_ops);
-  add("ocf.cs_errs", o.cs_errs);
-  add("ocf.cs_intrs", o.cs_intrs);
-  add("ocf.cs_rets", o.cs_rets);
-  add("ocf.cs_blocks", o.cs_blocks);
-  add("ocf.cs_drops", o.cs_drops);
-  add("ocf.lost", o.lost);
-  add("ocf.migrated", o.migrated);
-  add("ocf.self_deadlocks", o.self_deadlocks);
-  const driver::SkcipherStats k = at_.api ? at_.api->stats() : driver::SkcipherStats{};
-  add("skcipher.requests", k.requests);
-  add("skcipher.synchronous", k.synchronous);
-  add("skcipher.backlogged", k.backlogged);
-  add("skcipher.errors", k.errors);
-  const dmcrypt::DmCryptStats& t = at_.target->stats();
-  add("dmcrypt.clones", t.clones);
-  add("dmcrypt.partial_clones", t.partial_clones);
-  add("dmcrypt.max_parallel_writes", t.max_parallel_writes);
-  add("dmcrypt.max_in_flight", t.max_in_flight);
-  add("dmcrypt.retries", t.retries);
-  add("dmcrypt.waits", t.waits);
-  add("dmcrypt.migrations", t.migrations);
-  add("dmcrypt.convert_errors", t.convert_errors);
-  add("dmcrypt.failed_sectors", t.failed_sectors);
-  add("dmcrypt.leaked_requests", t.leaked_requests);
-  add("dmcrypt.freed_in_use", t.freed_in_use);
-  add("dmcrypt.self_deadlocks", t.self_deadlocks);
-}
-
 void Machine::add_fault_results(PointResult& p) const {
   for (const hw::FaultPlan::Outcome& o : at_.faults.outcomes()) {
     p.faults.push_back({o.rule->name, hw::fault_name(o.rule->kind), o.opportunities, o.fired});
@@ -508,30 +344,23 @@ PointResult Machine::result(double host_seconds) {
   m.emplace_back("requests.served", static_cast<double>(r.total.served));
   m.emplace_back("requests.rejected", static_cast<double>(r.total.rejected));
   m.emplace_back("requests.skipped", static_cast<double>(r.total.skipped));
-  add_machine_metrics(m, c, r.total.bytes());
+  add_machine_metrics(m, at_, c, r.total.bytes());
 
   for (std::size_t i = 0; i < r.phases.size(); ++i) {
     PhaseResult out;
     out.name = r.phases[i].name;
     add_op_metrics(out.metrics, r.phases[i]);
     if (i < phase_counters_.size()) {
-      add_machine_metrics(out.metrics, phase_counters_[i], r.phases[i].bytes());
+      add_machine_metrics(out.metrics, at_, phase_counters_[i], r.phases[i].bytes());
     }
     p.phases.push_back(std::move(out));
   }
 
-  add_driver_metrics(m);
+  add_driver_metrics(m, at_);
   std::uint64_t image_wrong = 0;
   std::uint64_t image_right = 0;
   check_image(image_wrong, image_right);
-  std::uint64_t guest_errors = at_.soc.mbus().decode_errors() + at_.soc.cesa().decode_errors();
-  std::uint64_t unimplemented = 0;
-  for (unsigned i = 0; i < at_.soc.cesa().engines(); ++i) {
-    guest_errors += at_.soc.cesa().stats(i).guest_errors;
-    unimplemented += at_.soc.cesa().stats(i).unimplemented;
-  }
-  guest_errors += at_.soc.ring().stats().guest_errors;
-  for (unsigned i = 0; i < at_.soc.cores(); ++i) guest_errors += at_.soc.core(i).bus_errors();
+  const DeviceErrors device = device_errors(at_);
   const dmcrypt::DmCryptStats& target = at_.target->stats();
   std::uint64_t unreported = target.ignored_errors;
   if (at_.ocf) {
@@ -561,9 +390,9 @@ PointResult Machine::result(double host_seconds) {
       {"hung_requests", verdicts[static_cast<std::size_t>(Verdict::hung)]},
       {"double_ended", r.double_ended},
       {"unreported_errors", unreported},
-      {"guest_errors", guest_errors},
+      {"guest_errors", device.guest_errors},
       {"dma_hazards", dma.hazards()},
-      {"unimplemented", unimplemented},
+      {"unimplemented", device.unimplemented},
       {"write_timeouts", target.timeouts},
       {"late_callbacks", target.late_callbacks},
       {"flags_not_carried", r.total.fua_or_preflush},
