@@ -24,14 +24,19 @@ enum RecordFlag : std::uint8_t {
   kReadAhead = 1 << 4,  ///< read-ahead: may fail without an error
 };
 
+/// A time that the trace does not tell.
+inline constexpr std::uint64_t kUnknownTime = ~std::uint64_t{0};
+
 /// A request as it was queued. `time_ns` counts from the trace's own origin, `sector` is in
 /// 512-byte units, `bytes` a multiple of 512 (0 for a flush). `phase` indexes the phase names
-/// that the reader keeps, so that a record owns no memory. `line` is the line of the file.
+/// that the reader keeps, so that a record owns no memory. `line` is the line of the file, or
+/// the number of the event if it is binary. `done_ns` is the completion, or kUnknownTime.
 struct TraceRecord {
   std::uint64_t time_ns = 0;
   std::uint64_t sector = 0;
   std::uint64_t bytes = 0;
   std::uint64_t line = 0;
+  std::uint64_t done_ns = kUnknownTime;
   std::uint32_t pid = 0;
   std::uint32_t phase = 0;
   Op op = Op::read;
