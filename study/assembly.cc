@@ -60,14 +60,16 @@ Assembly::Assembly(const Scenario& s, bool checkers, const LowerHook& lower)
   if (!faults.empty()) kernel.set_faults(&faults);
   const DriverSite site = {kernel,        soc,         s.soc.costs.driver, s.soc.costs.cipher,
                            s.ocf.drivers, s.recovery()};
-  if (s.path_uses_ocf()) {
+  const bool bench = s.workload.bench.wanted();
+  if (s.path_uses_ocf() && !bench) {
     ocf = std::make_unique<driver::Crypto>(kernel, s.soc.costs.ocf, ocf_options(s.ocf));
     driver = make_crypto_driver(s.ocf.driver, *ocf, site);
-  } else if (s.dmcrypt.path == "modern") {
+  } else if (s.dmcrypt.path == "modern" || bench) {
     api = std::make_unique<driver::SkcipherApi>(kernel, s.soc.costs.driver, s.soc.costs.cipher);
     // "cryptosoft" means the processor: here that is the kernel's own code.
     if (s.ocf.driver != "cryptosoft") driver = make_crypto_driver(s.ocf.driver, *api, site);
   }
+  if (bench) return;
   kernel::BlockDevice& below = lower ? lower(queue) : queue;
   const dmcrypt::PathSettings settings = {s.dmcrypt.placement, s.dmcrypt.max_read_size,
                                           s.dmcrypt.max_write_size, s.dmcrypt.max_in_flight};

@@ -29,9 +29,9 @@ struct Assembly {
   kernel::Kernel kernel;
   kernel::RequestQueue queue;
   std::unique_ptr<driver::Crypto> ocf;           ///< paths of OCF, else null
-  std::unique_ptr<driver::SkcipherApi> api;      ///< path modern, else null
+  std::unique_ptr<driver::SkcipherApi> api;      ///< path modern and benchmarks, else null
   std::unique_ptr<driver::CryptoDriver> driver;  ///< null where the processor ciphers by itself
-  std::unique_ptr<dmcrypt::CryptTarget> target;
+  std::unique_ptr<dmcrypt::CryptTarget> target;  ///< null in a benchmark
 };
 
 /// The board of a scenario, without faults.

@@ -125,7 +125,7 @@ void add_driver_metrics(MetricList& m, Assembly& at) {
   add("skcipher.synchronous", k.synchronous);
   add("skcipher.backlogged", k.backlogged);
   add("skcipher.errors", k.errors);
-  const dmcrypt::DmCryptStats& t = at.target->stats();
+  const dmcrypt::DmCryptStats t = at.target ? at.target->stats() : dmcrypt::DmCryptStats{};
   add("dmcrypt.clones", t.clones);
   add("dmcrypt.partial_clones", t.partial_clones);
   add("dmcrypt.max_parallel_writes", t.max_parallel_writes);

@@ -13,6 +13,7 @@
 
 #include "study/assembly.h"
 #include "study/atomic_file.h"
+#include "study/bench/bench.h"
 #include "study/counters.h"
 #include "study/reference_cipher.h"
 #include "study/vcd_recorder.h"
@@ -446,6 +447,7 @@ PointResult Machine::result(double host_seconds) {
 }  // namespace
 
 PointResult run_point(const Scenario& scenario, const PointOptions& options) {
+  if (scenario.workload.bench.wanted()) return run_bench(scenario, options);
   std::uint64_t rows = 0;
   if (options.progress) {
     auto reader =

@@ -229,6 +229,7 @@ void check_traces(const std::vector<Point>& points) {
   for (const Point& point : points) {
     const std::uint64_t sectors = point.scenario.disk.sectors();
     const WorkloadSettings& w = point.scenario.workload;
+    if (w.bench.wanted()) continue;
     auto [it, added] = uses.emplace(w.trace_file, Use{sectors, w.trace_options()});
     if (!added) it->second.sectors = std::min(it->second.sectors, sectors);
   }

@@ -13,7 +13,8 @@ namespace fs = std::filesystem;
 namespace cesasim::study {
 namespace {
 
-const std::vector<std::string> kKinds = {"soc", "cesa", "ring", "disk", "costs", "kernel", "user"};
+const std::vector<std::string> kKinds = {"soc",    "cesa",    "ring", "disk", "costs",
+                                         "kernel", "drivers", "user", "api",  "application"};
 const std::vector<std::string> kMarks = {"measured", "spec", "derived", "assumed"};
 
 bool is_path(const std::string& name) {

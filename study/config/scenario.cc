@@ -21,6 +21,7 @@ std::vector<std::string> names(const std::vector<Named>& table) {
 }
 
 constexpr const char* kNoTable = "none";
+constexpr const char* kNoTrace = "none";
 
 struct DriverInfo {
   const char* name;
@@ -158,8 +159,27 @@ void describe_faults(ScenarioVisitor& v, std::vector<FaultSettings>& faults) {
   v.end_group();
 }
 
+void describe_bench(ScenarioVisitor& v, BenchSettings& b) {
+  v.begin_group("bench", "a crypto benchmark instead of a trace: no disk and no dm-crypt");
+  std::vector<std::string> algorithms = {BenchSettings::kNone};
+  for (const BenchAlgorithm& a : kBenchAlgorithms) algorithms.emplace_back(a.name);
+  v.choice("algorithm", b.algorithm, algorithms,
+           "what is benchmarked; none: a trace is replayed, and the other keys are not known");
+  if (!b.wanted()) return v.end_group();
+  v.choice("direction", b.direction, {"encrypt", "decrypt"}, "encrypt or decrypt");
+  v.optional_count("block_bytes", b.block_bytes, "bytes", 8, 1u << 20, "bytes of one operation");
+  v.optional_count("threads", b.threads, "threads", 1, 64, "programs at work at once");
+  v.optional_count("requests", b.requests, "operations", 1, 100'000'000, "all threads together");
+  v.reference("api", "api", b.api_preset, b.api, "how the program reaches the cipher");
+  v.reference("application", "application", b.application_preset, b.application,
+              "what the program does with the data besides");
+  v.end_group();
+}
+
 void describe_workload(ScenarioVisitor& v, WorkloadSettings& w) {
   v.begin_group("workload", "what is asked of the device");
+  describe_bench(v, w.bench);
+  if (w.bench.wanted() && w.trace.empty()) w.trace = kNoTrace;
   v.text("trace", w.trace, "the path of a trace file", "block trace to replay");
   v.text("device", w.device, "major,minor, or any",
          "blkparse text of several devices: the one to take");
@@ -230,6 +250,15 @@ void Costs::describe(hw::ParamVisitor& v) {
   v.group("driver", driver, "OCF drivers");
   v.group("dmcrypt", dmcrypt, "device-mapper and dm-crypt");
   v.group("cipher", cipher, "ciphers in software");
+  v.group("openssl", openssl, "ciphers in a program's library (workload.bench)");
+}
+
+void OpensslCosts::describe(hw::ParamVisitor& v) {
+  v.number("call", call, "cycles", 0, 1e6, "one operation: EVP, IV, mode loop");
+  v.number("aes_round_per_byte", aes_round_per_byte, "cycles/byte", 0, 1000,
+           "one of AES's 10, 12 or 14 rounds, CBC's exclusive-or included");
+  v.number("des_per_byte", des_per_byte, "cycles/byte", 0, 10000, "DES-CBC");
+  v.number("des3_per_byte", des3_per_byte, "cycles/byte", 0, 10000, "3DES-CBC");
 }
 
 void UserCosts::describe(hw::ParamVisitor& v) {
@@ -306,8 +335,8 @@ bool Scenario::path_uses_ocf() const { return path_info(dmcrypt.path).ocf; }
 bool Scenario::path_is_historical() const { return path_info(dmcrypt.path).historical; }
 
 driver::Recovery Scenario::recovery() const {
-  const bool path =
-      dmcrypt.path == "ocf-async" || dmcrypt.path == "modern" || ocf.driver == "cesa_ring";
+  const bool path = dmcrypt.path == "ocf-async" || dmcrypt.path == "modern" ||
+                    ocf.driver == "cesa_ring" || workload.bench.wanted();
   return {ocf.recovery == "watchdog" || (ocf.recovery == "path" && path), ocf.drivers.watchdog_ms};
 }
 
@@ -497,6 +526,46 @@ void check_crypto(const Tree& tree, const Scenario& s) {
   }
 }
 
+/// As check_crypto, for a benchmark: it goes through the kernel's cipher API.
+void check_bench(const Tree& tree, const Scenario& s) {
+  const BenchSettings& b = s.workload.bench;
+  const auto refuse = [&](const std::string& key, const std::string& problem,
+                          const std::string& valid) {
+    throw ConfigError(where(tree, key.c_str()), key, problem, valid);
+  };
+  if (s.workload.trace != kNoTrace) {
+    refuse("workload.trace", "given beside workload.bench", "one of the two");
+  }
+  const BenchAlgorithm& a =
+      *std::find_if(std::begin(kBenchAlgorithms), std::end(kBenchAlgorithms),
+                    [&b](const BenchAlgorithm& x) { return b.algorithm == x.name; });
+  const std::uint32_t unit = std::string(a.cipher) == "aes" ? 16 : 8;
+  if (b.block_bytes % unit != 0) {
+    refuse("workload.bench.block_bytes",
+           fmt::format("{} is not a multiple of the cipher's block", b.block_bytes),
+           fmt::format("multiples of {}", unit));
+  }
+  const DriverInfo& driver = driver_info(s.ocf.driver);
+  if (!driver.hardware) return;
+  if (b.api.user_space) {
+    refuse("ocf.driver",
+           fmt::format("'{}' would never be called: api '{}' does not call the kernel", driver.name,
+                       b.api_preset),
+           "cryptosoft, or another api");
+  }
+  if (std::string(a.mode) != "cbc") {
+    refuse("ocf.driver",
+           fmt::format("'{}' would never be called: it has no {}", driver.name, a.mode),
+           "cryptosoft, or an algorithm in CBC");
+  }
+  if (driver.tdma && !s.soc.cesa.tdma) {
+    refuse("ocf.driver",
+           fmt::format("the crypto unit of '{}' has no TDMA, which {} needs", s.soc.preset,
+                       driver.name),
+           "cryptosoft, or a SoC whose unit has TDMA");
+  }
+}
+
 void check_faults(const Tree& tree, const Scenario& s) {
   for (const FaultSettings& f : s.faults) {
     const std::string key = "faults." + f.name;
@@ -572,7 +641,11 @@ void check_scenario(Tree& tree, const Scenario& s) {
     check_cipher(tree, s.dmcrypt);
     check_key(tree, s.dmcrypt);
   }
-  check_crypto(tree, s);
+  if (s.workload.bench.wanted()) {
+    check_bench(tree, s);
+  } else {
+    check_crypto(tree, s);
+  }
   if (s.ocf.crypto_nice != std::floor(s.ocf.crypto_nice)) {
     throw ConfigError(where(tree, "ocf.crypto_nice"), "ocf.crypto_nice",
                       fmt::format("not a whole number: {}", s.ocf.crypto_nice), "-20 .. 19");
@@ -675,7 +748,7 @@ Scenario resolve_scenario(Tree& tree, const Library& library, bool check_files) 
   reader.finish();
   check_scenario(tree, scenario);
   scenario.kernel.non_coherent_dma = !scenario.soc.io_coherent;
-  if (check_files) {
+  if (check_files && !scenario.workload.bench.wanted()) {
     scenario.workload.trace_file =
         library.find_file(*tree.find_path("workload.trace"), "workload.trace").string();
   }
@@ -742,6 +815,7 @@ std::vector<ParameterInfo> list_parameters() {
   describe_scenario(lister, scenario);
   // Some structs describe only the fields of the kind in use; list those of the others too.
   scenario.disk.kind = "flash";
+  scenario.workload.bench.algorithm = kBenchAlgorithms[0].name;
   describe_scenario(lister, scenario);
   return lister.found;
 }

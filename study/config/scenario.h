@@ -18,12 +18,22 @@
 #include "hw_model/memory/mbus.h"
 #include "hw_model/ring/params.h"
 #include "kernel_model/params.h"
+#include "study/bench/params.h"
 #include "study/config/library.h"
 #include "study/config/tree.h"
 #include "study/config/visitor.h"
 #include "traces/trace_reader.h"
 
 namespace cesasim::study {
+
+/// Ciphers in a program's own library, OpenSSL's as built for the board (workload.bench).
+struct OpensslCosts {
+  double call = 0;
+  double aes_round_per_byte = 0;
+  double des_per_byte = 0;
+  double des3_per_byte = 0;
+  void describe(hw::ParamVisitor& v);
+};
 
 /// What modelled software costs (a `costs` preset).
 struct Costs {
@@ -32,6 +42,7 @@ struct Costs {
   driver::DriverCosts driver;
   dmcrypt::DmCryptCosts dmcrypt;
   driver::CipherCosts cipher;
+  OpensslCosts openssl;
   void describe(hw::ParamVisitor& v);
 };
 
@@ -110,6 +121,7 @@ struct FaultSettings {
 };
 
 struct WorkloadSettings {
+  BenchSettings bench;     ///< wanted(): this instead of a trace
   std::string trace;       ///< as written
   std::string trace_file;  ///< where it was found
   std::string replay = "closed";
