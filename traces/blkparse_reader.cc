@@ -42,23 +42,19 @@ bool is_summary(std::string_view line) {
 
 }  // namespace
 
-bool BlkparseReader::recognises(std::string_view first_line) {
-  std::string_view rest = first_line;
+bool BlkparseReader::recognises(std::string_view head) {
+  std::string_view rest = first_line_of(head);
   std::uint64_t number = 0;
   return is_device(take_word(rest)) && parse_number(take_word(rest), number) &&
          parse_number(take_word(rest), number) && parse_time(take_word(rest), number);
 }
 
 BlkparseReader::BlkparseReader(LineSource source, const TraceOptions& options)
-    : TraceReader(std::move(source), options),
-      device_(options.device),
-      device_given_(!options.device.empty()) {
-  if (device_given_ && !is_device(device_)) {
+    : LineReader(std::move(source), TraceFormat::blkparse, options) {
+  if (!options.device.empty() && !is_device(options.device)) {
     throw TraceError(path(), 0,
-                     "device to take is not of the form major,minor: " + quoted(device_));
+                     "device to take is not of the form major,minor: " + quoted(options.device));
   }
-  std::uint32_t only = 0;
-  find_phase("all", only);
 }
 
 TraceReader::Parsed BlkparseReader::parse_line(std::string_view line, TraceRecord& record) {
@@ -91,28 +87,42 @@ TraceReader::Parsed BlkparseReader::parse_line(std::string_view line, TraceRecor
   }
   const std::string_view rwbs = take_word(rest);
   if (rwbs.empty()) return reject("line ends after its action");
-  if (action != "Q") return Parsed::nothing;
-
-  if (device_.empty()) device_ = device;
-  if (device != device_) {
-    if (device_given_) return Parsed::nothing;
-    return reject("a second device, " + std::string(device) + " beside " + device_ +
-                  ": say which one to take");
+  if (action == "m") {
+    if (!rest.empty()) rest.remove_prefix(1);
+    if (const auto phase = phase_of_message(rest)) phase_ = *phase;
+    return Parsed::nothing;
   }
-  if (parse_rwbs(rwbs, record) == Parsed::bad) return Parsed::bad;
+  if (action == "C") {
+    // A request that carries no data of a file system (N) is none of ours.
+    if (rwbs.front() == 'N' || !is_chosen_device(device)) return Parsed::nothing;
+    return parse_request(rwbs, rest, record) == Parsed::bad ? Parsed::bad : Parsed::completion;
+  }
+  if (action != "Q") return Parsed::nothing;
+  if (const Parsed taken = choose_device(device); taken != Parsed::record) return taken;
+  if (parse_request(rwbs, rest, record) == Parsed::bad) return Parsed::bad;
+  if (validate(record) == Parsed::bad) return Parsed::bad;
+  return set_phase(record, phase_);
+}
 
+TraceReader::Parsed BlkparseReader::parse_request(std::string_view rwbs, std::string_view rest,
+                                                  TraceRecord& record) {
+  if (parse_rwbs(rwbs, record) == Parsed::bad) return Parsed::bad;
   const std::string_view sector = take_word(rest);
+  const bool flushes = (record.flags & kPreflush) != 0 || record.op == Op::flush;
   if (sector.empty() || sector.front() == '[') {
-    if ((record.flags & kPreflush) == 0 && record.op != Op::flush) {
-      return reject(std::string(op_name(record.op)) + " without a sector");
-    }
+    if (!flushes) return reject(std::string(op_name(record.op)) + " without a sector");
     record.op = Op::flush;
-    return validate(record) == Parsed::bad ? Parsed::bad : Parsed::record;
+    return Parsed::record;
   }
   const std::string_view plus = take_word(rest);
+  if (!parse_number(sector, record.sector)) return reject("bad sector " + quoted(sector));
+  if (flushes && plus.starts_with('[')) {  // a flush completed: "C FWS 0 [0]"
+    record.op = Op::flush;
+    record.sector = 0;
+    return Parsed::record;
+  }
   const std::string_view sectors = take_word(rest);
   std::uint64_t count = 0;
-  if (!parse_number(sector, record.sector)) return reject("bad sector " + quoted(sector));
   if (plus != "+" || !parse_number(sectors, count)) {
     return reject("bad size after the sector: " + quoted(plus) + " " + quoted(sectors));
   }
@@ -120,11 +130,11 @@ TraceReader::Parsed BlkparseReader::parse_line(std::string_view line, TraceRecor
     return reject("size overflows: " + quoted(sectors) + " sectors");
   }
   record.bytes = count * 512;
-  if (count == 0 && (record.flags & kPreflush) != 0) {
+  if (count == 0 && flushes) {
     record.op = Op::flush;
     record.sector = 0;
   }
-  return validate(record) == Parsed::bad ? Parsed::bad : Parsed::record;
+  return Parsed::record;
 }
 
 TraceReader::Parsed BlkparseReader::parse_rwbs(std::string_view rwbs, TraceRecord& record) {
@@ -147,6 +157,10 @@ TraceReader::Parsed BlkparseReader::parse_rwbs(std::string_view rwbs, TraceRecor
     case 'F':
       record.op = Op::flush;
       break;
+    case 'N':
+      record.op = Op::flush;
+      if ((record.flags & kPreflush) != 0) break;
+      [[fallthrough]];
     default:
       return reject("unknown operation in " + quoted(rwbs));
   }

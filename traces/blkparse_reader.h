@@ -6,21 +6,20 @@
 
 namespace cesasim::traces {
 
-/// Q lines become records; lines of other actions are checked up to their action and passed
-/// over, as is the summary that blkparse prints without -q. The format has no phases: all
-/// records are in phase "all".
-class BlkparseReader : public TraceReader {
+/// Q lines become records, C lines their completions; lines of other actions are checked up to
+/// their action and passed over, as is the summary that blkparse prints without -q. Messages
+/// (action m) that begin or end a phase do so; without any, all records are in phase "all".
+class BlkparseReader : public LineReader {
  public:
   BlkparseReader(LineSource source, const TraceOptions& options);
-  TraceFormat format() const override { return TraceFormat::blkparse; }
-  static bool recognises(std::string_view first_line);
+  static bool recognises(std::string_view head);
 
  private:
   Parsed parse_line(std::string_view line, TraceRecord& record) override;
+  Parsed parse_request(std::string_view rwbs, std::string_view rest, TraceRecord& record);
   Parsed parse_rwbs(std::string_view rwbs, TraceRecord& record);
 
-  std::string device_;         // of the records
-  bool device_given_ = false;  // by the caller, not by the first Q line
+  std::string phase_ = "all";
   bool in_summary_ = false;
 };
 

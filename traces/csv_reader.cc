@@ -17,7 +17,8 @@ std::string_view take_field(std::string_view& text, bool& last) {
 
 }  // namespace
 
-bool CsvReader::recognises(std::string_view first_line) {
+bool CsvReader::recognises(std::string_view head) {
+  std::string_view first_line = first_line_of(head);
   // Column names in any order: one of the required ones must be a whole field.
   bool last = false;
   while (!last) {
@@ -27,7 +28,7 @@ bool CsvReader::recognises(std::string_view first_line) {
 }
 
 CsvReader::CsvReader(LineSource source, const TraceOptions& options)
-    : TraceReader(std::move(source), options) {
+    : LineReader(std::move(source), TraceFormat::csv, options) {
   std::string_view line;
   if (!source_.next(line)) throw TraceError(path(), 0, "file is empty: no CSV header line");
   bool last = false;
@@ -53,8 +54,6 @@ CsvReader::CsvReader(LineSource source, const TraceOptions& options)
     }
   }
   has_phase_ = std::find(columns_.begin(), columns_.end(), Column::phase) != columns_.end();
-  std::uint32_t only = 0;
-  if (!has_phase_) find_phase("all", only);
 }
 
 TraceReader::Parsed CsvReader::parse_line(std::string_view line, TraceRecord& record) {
@@ -78,14 +77,9 @@ TraceReader::Parsed CsvReader::parse_line(std::string_view line, TraceRecord& re
                   std::to_string(fields));
   }
   if (validate(record) == Parsed::bad) return Parsed::bad;
-  if (has_phase_) {
-    // Last, so that a bad line leaves no phase behind.
-    if (phase.empty()) return reject("phase is empty");
-    if (!find_phase(phase, record.phase)) {
-      return reject("more than " + std::to_string(kMaxPhases) + " phases");
-    }
-  }
-  return Parsed::record;
+  // Last, so that a bad line leaves no phase behind.
+  if (has_phase_ && phase.empty()) return reject("phase is empty");
+  return set_phase(record, has_phase_ ? phase : "all");
 }
 
 TraceReader::Parsed CsvReader::parse_field(Column column, std::string_view text,
@@ -104,11 +98,9 @@ TraceReader::Parsed CsvReader::parse_field(Column column, std::string_view text,
     case Column::pid:
       good = parse_number(text, record.pid);
       break;
-    case Column::done_ns: {
-      std::uint64_t done = 0;
-      good = text.empty() || parse_number(text, done);
+    case Column::done_ns:
+      good = text.empty() || parse_number(text, record.done_ns);
       break;
-    }
     case Column::op:
       if (text == "R") {
         record.op = Op::read;

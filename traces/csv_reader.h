@@ -9,13 +9,12 @@ namespace cesasim::traces {
 
 /// Columns `time_ns,op,sector,bytes` are required, `pid,phase,flags,done_ns` optional, in any
 /// order; an unknown column is an error. `op` is R, W, F or D; `flags` letters P (preflush),
-/// U (FUA), S (sync), M (metadata), A (read-ahead). `done_ns` is checked and not used.
-class CsvReader : public TraceReader {
+/// U (FUA), S (sync), M (metadata), A (read-ahead); `done_ns` may be empty.
+class CsvReader : public LineReader {
  public:
   /// Reads the header line. Throws TraceError if it is missing or wrong.
   CsvReader(LineSource source, const TraceOptions& options);
-  TraceFormat format() const override { return TraceFormat::csv; }
-  static bool recognises(std::string_view first_line);
+  static bool recognises(std::string_view head);
 
  private:
   enum class Column : std::uint8_t { time_ns, op, sector, bytes, pid, phase, flags, done_ns };

@@ -27,6 +27,13 @@ inline std::string_view take_word(std::string_view& text) {
   return word;
 }
 
+/// What stands before the first line end, LF or CR LF.
+inline std::string_view first_line_of(std::string_view text) {
+  text = text.substr(0, text.find('\n'));
+  if (text.ends_with('\r')) text.remove_suffix(1);
+  return text;
+}
+
 /// `text` for an error message: cut to a readable length, unprintable bytes as '?'.
 inline std::string quoted(std::string_view text) {
   constexpr std::size_t kLongest = 60;

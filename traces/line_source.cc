@@ -5,6 +5,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -19,53 +20,31 @@ std::string located(const std::string& file, std::uint64_t line, const std::stri
   return file + ":" + std::to_string(line) + ": " + reason;
 }
 
-class PlainSource : public ByteSource {
+class FileSource : public ByteSource {
  public:
-  explicit PlainSource(const std::string& path) : path_(path) {
+  explicit FileSource(const std::string& path) : path_(path) {
     fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd_ < 0) fail("cannot open");
   }
-  ~PlainSource() override { ::close(fd_); }
-  PlainSource(const PlainSource&) = delete;
+  ~FileSource() override { ::close(fd_); }
+  FileSource(const FileSource&) = delete;
 
   std::size_t read(char* out, std::size_t size) override {
-    if (unread_ > 0) {
-      const std::size_t n = std::min(size, unread_);
-      std::memcpy(out, head_, n);
-      std::memmove(head_, head_ + n, unread_ - n);
-      unread_ -= n;
-      return n;
-    }
-    return read_file(out, size);
-  }
-  const char* encoding() const override { return "plain"; }
-
-  /// The first bytes of the file, which read() will deliver again.
-  std::string_view peek() {
-    while (unread_ < sizeof head_) {
-      const std::size_t n = read_file(head_ + unread_, sizeof head_ - unread_);
-      if (n == 0) break;
-      unread_ += n;
-    }
-    return {head_, unread_};
-  }
-
- private:
-  std::size_t read_file(char* out, std::size_t size) {
     for (;;) {
       const ssize_t n = ::read(fd_, out, size);
       if (n >= 0) return static_cast<std::size_t>(n);
       if (errno != EINTR) fail("cannot read");
     }
   }
+  const char* encoding() const override { return "plain"; }
+
+ private:
   [[noreturn]] void fail(const char* what) const {
     throw TraceError(path_, 0, std::string(what) + ": " + std::strerror(errno));
   }
 
   std::string path_;
   int fd_ = -1;
-  char head_[4];
-  std::size_t unread_ = 0;
 };
 
 class GzipSource : public ByteSource {
@@ -176,9 +155,29 @@ TraceError::TraceError(std::string file, std::uint64_t line, std::string reason)
       line_(line),
       reason_(std::move(reason)) {}
 
+PeekSource::PeekSource(std::unique_ptr<ByteSource> input, std::size_t bytes)
+    : input_(std::move(input)), head_(bytes, '\0') {
+  std::size_t got = 0;
+  while (got < bytes) {
+    const std::size_t n = input_->read(head_.data() + got, bytes - got);
+    if (n == 0) break;
+    got += n;
+  }
+  head_.resize(got);
+}
+
+std::size_t PeekSource::read(char* out, std::size_t size) {
+  if (delivered_ == head_.size()) return input_->read(out, size);
+  const std::size_t n = std::min(size, head_.size() - delivered_);
+  std::memcpy(out, head_.data() + delivered_, n);
+  delivered_ += n;
+  return n;
+}
+
 std::unique_ptr<ByteSource> open_bytes(const std::string& path) {
-  auto plain = std::make_unique<PlainSource>(path);
-  const std::string_view head = plain->peek();
+  constexpr std::size_t kMagicBytes = 4;
+  auto plain = std::make_unique<PeekSource>(std::make_unique<FileSource>(path), kMagicBytes);
+  const std::string_view head = plain->head();
   if (starts_with(head, {0x1f, 0x8b})) {
     return std::make_unique<GzipSource>(path, std::move(plain));
   }
@@ -221,15 +220,9 @@ bool LineSource::next(std::string_view& line) {
                        "line is longer than " + std::to_string(kMaxLine) + " bytes");
     }
     line = {base + begin_, stop - begin_};
-    line_start_ = begin_;
     begin_ = after;
     return true;
   }
-}
-
-void LineSource::unread() {
-  begin_ = line_start_;
-  --line_number_;
 }
 
 bool LineSource::refill() {

@@ -37,6 +37,22 @@ class ByteSource {
   virtual const char* encoding() const = 0;
 };
 
+/// A stream whose first bytes can be looked at before they are read.
+class PeekSource : public ByteSource {
+ public:
+  /// Looks at up to `bytes` bytes of `input`.
+  PeekSource(std::unique_ptr<ByteSource> input, std::size_t bytes);
+  /// The first bytes, fewer if the stream is shorter. Valid until the first read().
+  std::string_view head() const { return head_; }
+  std::size_t read(char* out, std::size_t size) override;
+  const char* encoding() const override { return input_->encoding(); }
+
+ private:
+  std::unique_ptr<ByteSource> input_;
+  std::string head_;
+  std::size_t delivered_ = 0;  // of head_
+};
+
 /// Opens `path` and recognises gzip and zstd by their magic numbers; anything else is plain.
 /// Throws TraceError if the file cannot be read; a stream that is cut short or corrupt
 /// throws from read().
@@ -55,9 +71,6 @@ class LineSource {
   /// Returns false at the end of the file. Throws TraceError on a stream error and on a line
   /// longer than kMaxLine.
   bool next(std::string_view& line);
-  /// Makes next() return the last line again. Precondition: next() just returned true.
-  void unread();
-
   const std::string& path() const { return path_; }
   const char* encoding() const { return bytes_->encoding(); }
   /// Number of the line that next() returned last, from 1.
@@ -69,7 +82,6 @@ class LineSource {
   std::string path_;
   std::unique_ptr<ByteSource> bytes_;
   std::vector<char> buffer_;
-  std::size_t line_start_ = 0;  // of the last line returned, for unread()
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
   bool eof_ = false;

@@ -21,6 +21,7 @@ namespace cesasim::traces {
 ///   writer->finish();
 class TraceWriter {
  public:
+  TraceWriter(ByteSink& sink, const Carries& carries) : sink_(sink), carries_(carries) {}
   virtual ~TraceWriter() = default;
   TraceWriter(const TraceWriter&) = delete;
   TraceWriter& operator=(const TraceWriter&) = delete;
@@ -38,8 +39,6 @@ class TraceWriter {
   std::vector<std::string> losses() const;
 
  protected:
-  TraceWriter(ByteSink& sink, const Carries& carries) : sink_(sink), carries_(carries) {}
-
   /// Puts one record, in what the format carries, at the end of out().
   virtual void put(const TraceRecord& record, std::string_view phase) = 0;
   /// Puts what comes after the last record.

@@ -115,16 +115,17 @@ TEST(LineSource, OverlongLineIsAnErrorWithItsNumber) {
   EXPECT_EQ(error_of([&] { lines_of(endless); }), endless + ":1: line is longer than 65536 bytes");
 }
 
-TEST(LineSource, UnreadReturnsTheSameLineAgain) {
-  LineSource source(write_file("a", "one\ntwo\n"));
-  std::string_view line;
-  ASSERT_TRUE(source.next(line));
-  source.unread();
-  ASSERT_TRUE(source.next(line));
-  EXPECT_EQ(line, "one");
-  EXPECT_EQ(source.line_number(), 1u);
-  ASSERT_TRUE(source.next(line));
-  EXPECT_EQ(line, "two");
+TEST(PeekSource, DeliversWhatWasLookedAtAgain) {
+  const std::string text = long_text();
+  for (const std::size_t looked : {std::size_t{1}, std::size_t{4096}, text.size() + 1}) {
+    PeekSource source(open_bytes(write_file("gz", gzip_of(text))), looked);
+    EXPECT_EQ(source.head(), std::string_view(text).substr(0, looked));
+    EXPECT_STREQ(source.encoding(), "gzip");
+    std::string got;
+    char buffer[1000];
+    while (const std::size_t n = source.read(buffer, sizeof buffer)) got.append(buffer, n);
+    EXPECT_TRUE(got == text) << looked;
+  }
 }
 
 }  // namespace

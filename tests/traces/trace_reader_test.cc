@@ -145,8 +145,10 @@ TEST(TraceReader, DamagedStreamIsAnErrorEvenWhenSkipping) {
 
 TEST(TraceReader, UnknownFormatsAreRefused) {
   EXPECT_EQ(error_of(""), " file is empty");
-  EXPECT_THAT(error_of("fio version 3 iolog\n"), HasSubstr("1: unknown trace format"));
-  EXPECT_THAT(error_of(std::string("\x07\x74\x61\x65\0\1", 6)),
+  EXPECT_EQ(error_of("fio version 4 iolog\n"),
+            "1: unknown trace format (known: csv, blkparse, blktrace, iolog2, iolog3, msr): "
+            "'fio version 4 iolog'");
+  EXPECT_THAT(error_of(std::string("\x07\x74\x61\x64\0\1", 6)),
               HasSubstr("1: unknown trace format"));
 }
 

@@ -1,0 +1,25 @@
+// The CSV of the MSR-Cambridge block traces, which the SNIA distributes.
+#pragma once
+
+#include "traces/trace_reader.h"
+
+namespace cesasim::traces {
+
+/// No header line; columns Timestamp,Hostname,DiskNumber,Type,Offset,Size,ResponseTime. Timestamp
+/// is a Windows file time (100 ns since 1601), ResponseTime is in 100 ns (0: unknown), Offset and
+/// Size are in bytes, Type is Read or Write. Time counts from the first row; the device is
+/// "Hostname,DiskNumber".
+class MsrReader : public LineReader {
+ public:
+  MsrReader(LineSource source, const TraceOptions& options)
+      : LineReader(std::move(source), TraceFormat::msr, options) {}
+  static bool recognises(std::string_view head);
+
+ private:
+  Parsed parse_line(std::string_view line, TraceRecord& record) override;
+
+  bool has_origin_ = false;
+  std::uint64_t origin_ = 0;  // file time
+};
+
+}  // namespace cesasim::traces
