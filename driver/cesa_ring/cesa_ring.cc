@@ -77,6 +77,7 @@ CesaRing::CesaRing(Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
       platform_(platform),
       settings_(settings),
       recovery_(recovery),
+      restarts_(kernel, crypto, [this] { return has_room(); }),
       completions_(kernel, crypto) {
   if (platform_.irqs.empty() || platform_.irqs.size() != platform_.irq_cpus.size()) {
     throw std::invalid_argument("cesa_ring: each ring needs an interrupt line and its core");
@@ -132,19 +133,11 @@ CesaRing::CesaRing(Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
     kernel_.request_irq(
         ring.irq, [this, &ring] { return interrupt(ring); }, "cesa_ring", ring.irq_cpu);
   }
-  unblock_timer_.fn = [this] {
-    if (!has_room()) return;  // completions are still to come
-    crypto_.crypto_unblock(driverid_, CRYPTO_SYMQ);
-    if (kernel_.now() < restarted_ + tick_) {
-      kernel_.mod_timer(unblock_timer_, tick_);
-    } else {
-      blocked_ = false;
-    }
-  };
   watchdog_timer_.fn = [this] { watchdog(); };
-  driverid_ = crypto_.crypto_get_driverid(0, *this);
+  const std::uint32_t driverid = crypto_.crypto_get_driverid(0, *this);
+  restarts_.set_driverid(driverid);
   for (Alg alg : {Alg::aes_cbc, Alg::des_cbc, Alg::des3_cbc}) {
-    crypto_.crypto_register(driverid_, alg);
+    crypto_.crypto_register(driverid, alg);
   }
   // As a thread because registers can be reached from a modelled context only.
   kernel_.kthread_run("cesa_ring_probe", [this] { probe(); });
@@ -169,7 +162,7 @@ void CesaRing::probe() {
     for (std::size_t i = 0; i < used_rings_; ++i) set_up(*rings_[i]);
   }
   probed_ = true;
-  if (blocked_) unblock();
+  restarts_.made_room();
 }
 
 bool CesaRing::wait_reset(PhysAddr at, std::uint32_t mask) {
@@ -367,12 +360,8 @@ int CesaRing::process(Cryptop* crp, int hint) {
   }
   Ring& ring = *rings_[settings_.per_core ? kernel_.smp_processor_id() % used_rings_ : 0];
   if (!probed_) return restart(ring);
-  if (kernel_.fault(hw::FaultKind::queue_full)) {
-    const int answer = restart(ring);
-    // Nothing may be in flight that would unblock.
-    if (!unblock_timer_.armed) kernel_.mod_timer(unblock_timer_, tick_);
-    return answer;
-  }
+  // Nothing may be in flight that would unblock.
+  if (kernel_.fault(hw::FaultKind::queue_full)) return restart(ring, false);
   const std::uint32_t lid = crypto_sid_lid(crp->crp_sid);
   Session& session = sessions_[lid];
   ++session.outstanding;  // from here on the key stays where it is
@@ -442,25 +431,20 @@ int CesaRing::process(Cryptop* crp, int hint) {
   return 0;
 }
 
-/// Between this answer and the core's marking the driver blocked, completions may free the ring and
-/// unblock in vain. So the driver unblocks after every batch of completions, and once more by a
-/// timer when a tick has passed since the last ERESTART (see cesa_tdma).
-int CesaRing::restart(Ring& ring) {
+int CesaRing::restart(Ring& ring, bool comes_back) {
   ++driver_stats_.restarts;
-  blocked_ = true;
+  if (!restarts_.blocked()) {
+    for (auto& r : rings_) r->refused = false;  // those of an earlier time
+  }
   ring.refused = true;
-  restarted_ = kernel_.now();
-  return ERESTART;
+  return restarts_.restart(comes_back);
 }
 
-void CesaRing::unblock() {
-  crypto_.crypto_unblock(driverid_, CRYPTO_SYMQ);
-  if (!unblock_timer_.armed) kernel_.mod_timer(unblock_timer_, tick_);
-}
-
+/// In a ring that someone waits for: with another one there is none of use, and unblocking would be
+/// in vain for ever if the full one is dead.
 bool CesaRing::has_room() const {
-  return std::any_of(rings_.begin(), rings_.end(),
-                     [](const auto& r) { return r->refused && !r->free.empty(); });
+  return probed_ && std::any_of(rings_.begin(), rings_.end(),
+                                [](const auto& r) { return r->refused && !r->free.empty(); });
 }
 
 // --- completion ------------------------------------------------------------------------------
@@ -519,7 +503,7 @@ unsigned CesaRing::reap(Ring& ring) {
 /// Hands ended requests back; their places in the ring are free already.
 void CesaRing::finish(std::vector<Request>& ended) {
   if (ended.empty()) return;
-  if (blocked_) unblock();
+  restarts_.made_room();
   for (Request& request : ended) {
     kernel_.charge(Activity::driver, costs_.ring_complete);
     const RingDescriptor& d = request.d;

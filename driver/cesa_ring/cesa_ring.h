@@ -11,6 +11,7 @@
 
 #include "driver/ocf/completions.h"
 #include "driver/ocf/cryptodev.h"
+#include "driver/ocf/restarts.h"
 #include "driver/params.h"
 #include "hw_model/ring/descriptor.h"
 #include "kernel_model/kernel.h"
@@ -126,9 +127,9 @@ class CesaRing : public CryptoDriver {
     bool more = false;                // the last request came with CRYPTO_HINT_MORE
     bool draining = false;            // the tasklet is at work or will be
     bool polling = false;             // a submitter is at work
-    bool refused = false;             // answered ERESTART
-    bool stopped = false;             // by an error on the bus; nothing more is fetched
-    std::uint16_t stopped_at = 0;     // what it had fetched before
+    bool refused = false;          // answered ERESTART since the core was last unblocked for good
+    bool stopped = false;          // by an error on the bus; nothing more is fetched
+    std::uint16_t stopped_at = 0;  // what it had fetched before
     bool must_reset = false;
     bool dead = false;  // a reset did not end
     hw::Ps progress = 0;
@@ -161,8 +162,7 @@ class CesaRing : public CryptoDriver {
   void recover(Ring& ring);
   void watchdog();
   void start_watchdog();
-  int restart(Ring& ring);
-  void unblock();
+  int restart(Ring& ring, bool comes_back = true);
   bool has_room() const;
   std::uint16_t low_water() const { return static_cast<std::uint16_t>(prefetch_); }
 
@@ -172,8 +172,8 @@ class CesaRing : public CryptoDriver {
   RingPlatform platform_;
   RingSettings settings_;
   Recovery recovery_;
+  Restarts restarts_;
   Completions completions_;
-  std::uint32_t driverid_ = 0;
   std::uint32_t log2_entries_ = 0;
   std::uint32_t coalesce_cycles_ = 0;
   std::uint32_t error_causes_ = 0;
@@ -183,11 +183,8 @@ class CesaRing : public CryptoDriver {
   bool adaptive_ = false;
   bool probed_ = false;
   bool missing_ = false;  // no unit was found
-  bool blocked_ = false;  // the core may hold the driver for blocked
   bool stale_keys_ = false;
-  hw::Ps restarted_ = 0;  // last ERESTART
   hw::Ps tick_ = 0;
-  kernel::Timer unblock_timer_;
   kernel::Timer watchdog_timer_;
   kernel::SpinLock key_lock_;
   std::deque<Session> sessions_;

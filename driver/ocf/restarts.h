@@ -11,7 +11,8 @@ namespace cesasim::driver {
 /// Between a driver's ERESTART and the core's marking it blocked, an interrupt may make room and
 /// unblock in vain: the 2005 core then forgets that always, the 2010 core if another request was
 /// dispatched meanwhile. So a driver unblocks whenever it makes room, and once more by a timer when
-/// a tick has passed since the last ERESTART.
+/// a tick has passed since the last ERESTART. With kernel preemption room may even be made between
+/// the driver's finding none and its ERESTART, when nobody knows yet that someone waits.
 class Restarts {
  public:
   /// `has_room` says whether a request would be taken now.
@@ -24,14 +25,16 @@ class Restarts {
   }
   void set_driverid(std::uint32_t driverid) { driverid_ = driverid; }
 
-  /// The answer of a process() that has no room; unless `comes_back`, nothing in flight will make
-  /// room and the timer has to.
+  /// The answer of a process() that has found no room. The timer is to unblock where nothing in
+  /// flight may: unless room `comes_back`, or if it has come meanwhile.
   int restart(bool comes_back = true) {
     blocked_ = true;
     restarted_ = kernel_.now();
-    if (!comes_back && !timer_.armed) kernel_.mod_timer(timer_, tick_);
+    if ((!comes_back || has_room_()) && !timer_.armed) kernel_.mod_timer(timer_, tick_);
     return ERESTART;
   }
+  /// The core may hold the driver for blocked.
+  bool blocked() const { return blocked_; }
   /// There is room again, or may be.
   void made_room() {
     if (!blocked_) return;
@@ -56,7 +59,7 @@ class Restarts {
   std::function<bool()> has_room_;
   hw::Ps tick_;
   std::uint32_t driverid_ = 0;
-  bool blocked_ = false;  // the core may hold the driver for blocked
+  bool blocked_ = false;
   hw::Ps restarted_ = 0;  // last ERESTART
   kernel::Timer timer_;
 };

@@ -70,7 +70,9 @@ class EngineDriver : public driver::CryptoDriver {
   }
   /// A random part of what is queued, in random order; a tick later the rest.
   void complete_some() {
-    if (in_interrupt_only) EXPECT_TRUE(kernel_.in_interrupt());
+    if (in_interrupt_only) {
+      EXPECT_TRUE(kernel_.in_interrupt());
+    }
     std::shuffle(queue.begin(), queue.end(), random);
     std::size_t n = 1 + random() % queue.size();
     if (queue.size() > 300) n = queue.size();

@@ -115,6 +115,10 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"async_ring",
              "dmcrypt: {path: ocf-async, cipher: aes-cbc-plain, placement: out-of-place}\n"
              "ocf: {driver: cesa_ring, policy: \"2010\"}\nkernel.preempt: full\n"},
+        Case{"async_small_ring",
+             "dmcrypt: {path: ocf-async, cipher: aes-cbc-plain}\n"
+             "ocf: {driver: cesa_ring, policy: \"2005\", drivers: {cesa_ring: {entries: 2}}}\n"
+             "kernel.preempt: full\nsoc.cores: 1\n"},
         Case{"async_pio",
              "dmcrypt: {path: ocf-async, cipher: aes-cbc-plain}\n"
              "ocf: {driver: cesa_pio, policy: \"2006\"}\n"},
