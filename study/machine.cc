@@ -15,6 +15,7 @@
 #include "study/atomic_file.h"
 #include "study/bench/bench.h"
 #include "study/counters.h"
+#include "study/observe/series.h"
 #include "study/reference_cipher.h"
 #include "study/vcd_recorder.h"
 #include "study/verdicts.h"
@@ -62,7 +63,8 @@ class Machine {
         oracle_(s.seed),
         reference_(table_.cipher.str(), table_.key, table_.iv_offset, table_.sector_size,
                    table_.iv_large_sectors),
-        verdicts_(static_cast<Ps>(s.hang_seconds * static_cast<double>(hw::kPsPerS))) {
+        verdicts_(static_cast<Ps>(s.hang_seconds * static_cast<double>(hw::kPsPerS))),
+        series_(at_) {
     reader_ = traces::open_trace(s.workload.trace_file, s.workload.trace_options());
     replay_ = std::make_unique<traces::Replay>(at_.kernel, *at_.target, *reader_, oracle_,
                                                replay_params(s));
@@ -72,11 +74,13 @@ class Machine {
     replay_->on_submit = [this](const traces::RequestLog& log) { verdicts_.submitted(log); };
     replay_->on_request = [this](const traces::RequestLog& log) {
       verdicts_.ended(log);
+      series_.request_ended(log);
       note_certainty(log, log.error == 0);
     };
     replay_->on_double_end = [this](const traces::RequestLog& log) { verdicts_.ended_twice(log); };
     replay_->on_phase = [this](std::uint32_t phase, bool entered) {
       at_.kernel.sync_now();
+      series_.phase(phase, entered, at_.kernel.now());
       if (entered) {
         phase_start_ = counters();
         return;
@@ -112,12 +116,16 @@ class Machine {
 
   void run(const ProgressFn& progress, std::uint64_t rows, const VcdWindow& window) {
     VcdRecorder vcd(window, at_.soc.cesa());
-    const auto slice = sc_core::sc_time(0.25, sc_core::SC_SEC);
+    constexpr double kProgressSeconds = 0.25;
+    constexpr Ps kLongestSlice = hw::kPsPerS / 4;
     replay_->start();
     std::uint64_t ended = 0;
     double ended_at = 0;
+    double next_progress = kProgressSeconds;
     while (!replay_->done()) {
-      sc_core::sc_start(vcd.next(slice));
+      sc_core::sc_start(
+          vcd.next(sc_core::sc_time::from_value(std::min(series_.until_sample(), kLongestSlice))));
+      series_.sample();
       if (replay_->done()) break;
       const double now = sc_core::sc_time_stamp().to_seconds();
       if (replay_->ended() != ended) {
@@ -126,7 +134,8 @@ class Machine {
       } else if (now - ended_at > kStallSeconds) {
         break;  // something keeps the machine busy, but no request ends any more
       }
-      if (progress) {
+      if (progress && now >= next_progress) {
+        next_progress = now + kProgressSeconds;
         const auto report = replay_->report();
         const auto& t = report.total;
         progress({sc_core::sc_time_stamp().to_seconds(),
@@ -140,6 +149,7 @@ class Machine {
     vcd.close();
     replay_->for_each_outstanding([this](const traces::RequestLog& log) {
       verdicts_.lost(log);
+      series_.request_lost(log);
       if (log.op != kernel::BioOp::write) return;
       oracle_.mark_uncertain(log.sector, log.bytes / hw::kSectorBytes);
       note_certainty(log, false);
@@ -165,6 +175,7 @@ class Machine {
   traces::ContentOracle oracle_;
   ReferenceCipher reference_;
   Verdicts verdicts_;
+  SeriesRecorder series_;
   std::unique_ptr<traces::TraceReader> reader_;
   std::unique_ptr<traces::Replay> replay_;
   std::uint64_t plaintext_sectors_ = 0;
@@ -358,6 +369,11 @@ PointResult Machine::result(double host_seconds) {
   }
 
   add_driver_metrics(m, at_);
+  p.series = series_.to_json([&r](std::uint32_t phase) { return r.phases.at(phase).name; });
+  for (const kernel::BioOp op : {kernel::BioOp::read, kernel::BioOp::write}) {
+    p.latency_histogram[op == kernel::BioOp::read ? "read" : "write"] =
+        histogram_json(r.total.of(op).latency);
+  }
   std::uint64_t image_wrong = 0;
   std::uint64_t image_right = 0;
   check_image(image_wrong, image_right);

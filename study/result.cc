@@ -200,6 +200,8 @@ Json to_json(const PointResult& result) {
   }
   if (!result.broken_guarantees.empty()) out["broken_guarantees"] = result.broken_guarantees;
   if (!result.dma_hazards.empty()) out["dma_hazards"] = result.dma_hazards;
+  if (!result.series.is_null()) out["series"] = result.series;
+  if (!result.latency_histogram.is_null()) out["latency_histogram"] = result.latency_histogram;
   out["config"] = result.config;
   return out;
 }
@@ -236,6 +238,8 @@ PointResult point_from_json(const Json& json) {
     }
     out.broken_guarantees = json.value("broken_guarantees", std::vector<std::string>{});
     out.dma_hazards = json.value("dma_hazards", std::vector<std::string>{});
+    out.series = json.value("series", Json());
+    out.latency_histogram = json.value("latency_histogram", Json());
     if (json.contains("config")) out.config = json["config"];
     return out;
   } catch (const nlohmann::json::exception& error) {

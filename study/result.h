@@ -50,6 +50,10 @@ struct PointResult {
   std::vector<FaultResult> faults;
   std::vector<std::string> broken_guarantees;  ///< in words, with how often and where first
   std::vector<std::string> dma_hazards;        ///< the first ones, in words
+  /// How the run went over time and how its latencies are spread (docs/observe.md); null where
+  /// nobody recorded it.
+  Json series;
+  Json latency_histogram;
   Json config;
 
   /// Nobody is to mind that it is broken (on_broken: report).

@@ -48,6 +48,18 @@ class LatencyHistogram {
     }
     return max_;
   }
+  /// Calls visit(upper, count) for the ranges that hold values, from the lowest on; `upper` is
+  /// beyond the last value of a range. `steps` of them, a power of two up to 64, make a power of
+  /// two.
+  template <class Visit>
+  void for_each_bucket(std::size_t steps, Visit visit) const {
+    const std::size_t together = kSteps / steps;
+    for (std::size_t i = 0; i < counts_.size(); i += together) {
+      std::uint64_t count = 0;
+      for (std::size_t j = i; j < i + together; ++j) count += counts_[j];
+      if (count != 0) visit(low(i + together - 1) + size(i + together - 1), count);
+    }
+  }
 
  private:
   static constexpr unsigned kStepBits = 6;
@@ -59,12 +71,15 @@ class LatencyHistogram {
     const unsigned shift = static_cast<unsigned>(std::bit_width(value)) - kStepBits - 1;
     return shift * kSteps + static_cast<std::size_t>(value >> shift);
   }
-  static std::uint64_t middle(std::size_t bucket) {
+  /// Of the values in a bucket: the lowest, and how many there are.
+  static std::uint64_t low(std::size_t bucket) {
     if (bucket < 2 * kSteps) return bucket;
-    const std::size_t shift = bucket / kSteps - 1;
-    const std::uint64_t low = (bucket % kSteps + kSteps) << shift;
-    return low + ((std::uint64_t{1} << shift) >> 1);
+    return (bucket % kSteps + kSteps) << (bucket / kSteps - 1);
   }
+  static std::uint64_t size(std::size_t bucket) {
+    return bucket < 2 * kSteps ? 1 : std::uint64_t{1} << (bucket / kSteps - 1);
+  }
+  static std::uint64_t middle(std::size_t bucket) { return low(bucket) + (size(bucket) >> 1); }
 
   std::vector<std::uint64_t> counts_;  // on the heap: simulated threads have small stacks
   std::uint64_t count_ = 0;

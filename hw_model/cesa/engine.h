@@ -157,6 +157,10 @@ class CesaEngine {
   std::span<const std::uint8_t> sram() const { return sram_; }
   const RegisterFile& registers() const { return regs_; }
   const CesaStats& stats() const { return stats_; }
+  /// stats().busy_ps with what is in progress, up to `now`.
+  Ps busy_until(Ps now) const {
+    return stats_.busy_ps + (busy_ && now > busy_since_ ? now - busy_since_ : 0);
+  }
   const CesaTiming& timing() const { return timing_; }
   /// For tracers: a DmaState as a number.
   const std::uint32_t& dma_state() const { return dma_.traced_state; }

@@ -121,6 +121,14 @@ class RingEngine {
   Ps read_busy_ps() const { return read_.busy; }
   Ps cipher_busy_ps() const { return cipher_.busy; }
   Ps write_busy_ps() const { return write_.busy; }
+  /// Reading, ciphering and writing up to `now`; the counters above have the whole of what is in
+  /// progress.
+  std::array<Ps, 3> busy_until(Ps now) const {
+    const auto until = [now](const Stage& s) {
+      return s.working && s.until != kNever && s.until > now ? s.busy - (s.until - now) : s.busy;
+    };
+    return {until(read_), until(cipher_), until(write_)};
+  }
   std::uint64_t bytes_ciphered() const { return bytes_ciphered_; }
   std::uint64_t operations() const { return operations_; }
 
