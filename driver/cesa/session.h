@@ -1,11 +1,12 @@
-// A cipher session of the CESA: configuration word and keys, as the drivers that use the Linux
-// layout of the SRAM keep them.
+// The cipher sessions of a CESA driver: configuration word and keys, as the drivers that use the
+// Linux layout of the SRAM keep them.
 #pragma once
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdint>
+#include <deque>
 
 #include "driver/cesa/aes_schedule.h"
 #include "driver/ocf/cryptodev.h"
@@ -27,20 +28,17 @@ inline constexpr std::uint32_t kSaDecrypt =
 
 /// 0, or EINVAL for an algorithm or key length that the unit does not take.
 inline int make_cesa_session(const CryptoIni& cri, CesaSession& session) {
-  if (cri.cri_key.size() * 8 != cri.cri_klen) return EINVAL;
+  if (!cri.valid()) return EINVAL;
   hw::SaConfig config{.cbc = true};
   switch (cri.cri_alg) {
     case Alg::aes_cbc:
-      if (cri.cri_klen != 128 && cri.cri_klen != 192 && cri.cri_klen != 256) return EINVAL;
       config.cipher = hw::SaCipher::aes;
       config.aes_key_bytes = cri.cri_klen / 8;
       break;
     case Alg::des_cbc:
-      if (cri.cri_klen != 64) return EINVAL;
       config.cipher = hw::SaCipher::des;
       break;
     case Alg::des3_cbc:
-      if (cri.cri_klen != 192) return EINVAL;
       config.cipher = hw::SaCipher::des3;
       break;
     default:
@@ -55,5 +53,39 @@ inline int make_cesa_session(const CryptoIni& cri, CesaSession& session) {
       cri.cri_alg == Alg::aes_cbc ? aes_decrypt_start_key(cri.cri_key) : session.key_enc;
   return 0;
 }
+
+/// The sessions of a driver by their local ids, which are not used twice; 0 is none.
+class CesaSessions {
+ public:
+  /// As CryptoDriver::newsession.
+  int open(std::uint32_t* lid, const CryptoIni& cri) {
+    CesaSession session;
+    if (const int error = make_cesa_session(cri, session)) return error;
+    sessions_.push_back(session);
+    *lid = static_cast<std::uint32_t>(sessions_.size());
+    return 0;
+  }
+  /// As CryptoDriver::freesession.
+  int close(std::uint32_t lid) {
+    if (lid == 0 || lid > sessions_.size() || !sessions_[lid - 1].used) return ENOENT;
+    sessions_[lid - 1].used = false;
+    return 0;
+  }
+  /// A session that was opened, closed since or not. Stays where it is.
+  const CesaSession& at(std::uint32_t lid) const { return sessions_.at(lid - 1); }
+  /// The session of a request that the unit can do, else nullptr.
+  const CesaSession* of(const Cryptop& crp) const {
+    const std::uint32_t lid = crypto_sid_lid(crp.crp_sid);
+    if (lid == 0 || lid > sessions_.size() || !sessions_[lid - 1].used) return nullptr;
+    const CesaSession& session = sessions_[lid - 1];
+    const CryptoDesc& crd = crp.crp_desc;
+    const bool fits = crd.crd_alg == session.alg && crd.crd_len != 0 &&
+                      crd.crd_len % alg_block_bytes(session.alg) == 0 && crp.crp_buf != 0;
+    return fits ? &session : nullptr;
+  }
+
+ private:
+  std::deque<CesaSession> sessions_;
+};
 
 }  // namespace cesasim::driver

@@ -55,19 +55,6 @@ hw::SaCipher sa_cipher(Alg alg) {
   }
 }
 
-bool takes_key(Alg alg, std::uint32_t bits) {
-  switch (alg) {
-    case Alg::aes_cbc:
-      return bits == 128 || bits == 192 || bits == 256;
-    case Alg::des3_cbc:
-      return bits == 192;
-    case Alg::des_cbc:
-      return bits == 64;
-    default:
-      return false;
-  }
-}
-
 }  // namespace
 
 CesaHal::CesaHal(Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
@@ -140,9 +127,7 @@ void CesaHal::probe() {
 }
 
 int CesaHal::newsession(std::uint32_t* lid, const CryptoIni& cri) {
-  if (cri.cri_key.size() * 8 != cri.cri_klen || !takes_key(cri.cri_alg, cri.cri_klen)) {
-    return EINVAL;
-  }
+  if (!cri.valid()) return EINVAL;
   std::size_t at = 1;
   while (at < sessions_.size() && sessions_[at] && sessions_[at]->used) ++at;
   if (at > kMaxSessions || !pool_reserve(2)) return ENOMEM;

@@ -17,15 +17,6 @@ using hw::PhysAddr;
 using kernel::Activity;
 using kernel::Kernel;
 
-namespace {
-
-// SRAM layout of mv_cesa, from the first usable byte.
-constexpr std::uint32_t kKeyAt = 0x20;
-constexpr std::uint32_t kIvAt = 0x40;
-constexpr std::uint32_t kDataAt = 0x80;
-
-}  // namespace
-
 CesaPio::CesaPio(Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
                  const CesaPlatform& platform, const PioSettings& settings,
                  const Recovery& recovery)
@@ -37,15 +28,9 @@ CesaPio::CesaPio(Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
       restarts_(kernel, crypto, [this] { return has_room(); }),
       completions_(kernel, crypto) {
   if (platform.engines.empty()) throw std::invalid_argument("cesa_pio: no engine");
-  sessions_.emplace_back();
   for (const CesaPlatform::Engine& at : platform.engines) {
-    engines_.push_back(std::make_unique<Engine>(kernel_));
+    engines_.push_back(std::make_unique<Engine>(kernel_, platform, at));
     Engine* engine = engines_.back().get();
-    engine->at = at;
-    engine->sram = at.sram + platform.sram_reserved_bytes;
-    engine->sram_offset = static_cast<std::uint32_t>(engine->sram & 0x7FF);
-    // Whole cipher blocks only.
-    engine->payload = (platform.sram_bytes - platform.sram_reserved_bytes - kDataAt) & ~0xFu;
     kernel_.request_irq(
         at.irq, [this, engine] { return interrupt(*engine); }, "mv_crypto", at.irq_cpu);
     kernel_.kthread_run("mv_crypto", [this, engine] { queue_manag(*engine); });
@@ -60,31 +45,18 @@ CesaPio::CesaPio(Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
 CesaPio::~CesaPio() = default;
 
 int CesaPio::newsession(std::uint32_t* lid, const CryptoIni& cri) {
-  CesaSession session;
-  if (const int error = make_cesa_session(cri, session)) return error;
-  sessions_.push_back(session);
-  *lid = static_cast<std::uint32_t>(sessions_.size() - 1);
-  return 0;
+  return sessions_.open(lid, cri);
 }
 
-int CesaPio::freesession(std::uint32_t lid) {
-  if (lid == 0 || lid >= sessions_.size() || !sessions_[lid].used) return ENOENT;
-  sessions_[lid].used = false;
-  return 0;
-}
+int CesaPio::freesession(std::uint32_t lid) { return sessions_.close(lid); }
 
 bool CesaPio::has_room() const {
-  return std::any_of(engines_.begin(), engines_.end(),
-                     [this](const auto& e) { return e->queue.size() < settings_.queue_depth; });
+  return std::any_of(engines_.begin(), engines_.end(), [this](const auto& e) { return !full(*e); });
 }
 
 int CesaPio::process(Cryptop* crp, int) {
   kernel_.charge(Activity::driver, costs_.pio_request);
-  const std::uint32_t lid = crypto_sid_lid(crp->crp_sid);
-  const CryptoDesc& crd = crp->crp_desc;
-  if (lid == 0 || lid >= sessions_.size() || !sessions_[lid].used ||
-      crd.crd_alg != sessions_[lid].alg || crd.crd_len == 0 ||
-      crd.crd_len % alg_block_bytes(crd.crd_alg) != 0 || crp->crp_buf == 0) {
+  if (sessions_.of(*crp) == nullptr) {
     ++stats_.failed;
     crp->crp_etype = EINVAL;
     crypto_.crypto_done(crp);
@@ -94,17 +66,21 @@ int CesaPio::process(Cryptop* crp, int) {
   const auto least = std::min_element(engines_.begin(), engines_.end(),
                                       [](auto& a, auto& b) { return a->load < b->load; });
   Engine& engine = **least;
-  const bool full = engine.queue.size() >= settings_.queue_depth;
-  if (full || kernel_.fault(hw::FaultKind::queue_full)) {
-    ++stats_.restarts;
-    return restarts_.restart(full);
-  }
-  {
+  bool no_room = full(engine);
+  const bool refused = !no_room && kernel_.fault(hw::FaultKind::queue_full);
+  if (!refused && !no_room) {
     Kernel::IrqLock lock(kernel_, engine.lock, Activity::driver);
-    ++stats_.requests;
-    engine.load += crd.crd_len;
-    engine.queue.push_back(crp);
-    stats_.max_queue = std::max<std::uint64_t>(stats_.max_queue, engine.queue.size());
+    no_room = full(engine);  // another core may have come first
+    if (!no_room) {
+      ++stats_.requests;
+      engine.load += crp->crp_desc.crd_len;
+      engine.queue.push_back(crp);
+      stats_.max_queue = std::max<std::uint64_t>(stats_.max_queue, engine.queue.size());
+    }
+  }
+  if (refused || no_room) {
+    ++stats_.restarts;
+    return restarts_.restart(no_room);
   }
   engine.work.wake_up();
   return 0;
@@ -137,11 +113,11 @@ void CesaPio::queue_manag(Engine& engine) {
 /// One request, piece by piece. 0 or errno.
 int CesaPio::run(Engine& engine, Cryptop& crp) {
   const CryptoDesc& crd = crp.crp_desc;
-  const CesaSession session = sessions_[crypto_sid_lid(crp.crp_sid)];  // others may be opened
+  const CesaSession& session = sessions_.at(crypto_sid_lid(crp.crp_sid));
   const bool encrypt = (crd.crd_flags & CRD_F_ENCRYPT) != 0;
   const PhysAddr src = crp.crp_buf + crd.crd_skip;
   const PhysAddr dst = (crp.crp_out_buf != 0 ? crp.crp_out_buf : crp.crp_buf) + crd.crd_skip;
-  const std::uint32_t base = engine.sram_offset;
+  const std::uint32_t base = engine.sram.offset;
   const std::uint32_t iv_bytes = alg_block_bytes(session.alg);
   std::array<std::uint8_t, kMaxBlockLen> iv = crd.crd_iv;
   if ((crd.crd_flags & CRD_F_IV_EXPLICIT) == 0) {
@@ -149,27 +125,28 @@ int CesaPio::run(Engine& engine, Cryptop& crp) {
   }
   const auto& key = encrypt ? session.key_enc : session.key_dec;
   for (std::uint32_t done = 0; done < crd.crd_len;) {
-    const std::uint32_t chunk = std::min(engine.payload, crd.crd_len - done);
+    const std::uint32_t chunk = std::min(engine.sram.payload, crd.crd_len - done);
     kernel_.charge(Activity::driver, costs_.pio_chunk);
-    kernel_.toio(engine.sram + kKeyAt, key.data(), key.size(), Activity::driver);
+    kernel_.toio(engine.sram.bus + kSramKeyAt, key.data(), key.size(), Activity::driver);
     // Later pieces find the chaining value where the engine left it.
-    if (done == 0) kernel_.toio(engine.sram + kIvAt, iv.data(), iv_bytes, Activity::driver);
-    kernel_.memcpy_toio(engine.sram + kDataAt, src + done, chunk);
+    if (done == 0) kernel_.toio(engine.sram.bus + kSramIvAt, iv.data(), iv_bytes, Activity::driver);
+    kernel_.memcpy_toio(engine.sram.bus + kSramDataAt, src + done, chunk);
     const std::array<std::uint32_t, 8> descriptor = {session.config | (encrypt ? 0 : kSaDecrypt),
-                                                     (base + kDataAt) | (base + kDataAt) << 16,
+                                                     (base + kSramDataAt) | (base + kSramDataAt)
+                                                                                << 16,
                                                      chunk,
-                                                     base + kKeyAt,
-                                                     (base + kIvAt) | (base + kIvAt) << 16,
+                                                     base + kSramKeyAt,
+                                                     (base + kSramIvAt) | (base + kSramIvAt) << 16,
                                                      0,
                                                      0,
                                                      0};
-    kernel_.toio(engine.sram, descriptor.data(), sizeof descriptor, Activity::driver);
+    kernel_.toio(engine.sram.bus, descriptor.data(), sizeof descriptor, Activity::driver);
     engine.done = false;
     ++stats_.launches;
     kernel_.writel_relaxed(base, engine.at.regs + reg::kDescP0, Activity::driver);
     kernel_.writel(bit::cmd::kActivate0, engine.at.regs + reg::kCmd, Activity::driver);
     if (const int error = wait_for(engine)) return error;
-    kernel_.memcpy_fromio(dst + done, engine.sram + kDataAt, chunk);
+    kernel_.memcpy_fromio(dst + done, engine.sram.bus + kSramDataAt, chunk);
     done += chunk;
   }
   return 0;

@@ -10,6 +10,7 @@
 
 #include "driver/cesa/platform.h"
 #include "driver/cesa/session.h"
+#include "driver/cesa/sram.h"
 #include "driver/ocf/completions.h"
 #include "driver/ocf/crypto.h"
 #include "driver/ocf/restarts.h"
@@ -39,14 +40,13 @@ class CesaPio : public CryptoDriver {
 
  private:
   struct Engine {
-    explicit Engine(kernel::Kernel& kernel) : work(kernel), operation(kernel) {}
+    Engine(kernel::Kernel& kernel, const CesaPlatform& platform, const CesaPlatform::Engine& where)
+        : at(where), sram(platform, where), work(kernel), operation(kernel) {}
     CesaPlatform::Engine at;
-    hw::PhysAddr sram = 0;          // first usable byte, bus address
-    std::uint32_t sram_offset = 0;  // the same as SA offset
-    std::uint32_t payload = 0;      // data bytes per operation
-    std::deque<Cryptop*> queue;     // the first one is being worked on
-    std::uint64_t load = 0;         // bytes queued
-    bool done = false;              // the operation's interrupt has come
+    CesaSram sram;
+    std::deque<Cryptop*> queue;  // the first one is being worked on
+    std::uint64_t load = 0;      // bytes queued
+    bool done = false;           // the operation's interrupt has come
     kernel::WaitQueue work;
     kernel::WaitQueue operation;
     kernel::SpinLock lock;
@@ -57,13 +57,14 @@ class CesaPio : public CryptoDriver {
   int wait_for(Engine& engine);
   bool interrupt(Engine& engine);
   bool has_room() const;
+  bool full(const Engine& engine) const { return engine.queue.size() >= settings_.queue_depth; }
 
   kernel::Kernel& kernel_;
   CryptoCore& crypto_;
   DriverCosts costs_;
   PioSettings settings_;
   Recovery recovery_;
-  std::vector<CesaSession> sessions_;
+  CesaSessions sessions_;
   std::vector<std::unique_ptr<Engine>> engines_;
   Restarts restarts_;
   Completions completions_;

@@ -47,19 +47,6 @@ std::uint32_t algorithm_code(Alg alg) {
   }
 }
 
-bool key_fits(Alg alg, std::size_t bytes) {
-  switch (alg) {
-    case Alg::aes_cbc:
-      return bytes == 16 || bytes == 24 || bytes == 32;
-    case Alg::des_cbc:
-      return bytes == 8;
-    case Alg::des3_cbc:
-      return bytes == 24;
-    default:
-      return false;
-  }
-}
-
 PhysAddr destination(const Cryptop& crp) {
   return (crp.crp_out_buf != 0 ? crp.crp_out_buf : crp.crp_buf) + crp.crp_desc.crd_skip;
 }
@@ -198,9 +185,7 @@ void CesaRing::set_up(Ring& ring) {
 // --- sessions --------------------------------------------------------------------------------
 
 int CesaRing::newsession(std::uint32_t* lid, const CryptoIni& cri) {
-  if (cri.cri_key.size() * 8 != cri.cri_klen || !key_fits(cri.cri_alg, cri.cri_key.size())) {
-    return EINVAL;
-  }
+  if (!cri.valid()) return EINVAL;
   if (probed_ && (algorithms_ >> algorithm_code(cri.cri_alg) & 1) == 0) return EINVAL;
   Session s;
   s.used = true;

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <new>
 #include <stdexcept>
+#include <utility>
 
 #include "hw_model/cesa/registers.h"
 
@@ -18,11 +19,6 @@ using kernel::Kernel;
 
 namespace {
 
-// SRAM layout of the Linux driver, from the first usable byte.
-constexpr std::uint32_t kDescAt = 0x00;
-constexpr std::uint32_t kKeyAt = 0x20;
-constexpr std::uint32_t kIvAt = 0x40;
-constexpr std::uint32_t kDataAt = 0x80;
 constexpr std::uint32_t kOpBytes = 128;   // descriptor + context, first chunk and result
 constexpr std::uint32_t kDescBytes = 32;  // later chunks: the descriptor alone
 // The software descriptor is twice the hardware's 16 bytes.
@@ -49,15 +45,8 @@ CesaTdma::CesaTdma(Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
       patience_(static_cast<hw::Ps>(recovery.watchdog_ms * hw::kPsPerMs)),
       completions_(kernel, crypto) {
   if (platform.engines.empty()) throw std::invalid_argument("cesa_tdma: no engine");
-  sessions_.emplace_back();
   for (const CesaPlatform::Engine& at : platform.engines) {
-    auto engine = std::make_unique<Engine>();
-    engine->at = at;
-    engine->sram = at.sram + platform.sram_reserved_bytes;
-    engine->sram_offset = static_cast<std::uint32_t>(engine->sram & 0x7FF);
-    // Whole cipher blocks only.
-    engine->payload = (platform.sram_bytes - platform.sram_reserved_bytes - kDataAt) & ~0xFu;
-    engines_.push_back(std::move(engine));
+    engines_.push_back(std::make_unique<Engine>(platform, at));
   }
   for (auto& e : engines_) {
     Engine* engine = e.get();
@@ -88,7 +77,7 @@ CesaTdma::CesaTdma(Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
       kernel_.writel_relaxed(size_field | bit::tdma_win::kEnable, regs + reg::tdma_win_ctrl(0),
                              Activity::driver);
       kernel_.writel_relaxed(bit::cfg::kNoParallel, regs + reg::kCfg, Activity::driver);
-      kernel_.writel_relaxed(e->sram_offset, regs + reg::kDescP0, Activity::driver);
+      kernel_.writel_relaxed(e->sram.offset, regs + reg::kDescP0, Activity::driver);
       if (recovery_.watchdog) {
         kernel_.writel_relaxed(bit::tdma_error::kMiss | bit::tdma_error::kDoubleHit |
                                    bit::tdma_error::kBothHit | bit::tdma_error::kDataError,
@@ -104,20 +93,14 @@ CesaTdma::CesaTdma(Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
 CesaTdma::~CesaTdma() = default;
 
 int CesaTdma::newsession(std::uint32_t* lid, const CryptoIni& cri) {
-  CesaSession session;
-  if (const int error = make_cesa_session(cri, session)) return error;
-  sessions_.push_back(session);
-  *lid = static_cast<std::uint32_t>(sessions_.size() - 1);
-  return 0;
+  return sessions_.open(lid, cri);
 }
 
-int CesaTdma::freesession(std::uint32_t lid) {
-  if (lid == 0 || lid >= sessions_.size() || !sessions_[lid].used) return ENOENT;
-  sessions_[lid].used = false;
-  return 0;
-}
+int CesaTdma::freesession(std::uint32_t lid) { return sessions_.close(lid); }
 
-CesaTdma::Request* CesaTdma::get_request() {
+/// A request with all that it takes for so many pieces, so that what it takes of the pools is its
+/// own from here on; nullptr when there is no memory for that.
+CesaTdma::Request* CesaTdma::get_request(std::size_t chunks) {
   if (free_requests_.empty()) {
     request_slab_.push_back(std::make_unique<Request>());
     free_requests_.push_back(request_slab_.back().get());
@@ -125,33 +108,42 @@ CesaTdma::Request* CesaTdma::get_request() {
   Request* r = free_requests_.back();
   free_requests_.pop_back();
   r->error = 0;
-  r->descriptors.clear();
-  r->ops.clear();
-  return r;
+  r->used_descriptors = r->used_ops = 0;
+  if (pool_take(op_pool_, kOpBytes, chunks, r->ops) &&
+      pool_take(descriptor_pool_, kTdmaDescBytes, 4 * chunks + 1, r->descriptors)) {
+    return r;
+  }
+  put_request(*r);
+  return nullptr;
 }
 
-/// Makes sure that `count` elements are at hand; false when there is no memory for them.
-bool CesaTdma::pool_reserve(std::vector<PhysAddr>& pool, std::size_t bytes, std::size_t count) {
+void CesaTdma::put_request(Request& request) {
+  descriptor_pool_.insert(descriptor_pool_.end(), request.descriptors.rbegin(),
+                          request.descriptors.rend());
+  op_pool_.insert(op_pool_.end(), request.ops.begin(), request.ops.end());
+  request.descriptors.clear();
+  request.ops.clear();
+  free_requests_.push_back(&request);
+}
+
+/// `count` elements into `out`; false, and none, when there is no memory for them.
+bool CesaTdma::pool_take(std::vector<PhysAddr>& pool, std::size_t bytes, std::size_t count,
+                         std::vector<PhysAddr>& out) {
   while (pool.size() < count) {
     // dma_pool grows by a page of coherent memory.
     PhysAddr page = 0;
     try {
       page = kernel_.dma_alloc_coherent(hw::kPageBytes);
     } catch (const std::bad_alloc&) {
-      page = kernel_.alloc_page(Activity::driver);  // one that was in use before
+      return false;
     }
-    if (page == 0) return false;
     for (std::size_t at = hw::kPageBytes; at >= bytes; at -= bytes) {
       pool.push_back(page + at - bytes);
     }
   }
+  out.assign(pool.rbegin(), pool.rbegin() + static_cast<std::ptrdiff_t>(count));
+  pool.resize(pool.size() - count);
   return true;
-}
-
-PhysAddr CesaTdma::pool_alloc(std::vector<PhysAddr>& pool) {
-  const PhysAddr addr = pool.back();
-  pool.pop_back();
-  return addr;
 }
 
 void CesaTdma::store32(PhysAddr addr, std::uint32_t value) {
@@ -161,59 +153,55 @@ void CesaTdma::store32(PhysAddr addr, std::uint32_t value) {
 PhysAddr CesaTdma::add_descriptor(Request& request, std::uint32_t byte_count, PhysAddr src,
                                   PhysAddr dst) {
   kernel_.charge(Activity::driver, costs_.tdma_descriptor);
-  const PhysAddr d = pool_alloc(descriptor_pool_);
+  const std::size_t n = request.used_descriptors++;
+  const PhysAddr d = request.descriptors[n];
   store32(d, byte_count);
   store32(d + 4, static_cast<std::uint32_t>(src));
   store32(d + 8, static_cast<std::uint32_t>(dst));
   store32(d + 12, 0);
-  if (!request.descriptors.empty()) {
-    store32(request.descriptors.back() + 12, static_cast<std::uint32_t>(d));
-  }
-  request.descriptors.push_back(d);
+  if (n != 0) store32(request.descriptors[n - 1] + 12, static_cast<std::uint32_t>(d));
   return d;
 }
 
 PhysAddr CesaTdma::add_op(Request& request) {
   kernel_.charge(Activity::driver, costs_.tdma_op);
-  const PhysAddr op = pool_alloc(op_pool_);
+  const PhysAddr op = request.ops[request.used_ops++];
   std::memset(kernel_.phys_to_virt(op), 0, kOpBytes);
-  request.ops.push_back(op);
   return op;
 }
 
-void CesaTdma::build(Engine& engine, Request& request, const CesaSession& session, bool encrypt,
-                     const std::uint8_t* iv) {
-  const std::uint32_t base = engine.sram_offset;
+void CesaTdma::build(const CesaSram& sram, Request& request, const CesaSession& session,
+                     bool encrypt, const std::uint8_t* iv) {
+  const std::uint32_t base = sram.offset;
   const std::uint32_t config = session.config | (encrypt ? 0 : kSaDecrypt);
   std::uint32_t done = 0;
   while (done < request.bytes) {
-    const std::uint32_t chunk = std::min(engine.payload, request.bytes - done);
+    const std::uint32_t chunk = std::min(sram.payload, request.bytes - done);
     const PhysAddr op = add_op(request);
     store32(op, config);
-    store32(op + 4, (base + kDataAt) | (base + kDataAt) << 16);
+    store32(op + 4, (base + kSramDataAt) | (base + kSramDataAt) << 16);
     store32(op + 8, chunk);
-    store32(op + 12, base + kKeyAt);
-    store32(op + 16, (base + kIvAt) | (base + kIvAt) << 16);
+    store32(op + 12, base + kSramKeyAt);
+    store32(op + 16, (base + kSramIvAt) | (base + kSramIvAt) << 16);
     const bool first = done == 0;
     if (first) {
       const auto& key = encrypt ? session.key_enc : session.key_dec;
-      std::memcpy(kernel_.phys_to_virt(op + kKeyAt), key.data(), key.size());
-      std::memcpy(kernel_.phys_to_virt(op + kIvAt), iv, alg_block_bytes(session.alg));
+      std::memcpy(kernel_.phys_to_virt(op + kSramKeyAt), key.data(), key.size());
+      std::memcpy(kernel_.phys_to_virt(op + kSramIvAt), iv, alg_block_bytes(session.alg));
     }
-    // Later chunks find the chaining value where the engine left it, at kIvAt.
-    add_descriptor(request, kTdmaOwn | (first ? kOpBytes : kDescBytes), op, engine.sram + kDescAt);
-    add_descriptor(request, kTdmaOwn | chunk, request.data + done, engine.sram + kDataAt);
+    // Later chunks find the chaining value where the engine left it, at kSramIvAt.
+    add_descriptor(request, kTdmaOwn | (first ? kOpBytes : kDescBytes), op, sram.bus + kSramDescAt);
+    add_descriptor(request, kTdmaOwn | chunk, request.data + done, sram.bus + kSramDataAt);
     add_descriptor(request, 0, 0, 0);  // not owned: the accelerator runs
-    add_descriptor(request, kTdmaOwn | chunk, engine.sram + kDataAt, request.out + done);
+    add_descriptor(request, kTdmaOwn | chunk, sram.bus + kSramDataAt, request.out + done);
     done += chunk;
   }
   // The result, so that the next request may overwrite the SRAM without the processor.
-  add_descriptor(request, kTdmaOwn | kOpBytes, engine.sram, request.ops.front());
+  add_descriptor(request, kTdmaOwn | kOpBytes, sram.bus, request.ops.front());
 }
 
 int CesaTdma::process(Cryptop* crp, int) {
   kernel_.charge(Activity::driver, costs_.tdma_request);
-  const std::uint32_t lid = crypto_sid_lid(crp->crp_sid);
   const CryptoDesc& crd = crp->crp_desc;
   const auto end = [&](int error) {
     ++stats_.failed;
@@ -221,30 +209,25 @@ int CesaTdma::process(Cryptop* crp, int) {
     crypto_.crypto_done(crp);
     return 0;
   };
-  if (lid == 0 || lid >= sessions_.size() || !sessions_[lid].used ||
-      crd.crd_alg != sessions_[lid].alg || crd.crd_len == 0 ||
-      crd.crd_len % alg_block_bytes(crd.crd_alg) != 0 || crp->crp_buf == 0) {
-    return end(EINVAL);
-  }
+  const CesaSession* session = sessions_.of(*crp);
+  if (session == nullptr) return end(EINVAL);
+  kernel_.sync();  // the queues' state now, not when this context last looked
   auto least = std::min_element(engines_.begin(), engines_.end(),
                                 [](auto& a, auto& b) { return a->load < b->load; });
   Engine& engine = **least;
-  kernel_.sync();  // the queue's state now, not when this context last looked
-  if (!probed_ || engine.queue.size() + engine.claimed >= settings_.queue_depth) return restart();
+  if (!probed_ || full(engine)) return restart();
   // There is room: nothing but the timer would unblock.
   if (kernel_.fault(hw::FaultKind::queue_full)) return restart(false);
-  const std::size_t chunks = (crd.crd_len + engine.payload - 1) / engine.payload;
-  if (!pool_reserve(op_pool_, kOpBytes, chunks) ||
-      !pool_reserve(descriptor_pool_, kTdmaDescBytes, 4 * chunks + 1)) {
-    // What is in flight brings its descriptors back.
-    const bool busy = std::any_of(engines_.begin(), engines_.end(),
-                                  [](auto& e) { return e->claimed + e->queue.size() != 0; });
-    if (!busy) return end(ENOMEM);
+  const std::size_t chunks = (crd.crd_len + engine.sram.payload - 1) / engine.sram.payload;
+  Request* const made = get_request(chunks);
+  if (made == nullptr) {
+    // The requests that hold descriptors will give them back.
+    if (free_requests_.size() == request_slab_.size()) return end(ENOMEM);
     starved_ = true;
     return restart();
   }
   ++engine.claimed;
-  Request& request = *get_request();
+  Request& request = *made;
   request.crp = crp;
   request.bytes = crd.crd_len;
   // Before the buffer belongs to the device.
@@ -260,7 +243,7 @@ int CesaTdma::process(Cryptop* crp, int) {
   request.out =
       in_place ? request.data
                : kernel_.dma_map_single(crp->crp_out_buf + crd.crd_skip, crd.crd_len, from_device);
-  build(engine, request, sessions_[lid], (crd.crd_flags & CRD_F_ENCRYPT) != 0, iv.data());
+  build(engine.sram, request, *session, (crd.crd_flags & CRD_F_ENCRYPT) != 0, iv.data());
   queue_req(engine, request);
   return 0;
 }
@@ -270,10 +253,13 @@ int CesaTdma::restart(bool comes_back) {
   return restarts_.restart(comes_back);
 }
 
+bool CesaTdma::full(const Engine& engine) const {
+  return engine.queue.size() + engine.claimed >= settings_.queue_depth;
+}
+
 bool CesaTdma::has_room() const {
-  return !starved_ && std::any_of(engines_.begin(), engines_.end(), [this](const auto& e) {
-    return e->queue.size() + e->claimed < settings_.queue_depth;
-  });
+  return probed_ && !starved_ &&
+         std::any_of(engines_.begin(), engines_.end(), [this](const auto& e) { return !full(*e); });
 }
 
 void CesaTdma::queue_req(Engine& engine, Request& request) {
@@ -351,17 +337,39 @@ void CesaTdma::end_chain(Engine& engine, std::uint32_t status) {
 }
 
 void CesaTdma::complete_all(Engine& engine) {
-  starved_ = false;
-  restarts_.made_room();
-  while (!engine.complete.empty()) {
-    Request* request = engine.complete.front();
+  for (bool told = false; !engine.complete.empty();) {
+    Request& request = *engine.complete.front();
     engine.complete.pop_front();
-    complete_req(engine, *request);
+    Cryptop* const crp = request.crp;
+    if (request.error != 0) {
+      ++stats_.failed;
+      crp->crp_etype = request.error;
+    }
+    give_back(engine, request);
+    // Once for all, unless who waits for memory may get it from this one.
+    if (!std::exchange(told, true) || starved_) {
+      starved_ = false;
+      restarts_.made_room();
+    }
+    completions_.done(crp);
   }
 }
 
+/// Whether a descriptor is one of the chain that the engine was given.
+bool CesaTdma::chain_holds(const Engine& engine, std::uint32_t descriptor) const {
+  return std::any_of(
+      engine.queue.begin(), engine.queue.begin() + static_cast<std::ptrdiff_t>(engine.in_hw),
+      [descriptor](const Request* request) {
+        return std::ranges::find(request->descriptors, descriptor) != request->descriptors.end();
+      });
+}
+
+/// As Linux does, whose driver has no doubt that CURRENT is in the chain.
 void CesaTdma::tdma_process(Engine& engine) {
-  const std::uint32_t current = kernel_.readl(engine.at.regs + reg::kTdmaCurrent, Activity::driver);
+  take_ended(engine, kernel_.readl(engine.at.regs + reg::kTdmaCurrent, Activity::driver));
+}
+
+void CesaTdma::take_ended(Engine& engine, std::uint32_t current) {
   // Walks the chain up to the current descriptor: a request has ended if its last one was met.
   while (engine.in_hw > 0) {
     Request* request = engine.queue.front();
@@ -417,12 +425,20 @@ void CesaTdma::restart_engine(Engine& engine) {
     // later ones have not been touched. A DMA that could not even fetch the chain's first
     // descriptor still shows where the last chain ended.
     const std::uint32_t next = kernel_.readl(regs + reg::kTdmaNext, Activity::driver);
-    if (next != engine.queue.front()->descriptors.front()) tdma_process(engine);
-  }
-  if (engine.in_hw != 0) {
-    engine.queue.front()->error = EIO;
-    engine.complete.push_back(engine.queue.front());
-    engine.queue.pop_front();
+    std::size_t unknown = 1;
+    if (next != engine.queue.front()->descriptors.front()) {
+      const std::uint32_t current = kernel_.readl(regs + reg::kTdmaCurrent, Activity::driver);
+      if (chain_holds(engine, current)) {
+        take_ended(engine, current);
+      } else {
+        unknown = engine.in_hw;
+      }
+    }
+    for (; engine.in_hw != 0 && unknown != 0; --unknown, --engine.in_hw) {
+      engine.queue.front()->error = EIO;
+      engine.complete.push_back(engine.queue.front());
+      engine.queue.pop_front();
+    }
     engine.in_hw = 0;
   }
   // The rest of this chain and those that waited behind it become one.
@@ -437,7 +453,8 @@ void CesaTdma::link(const Request& before, const Request& request) {
   store32(before.descriptors.back() + 12, static_cast<std::uint32_t>(request.descriptors.front()));
 }
 
-void CesaTdma::complete_req(Engine& engine, Request& request) {
+/// Buffer, descriptors and place.
+void CesaTdma::give_back(Engine& engine, Request& request) {
   kernel_.charge(Activity::driver, costs_.tdma_complete);
   engine.load -= request.bytes;
   using enum Kernel::DmaDirection;
@@ -447,16 +464,7 @@ void CesaTdma::complete_req(Engine& engine, Request& request) {
     kernel_.dma_unmap_single(request.data, request.bytes, to_device);
     kernel_.dma_unmap_single(request.out, request.bytes, from_device);
   }
-  descriptor_pool_.insert(descriptor_pool_.end(), request.descriptors.rbegin(),
-                          request.descriptors.rend());
-  op_pool_.insert(op_pool_.end(), request.ops.begin(), request.ops.end());
-  Cryptop* crp = request.crp;
-  if (request.error != 0) {
-    ++stats_.failed;
-    crp->crp_etype = request.error;
-  }
-  free_requests_.push_back(&request);
-  completions_.done(crp);
+  put_request(request);
 }
 
 }  // namespace cesasim::driver

@@ -15,6 +15,7 @@
 
 #include "driver/cesa/platform.h"
 #include "driver/cesa/session.h"
+#include "driver/cesa/sram.h"
 #include "driver/ocf/completions.h"
 #include "driver/ocf/crypto.h"
 #include "driver/ocf/restarts.h"
@@ -35,7 +36,8 @@ struct CesaTdmaStats : DriverStats {
 ///
 /// Watchdog: a request whose interrupt was lost is completed; one in which the engine is stuck, or
 /// at which the DMA stopped with an error, ends with EIO, the engine is stopped and started again
-/// with those behind it.
+/// with those behind it. If the DMA does not stand in the chain (a link of it was overwritten),
+/// what it has done is unknown, and all requests of the chain end with EIO.
 class CesaTdma : public CryptoDriver {
  public:
   CesaTdma(kernel::Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
@@ -64,13 +66,15 @@ class CesaTdma : public CryptoDriver {
     int error = 0;  // errno it ends with
     std::vector<hw::PhysAddr> descriptors;
     std::vector<hw::PhysAddr> ops;
+    std::size_t used_descriptors = 0;  // while it is built
+    std::size_t used_ops = 0;
   };
   struct Engine {
+    Engine(const CesaPlatform& platform, const CesaPlatform::Engine& where)
+        : at(where), sram(platform, where) {}
     CesaPlatform::Engine at;
-    hw::PhysAddr sram = 0;          // first usable byte, bus address
-    std::uint32_t sram_offset = 0;  // the same as SA offset
-    std::uint32_t payload = 0;      // data bytes per operation
-    std::deque<Request*> queue;     // waiting and in hardware, oldest first
+    CesaSram sram;
+    std::deque<Request*> queue;  // waiting and in hardware, oldest first
     std::deque<Request*> complete;
     std::size_t claimed = 0;   // places in the queue of requests being built
     std::size_t in_hw = 0;     // requests of the chain the engine runs
@@ -81,7 +85,7 @@ class CesaTdma : public CryptoDriver {
     kernel::SpinLock lock;
   };
 
-  void build(Engine& engine, Request& request, const CesaSession& session, bool encrypt,
+  void build(const CesaSram& sram, Request& request, const CesaSession& session, bool encrypt,
              const std::uint8_t* iv);
   hw::PhysAddr add_descriptor(Request& request, std::uint32_t byte_count, hw::PhysAddr src,
                               hw::PhysAddr dst);
@@ -93,17 +97,21 @@ class CesaTdma : public CryptoDriver {
   /// Clears the causes, takes what has ended, launches what waits.
   void end_chain(Engine& engine, std::uint32_t status);
   void tdma_process(Engine& engine);
+  void take_ended(Engine& engine, std::uint32_t current);
   /// Stops the engine, ends the request that it was in with EIO, starts it with those behind.
   void restart_engine(Engine& engine);
   void launch(Engine& engine);
 
   void link(const Request& before, const Request& request);
   void complete_all(Engine& engine);
-  void complete_req(Engine& engine, Request& request);
+  void give_back(Engine& engine, Request& request);
   void watch();
-  Request* get_request();
-  bool pool_reserve(std::vector<hw::PhysAddr>& pool, std::size_t bytes, std::size_t count);
-  hw::PhysAddr pool_alloc(std::vector<hw::PhysAddr>& pool);
+  bool full(const Engine& engine) const;
+  bool chain_holds(const Engine& engine, std::uint32_t descriptor) const;
+  Request* get_request(std::size_t chunks);
+  void put_request(Request& request);
+  bool pool_take(std::vector<hw::PhysAddr>& pool, std::size_t bytes, std::size_t count,
+                 std::vector<hw::PhysAddr>& out);
   int restart(bool comes_back = true);
   bool has_room() const;
   void store32(hw::PhysAddr addr, std::uint32_t value);
@@ -120,7 +128,7 @@ class CesaTdma : public CryptoDriver {
   hw::Ps patience_ = 0;  // watchdog_ms
   kernel::Timer watchdog_;
   Completions completions_;
-  std::vector<CesaSession> sessions_;
+  CesaSessions sessions_;
   std::vector<std::unique_ptr<Engine>> engines_;
   std::vector<hw::PhysAddr> descriptor_pool_;
   std::vector<hw::PhysAddr> op_pool_;

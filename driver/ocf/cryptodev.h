@@ -15,6 +15,19 @@ namespace cesasim::driver {
 enum class Alg : std::uint8_t { none, des_cbc, des3_cbc, aes_cbc, count };
 /// Bytes of a cipher block: 8 for DES and 3DES, 16 for AES.
 constexpr std::uint32_t alg_block_bytes(Alg alg) { return alg == Alg::aes_cbc ? 16 : 8; }
+/// Whether a key of so many bits (parity bits included) is one of the cipher.
+constexpr bool alg_takes_key(Alg alg, std::uint32_t bits) {
+  switch (alg) {
+    case Alg::aes_cbc:
+      return bits == 128 || bits == 192 || bits == 256;
+    case Alg::des_cbc:
+      return bits == 64;
+    case Alg::des3_cbc:
+      return bits == 192;
+    default:
+      return false;
+  }
+}
 
 enum : std::uint32_t {
   CRYPTO_F_BATCH = 0x08,     ///< may be delayed: queue it for the crypto thread
@@ -51,6 +64,9 @@ struct CryptoIni {
   Alg cri_alg = Alg::none;
   std::uint32_t cri_klen = 0;
   std::span<const std::uint8_t> cri_key;
+
+  /// The key is there, and the cipher takes one of its length.
+  bool valid() const { return cri_key.size() * 8 == cri_klen && alg_takes_key(cri_alg, cri_klen); }
 };
 
 /// struct cryptodesc: one algorithm step over [crd_skip, crd_skip + crd_len) of the buffer.

@@ -66,6 +66,35 @@ TEST(CesaPio, AnInterruptAndTwoCopiesForEveryPiece) {
   EXPECT_FALSE(bench.requests[0].in_irq);
 }
 
+/// Two cores may find the last place at the same time; one of them gets it.
+TEST(CesaPio, TheDepthHoldsForTwoCores) {
+  constexpr std::uint32_t kDepth = 2;
+  DriverBench bench(pio(false, kDepth), {}, 2, 1);
+  bench.run([&] {
+    const auto session = bench.open(kDriverCiphers[0]);
+    kernel::Kernel& k = bench.board.kernel;
+    unsigned sending = 2;
+    for (int cpu = 0; cpu < 2; ++cpu) {
+      k.kthread_run(
+          "sender",
+          [&] {
+            for (int i = 0; i < 500; ++i) {
+              while (bench.outstanding > 200) k.schedule_timeout(hw::kPsPerMs);
+              ASSERT_EQ(bench.post(session, 16, true), 0);
+              k.charge(kernel::Activity::user, static_cast<double>(bench.random() % 6000));
+            }
+            --sending;
+          },
+          0, cpu);
+    }
+    while (sending != 0) k.schedule_timeout(hw::kPsPerMs);
+    bench.drain();
+  });
+  EXPECT_EQ(bench.failed(), 0u);
+  EXPECT_GT(bench.driver->driver_stats().restarts, 0u);
+  EXPECT_EQ(bench.driver->driver_stats().max_queue, kDepth);
+}
+
 /// The queue takes so many; the core keeps the rest and all of them end.
 TEST(CesaPio, AFullQueueIsMadeGood) {
   for (const auto policy : {driver::OcfPolicy::v2010}) {

@@ -3,8 +3,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -20,6 +18,7 @@
 #include "kernel_model/kernel.h"
 #include "tests/driver/vectors.h"
 #include "tests/support/board.h"
+#include "tests/support/for_seeds.h"
 
 namespace cesasim::test {
 
@@ -276,28 +275,5 @@ class Rig {
  public:
   std::mt19937 random;
 };
-
-/// SystemC elaborates once per process: each seed runs in a child.
-template <class Body>
-void for_seeds(unsigned first, unsigned count, Body body) {
-  std::string failed;
-  for (unsigned seed = first; seed < first + count; ++seed) {
-    const pid_t child = fork();
-    ASSERT_GE(child, 0);
-    if (child == 0) {
-      try {
-        body(seed);
-      } catch (const std::exception& e) {
-        ADD_FAILURE() << e.what();
-      }
-      std::fflush(nullptr);
-      _exit(testing::Test::HasFailure() ? 1 : 0);
-    }
-    int status = 0;
-    waitpid(child, &status, 0);
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) failed += " " + std::to_string(seed);
-  }
-  EXPECT_EQ(failed, "") << "failed seeds";
-}
 
 }  // namespace cesasim::test

@@ -3,9 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
 #include <string>
 
 #include "tests/driver/ocf_client.h"
+#include "tests/support/for_seeds.h"
 
 namespace cesasim::driver {
 namespace {
@@ -357,6 +359,51 @@ TEST_P(CesaTdmaPolicy, NoMemoryForDescriptors) {
     client->wait();
     EXPECT_EQ(client->posts.back().etype, 0);
     client->posts.clear();  // one was refused on purpose
+  });
+}
+
+/// Two cores and two engines with descriptors for little more than one request: who finds none
+/// waits for those in flight and does not fail, and nobody takes what another one counts on.
+TEST(CesaTdmaMemory, WhoFindsNoDescriptorsWaitsForThem) {
+  test::for_seeds(1, 60, [](unsigned seed) {
+    hw::SocConfig soc = test::test_soc(2, 2);
+    soc.dram.size_mib = 4;
+    kernel::KernelSettings settings = test::test_kernel_settings();
+    settings.schedule_seed = seed;
+    settings.preempt = "full";
+    Board board(soc, test::test_kernel_costs(), settings);
+    board.driver_settings.cesa_tdma.threaded_irq = true;  // other threads come in between
+    board.add_ocf(seed % 2 == 0 ? OcfPolicy::v2005 : OcfPolicy::v2010, "cesa_tdma");
+    OcfClient client(board, *board.crypto);
+    board.run([&] {
+      client.open(Bytes(16));
+      std::vector<hw::PhysAddr> at;
+      for (int i = 0; i < 24; ++i) at.push_back(client.buffer(Bytes(32768)));
+      client.post(true, at[0], 32768, Bytes(16));  // two pages of each pool, or one
+      client.wait();
+      while (board.kernel.alloc_page(kernel::Activity::fs) != 0) {
+      }
+      std::minstd_rand random(seed);
+      unsigned sending = 2;
+      for (int cpu = 0; cpu < 2; ++cpu) {
+        board.kernel.kthread_run(
+            "sender",
+            [&, cpu] {
+              for (int i = 0; i < 12; ++i) {
+                board.kernel.charge(kernel::Activity::user, random() % 30000);
+                board.kernel.sync();
+                client.post(true, at[static_cast<std::size_t>(12 * cpu + i)],
+                            i % 3 == 0 ? 32768 : 512, Bytes(16));
+              }
+              --sending;
+            },
+            0, cpu);
+      }
+      while (sending != 0) board.kernel.schedule_timeout(hw::kPsPerMs);
+      client.wait();
+    });
+    EXPECT_GT(board.cesa_tdma->stats().restarts, 0u);
+    for (const auto& post : client.posts) EXPECT_EQ(post.etype, 0);
   });
 }
 

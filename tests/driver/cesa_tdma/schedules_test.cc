@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "driver/cesa_tdma/cesa_tdma.h"
+#include "hw_model/cesa/registers.h"
 #include "tests/driver/driver_bench.h"
 
 namespace cesasim::test {
@@ -184,6 +185,44 @@ TEST_P(AtEachAccess, OneRequestFailsAndTheRestGoesOn) {
   EXPECT_EQ(bench.faults.fired(), 1u);
   EXPECT_LE(bench.failed(), 1u);
   for (const auto& r : bench.requests) EXPECT_EQ(r.callbacks, 1u);
+}
+
+/// Something overwrites a link of a chain, and the DMA goes astray and stops at an address that
+/// decodes nothing. Where it was is unknown: none of the chain may pass for done.
+TEST(CesaTdmaRecovery, AChainThatTheDmaHasLeftIsNotTakenForDone) {
+  DriverBench bench(tdma({.threaded = false}));
+  bench.run([&] {
+    kernel::Kernel& k = bench.board.kernel;
+    const auto session = bench.open(kDriverCiphers[0]);
+    const auto word = [&](hw::PhysAddr at) {
+      return reinterpret_cast<std::uint32_t*>(k.phys_to_virt(at));
+    };
+    const hw::PhysAddr astray = k.dma_alloc_coherent(hw::kPageBytes);
+    const std::uint32_t own = hw::cesa_bit::tdma_byte_count::kOwn;
+    const std::uint32_t nowhere[] = {own | 16, 0xC000'0000, 0xC000'0000, 0};
+    std::memcpy(word(astray), nowhere, sizeof nowhere);
+    {
+      kernel::Kernel::IrqOff off(k, hw::Activity::user);
+      for (int i = 0; i < 4; ++i) bench.post(session, 512, true);
+      // The first one runs, the others wait as a chain.
+      const hw::PhysAddr page =
+          k.readl(bench.board.soc.cesa_regs(0) + hw::cesa_reg::kTdmaCurrent, hw::Activity::user) &
+          ~(hw::kPageBytes - 1);
+      unsigned found = 0;
+      for (hw::PhysAddr at = page; at < page + hw::kPageBytes; at += 32) {
+        if (word(at)[0] != (own | 512) || word(at)[1] != bench.requests[2].in) continue;
+        word(at)[3] = static_cast<std::uint32_t>(astray);
+        ++found;
+      }
+      EXPECT_EQ(found, 1u);
+    }
+    EXPECT_TRUE(bench.drain_for(hw::kPsPerS));
+    bench.post(session, 512, true);
+    EXPECT_TRUE(bench.drain_for(hw::kPsPerS));
+  });
+  const int expected[] = {0, EIO, EIO, EIO, 0};
+  for (int i = 0; i < 5; ++i)
+    EXPECT_EQ(bench.requests[static_cast<std::size_t>(i)].etype, expected[i]) << i;
 }
 
 /// A chain that takes many times the watchdog's patience is no stuck engine.
