@@ -27,7 +27,11 @@ constexpr int kStatusFd = 5;
 constexpr std::size_t kStderrKept = 4096;
 
 volatile sig_atomic_t g_interrupted = 0;
-void on_signal(int) { g_interrupted = 1; }
+void on_signal(int) {
+  // Whoever asks twice does not want to wait; the workers die with this process.
+  if (g_interrupted != 0) ::_exit(130);
+  g_interrupted = 1;
+}
 
 /// Notes SIGINT and SIGTERM instead of dying from them.
 class SignalGuard {
@@ -95,7 +99,8 @@ void write_all(int fd, const std::string& text) {
 /// One running worker process.
 class Worker {
  public:
-  Worker(const Point& point, const RunnerOptions& options) : index_(point.index) {
+  Worker(std::size_t index, const Point& point, const RunnerOptions& options)
+      : index_(index), axes_(point.axes), config_(values_json(point.tree)) {
     Fd input(::memfd_create("point", MFD_CLOEXEC));
     if (input.get() < 0) fail("memfd_create");
     Json job;
@@ -123,6 +128,9 @@ class Worker {
     if (pid_ == 0) {
       ::prctl(PR_SET_PDEATHSIG, SIGKILL);
       if (::getppid() != parent) ::_exit(127);
+      // A Ctrl-C reaches the whole group; it is the parent that decides what becomes of us.
+      ::signal(SIGINT, SIG_IGN);
+      ::signal(SIGTERM, SIG_IGN);
       // Lift our ends above the fixed numbers first, so that none is overwritten.
       const int in = ::fcntl(input.get(), F_DUPFD, 10);
       const int o = ::fcntl(out.write.get(), F_DUPFD, 10);
@@ -178,7 +186,7 @@ class Worker {
   }
 
   /// Waits for the process and makes the point's result.
-  PointResult finish(const Point& point) {
+  PointResult finish() {
     int status = 0;
     while (::waitpid(pid_, &status, 0) < 0) {
       if (errno == EINTR) continue;
@@ -207,8 +215,8 @@ class Worker {
       while (!tail.empty() && (tail.back() == '\n' || tail.back() == ' ')) tail.pop_back();
       out.error = tail.empty() ? problem : problem + ": " + tail;
     }
-    out.axes = point.axes;
-    out.config = values_json(point.tree);
+    out.axes = axes_;
+    out.config = config_;
     check_integrity(out);
     return out;
   }
@@ -243,6 +251,7 @@ class Worker {
   }
 
   std::size_t index_;
+  Json axes_, config_;
   pid_t pid_ = -1;
   Fd out_, error_, status_;
   std::string result_text_, stderr_text_, status_text_;
@@ -261,17 +270,35 @@ unsigned host_processors() {
 
 std::vector<PointResult> run_points(const std::vector<Point>& points,
                                     const RunnerOptions& options) {
+  std::vector<PointResult> results(points.size());
+  RunnerOptions collecting = options;
+  collecting.on_result = [&](std::size_t index, PointResult&& result) {
+    results[index] = std::move(result);
+    if (options.on_result) options.on_result(index, PointResult(results[index]));
+  };
+  run_points(
+      points.size(), [&points](std::size_t i) { return points[i]; }, collecting);
+  return results;
+}
+
+void run_points(std::size_t count, const std::function<Point(std::size_t)>& make,
+                const RunnerOptions& options) {
   const SignalGuard guard;
   const std::size_t jobs = options.jobs > 0 ? options.jobs : host_processors();
-  std::vector<PointResult> results(points.size());
+  const auto weight = [&options](std::size_t i) {
+    return options.weights.empty() ? 1.0 : options.weights.at(i);
+  };
+  double all_work = 0;
+  for (std::size_t i = 0; i < count; ++i) all_work += weight(i);
   std::vector<Worker> running;
   std::size_t next = 0;
   std::size_t done = 0;
   double finished_seconds = 0;
+  double finished_work = 0;
   try {
-    while (done < points.size()) {
-      while (next < points.size() && running.size() < jobs && g_interrupted == 0) {
-        running.emplace_back(points[next], options);
+    while (done < count) {
+      while (next < count && running.size() < jobs && g_interrupted == 0) {
+        running.emplace_back(next, make(next), options);
         ++next;
       }
       std::vector<pollfd> fds;
@@ -286,22 +313,23 @@ std::vector<PointResult> run_points(const std::vector<Point>& points,
         }
         Worker finished = std::move(running[i]);
         running.erase(running.begin() + static_cast<std::ptrdiff_t>(i));
-        const std::size_t index = finished.index();
-        results[index] = finished.finish(points[index]);
-        finished_seconds += find_value(results[index].metrics, "sim_seconds").value_or(0);
+        PointResult result = finished.finish();
+        finished_seconds += find_value(result.metrics, "sim_seconds").value_or(0);
+        finished_work += weight(finished.index());
         ++done;
+        if (options.on_result) options.on_result(finished.index(), std::move(result));
       }
       if (options.on_status) {
         RunnerOptions::Status status;
         status.done = done;
-        status.total = points.size();
+        status.total = count;
         status.sim_seconds = finished_seconds;
-        double work = static_cast<double>(done);
+        double work = finished_work;
         for (const Worker& worker : running) {
           status.sim_seconds += worker.progress().sim_seconds;
-          work += worker.progress().fraction;
+          work += worker.progress().fraction * weight(worker.index());
         }
-        status.fraction = work / static_cast<double>(points.size());
+        status.fraction = all_work > 0 ? work / all_work : 1;
         options.on_status(status);
       }
     }
@@ -309,7 +337,6 @@ std::vector<PointResult> run_points(const std::vector<Point>& points,
     for (Worker& worker : running) worker.kill();
     throw;
   }
-  return results;
 }
 
 int worker_main(int in_fd, int out_fd, int status_fd) {

@@ -24,9 +24,13 @@ struct RunnerOptions {
     double fraction = 0;     ///< of all work, 0..1
   };
   std::function<void(const Status&)> on_status;
+  /// Called when a point has ended, in the order in which they end; `index` as in the call.
+  std::function<void(std::size_t index, PointResult&& result)> on_result;
+  /// How much work each point is, for Status::fraction; empty: all alike.
+  std::vector<double> weights;
 };
 
-/// Ctrl-C arrived: the workers are dead, nothing was written.
+/// Ctrl-C arrived: the workers are dead. A second one ends the program at once.
 struct Interrupted {};
 
 /// One result per point, in the points' order. A worker that dies or answers nonsense makes
@@ -34,6 +38,11 @@ struct Interrupted {};
 /// on. Errors: throws Interrupted on SIGINT or SIGTERM; std::system_error if no process can be
 /// started.
 std::vector<PointResult> run_points(const std::vector<Point>& points, const RunnerOptions& options);
+
+/// The same for points that are made when their turn comes: there may be many. The results go to
+/// options.on_result only.
+void run_points(std::size_t count, const std::function<Point(std::size_t)>& make,
+                const RunnerOptions& options);
 
 /// The worker's side: reads a point from `in_fd`, runs it and writes the result to `out_fd` and
 /// progress to `status_fd`. Returns the process's exit code.

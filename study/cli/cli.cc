@@ -45,6 +45,7 @@ int dispatch(int argc, char** argv) {
   add_trace_command(app, chosen);
   add_image_command(app, chosen);
   add_cosim_command(app, chosen);
+  add_diff_command(app, chosen);
 
   std::vector<int> fds;
   CLI::App* worker_command = app.add_subcommand("worker", "")->group("");

@@ -28,5 +28,6 @@ void add_list_command(CLI::App& app, Action& chosen);
 void add_trace_command(CLI::App& app, Action& chosen);
 void add_image_command(CLI::App& app, Action& chosen);
 void add_cosim_command(CLI::App& app, Action& chosen);
+void add_diff_command(CLI::App& app, Action& chosen);
 
 }  // namespace cesasim::study

@@ -9,13 +9,19 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
+#include <string_view>
 
 #include "study/atomic_file.h"
 #include "study/cli/command.h"
 #include "study/config/study.h"
+#include "study/junit.h"
+#include "study/partial.h"
+#include "study/progress.h"
 #include "study/result.h"
 #include "study/runner.h"
 #include "study/table.h"
@@ -32,39 +38,45 @@ struct RunArguments {
   std::string out;
   bool quiet = false;
   bool print_config = false;
+  bool progress = false;
+  bool resume = false;
+  std::string junit;
   std::string vcd;
   std::string vcd_window;
   std::string export_image;
 };
 
-std::string duration(double seconds) {
-  const long s = static_cast<long>(seconds + 0.5);
-  if (s >= 3600) return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
-  return fmt::format("{}:{:02}", s / 60, s % 60);
-}
-
-/// One line on the terminal, rewritten in place; nothing anywhere else.
+/// How far a study is, on standard error: on a terminal one line rewritten in place; elsewhere,
+/// and only if asked for, a line now and then.
 class ProgressLine {
  public:
-  ProgressLine(std::string study, bool wanted)
+  enum class Style { none, in_place, lines };
+
+  ProgressLine(std::string study, Style style, std::size_t already)
       : study_(std::move(study)),
-        active_(wanted && ::isatty(STDERR_FILENO) != 0),
+        style_(style),
+        already_(already),
         start_(std::chrono::steady_clock::now()) {}
   ~ProgressLine() { clear(); }
 
-  bool active() const { return active_; }
+  bool active() const { return style_ != Style::none; }
   void show(const RunnerOptions::Status& status) {
+    constexpr double kSecondsBetweenLines = 10;
     const double elapsed =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-    std::string left;
-    // Too early an estimate is worse than none.
-    if (status.fraction > 0.02) {
-      left = ", left " + duration(elapsed / status.fraction * (1 - status.fraction));
+    const std::optional<double> left = time_left_.update(elapsed, status.fraction);
+    const std::string text =
+        fmt::format("{}: {}/{} points, {:.1f} s simulated, elapsed {}{}", study_,
+                    already_ + status.done, already_ + status.total, status.sim_seconds,
+                    duration_text(elapsed), left ? ", left " + estimate_text(*left) : "");
+    if (style_ == Style::in_place) {
+      fmt::print(stderr, "\r{}\x1b[K", text);
+      std::fflush(stderr);
+      shown_ = true;
+    } else if (elapsed >= next_line_ || status.done == status.total) {
+      fmt::print(stderr, "{}\n", text);
+      next_line_ = elapsed + kSecondsBetweenLines;
     }
-    fmt::print(stderr, "\r{}: {}/{} points, {:.1f} s simulated, elapsed {}{}\x1b[K", study_,
-               status.done, status.total, status.sim_seconds, duration(elapsed), left);
-    std::fflush(stderr);
-    shown_ = true;
   }
   void clear() {
     if (shown_) fmt::print(stderr, "\r\x1b[K");
@@ -73,15 +85,52 @@ class ProgressLine {
 
  private:
   std::string study_;
-  bool active_;
+  Style style_;
+  std::size_t already_;
   bool shown_ = false;
+  double next_line_ = 10;
+  TimeLeft time_left_;
   std::chrono::steady_clock::time_point start_;
 };
+
+/// The command line as it was given, for a shell.
+std::string command_line() {
+  std::ifstream in("/proc/self/cmdline", std::ios::binary);
+  std::string out = "cesasim";
+  std::string argument;
+  std::getline(in, argument, '\0');  // the program's place
+  while (std::getline(in, argument, '\0')) {
+    const bool plain =
+        !argument.empty() && std::all_of(argument.begin(), argument.end(), [](unsigned char c) {
+          return std::isalnum(c) != 0 ||
+                 std::string_view("_-+=./:,%@").find(static_cast<char>(c)) !=
+                     std::string_view::npos;
+        });
+    if (plain) {
+      out += " " + argument;
+      continue;
+    }
+    out += " '";
+    for (char c : argument) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    out += "'";
+  }
+  return out;
+}
+
+ProgressLine::Style progress_style(const RunArguments& arguments) {
+  if (::isatty(STDERR_FILENO) != 0) {
+    return arguments.quiet ? ProgressLine::Style::none : ProgressLine::Style::in_place;
+  }
+  return arguments.progress ? ProgressLine::Style::lines : ProgressLine::Style::none;
+}
 
 struct Prepared {
   Study study;
   std::vector<Point> points;
+  std::vector<double> work;  ///< of each point
   std::string out;
+
+  std::string partial_file() const { return out + "/partial.jsonl"; }
 };
 
 void print_config(const Prepared& prepared) {
@@ -158,22 +207,96 @@ void check_export(const std::string& file, std::size_t points) {
   }
 }
 
-int run_study(const Prepared& prepared, const RunArguments& arguments) {
+/// Runs the points that need running, keeping each as it ends so that an interrupted run can be
+/// taken up. Errors: Interrupted, after telling how; ResumeError.
+std::vector<PointResult> run_kept(const Prepared& prepared, const RunArguments& arguments,
+                                  RunnerOptions options) {
+  Identifier identifier;
+  std::vector<PointIdentity> identities;
+  for (const Point& point : prepared.points) identities.push_back(identifier.of(point));
+  PartialResults partial(prepared.partial_file(), prepared.study.name);
+  std::vector<std::optional<PointResult>> results(prepared.points.size());
+  std::vector<std::pair<PointIdentity, PointResult>> kept;
+  std::vector<std::size_t> to_run;
+  if (arguments.resume && partial.exists()) partial.load();
+  for (std::size_t i = 0; i < prepared.points.size(); ++i) {
+    std::string why;
+    if (arguments.resume) results[i] = partial.take(prepared.points[i], identities[i], why);
+    if (results[i]) {
+      kept.emplace_back(identities[i], *results[i]);
+      continue;
+    }
+    to_run.push_back(i);
+    if (!why.empty()) {
+      complain(fmt::format("{}: point '{}' runs again: {}", prepared.study.name,
+                           point_name(prepared.points[i].axes), why));
+    }
+  }
+  if (arguments.resume && !arguments.quiet) {
+    complain(
+        fmt::format("{}: {} of {} points were finished, {} to run{}", prepared.study.name,
+                    kept.size(), results.size(), to_run.size(),
+                    partial.damaged() > 0 ? " (a line that was not complete is left out)" : ""));
+  } else if (!arguments.resume && partial.exists()) {
+    complain(fmt::format("{}: {} of an interrupted run is dropped (--resume would go on with it)",
+                         prepared.study.name, partial.file()));
+  }
+  partial.start(kept);
+
+  std::vector<Point> points;
+  for (std::size_t i : to_run) {
+    points.push_back(prepared.points[i]);
+    if (!prepared.work.empty()) options.weights.push_back(prepared.work[i]);
+  }
+  ProgressLine line(prepared.study.name, progress_style(arguments), kept.size());
+  if (line.active()) {
+    options.on_status = [&line](const RunnerOptions::Status& status) { line.show(status); };
+  }
+  std::size_t finished = kept.size();
+  bool told = false;
+  options.on_result = [&](std::size_t index, const PointResult& result) {
+    // One that failed may do better next time.
+    if (result.status == Status::failed) return;
+    ++finished;
+    if (!partial.append(identities[to_run[index]], result) && !told) {
+      told = true;
+      line.clear();
+      complain(fmt::format("{}: cannot be written; an interrupted run would start anew",
+                           partial.file()));
+    }
+  };
+  try {
+    std::vector<PointResult> ran = run_points(points, options);
+    for (std::size_t i = 0; i < ran.size(); ++i) results[to_run[i]] = std::move(ran[i]);
+  } catch (const Interrupted&) {
+    line.clear();
+    if (partial.exists()) {
+      complain(fmt::format("interrupted; {} of {} points are kept in {}; to go on: {}{}", finished,
+                           results.size(), partial.file(), command_line(),
+                           arguments.resume ? "" : " --resume"));
+    } else {
+      complain("interrupted before a point had ended, nothing written");
+    }
+    throw;
+  }
+  std::vector<PointResult> out;
+  for (std::optional<PointResult>& result : results) out.push_back(std::move(*result));
+  return out;
+}
+
+int run_study(const Prepared& prepared, const RunArguments& arguments,
+              std::vector<StudyResult>& all) {
   RunnerOptions options;
   options.vcd = vcd_window(arguments, prepared.points.size());
   options.export_image = arguments.export_image;
   options.worker = {"/proc/self/exe", "worker"};
   options.jobs = arguments.jobs;
-  ProgressLine line(prepared.study.name, !arguments.quiet);
-  if (line.active()) {
-    options.on_status = [&line](const RunnerOptions::Status& status) { line.show(status); };
-  }
   StudyResult result;
   result.study = prepared.study.name;
   result.version = kVersion;
   result.overrides = arguments.set;
   try {
-    result.points = run_points(prepared.points, options);
+    result.points = run_kept(prepared, arguments, options);
   } catch (const Interrupted&) {
     if (!options.vcd.file.empty()) std::remove(vcd_part_file(options.vcd.file).c_str());
     if (!options.export_image.empty()) {
@@ -181,7 +304,6 @@ int run_study(const Prepared& prepared, const RunArguments& arguments) {
     }
     throw;
   }
-  line.clear();
   result.expectations = check_expectations(prepared.study, result.points);
 
   write_file_atomic(prepared.out + "/results.json",
@@ -215,12 +337,13 @@ int run_study(const Prepared& prepared, const RunArguments& arguments) {
     complain(fmt::format("{}: point '{}' {}: {}", prepared.study.name, point_name(point.axes),
                          status_name(point.status), point.error));
   }
+  all.push_back(std::move(result));
   return code;
 }
 
 /// Reads every trace to its end once, so that a bad line or a request beyond the disk is known
-/// before anything runs. Throws TraceError.
-void check_traces(const std::vector<Point>& points) {
+/// before anything runs. Returns how much work each point is, in bytes. Throws TraceError.
+std::vector<double> check_traces(const std::vector<Point>& points) {
   struct Use {
     std::uint64_t sectors;  // of the smallest disk it is replayed on
     traces::TraceOptions options;
@@ -233,6 +356,9 @@ void check_traces(const std::vector<Point>& points) {
     auto [it, added] = uses.emplace(w.trace_file, Use{sectors, w.trace_options()});
     if (!added) it->second.sectors = std::min(it->second.sectors, sectors);
   }
+  // A request costs about as much as the bytes of a small one.
+  constexpr double kBytesPerRequest = 4096;
+  std::map<std::string, double> work;
   for (const auto& [file, use] : uses) {
     const std::uint64_t sectors = use.sectors;
     const auto reader = traces::open_trace(file, use.options);
@@ -240,7 +366,9 @@ void check_traces(const std::vector<Point>& points) {
     std::uint64_t records = 0;
     while (reader->next(record)) {
       ++records;
+      work[file] += kBytesPerRequest;
       if (record.op == traces::Op::read || record.op == traces::Op::write) {
+        work[file] += static_cast<double>(record.bytes);
         if (record.end_sector() > sectors) {
           throw traces::TraceError(
               file, record.line,
@@ -252,6 +380,15 @@ void check_traces(const std::vector<Point>& points) {
     }
     if (records == 0) throw traces::TraceError(file, 0, "the trace holds no request");
   }
+  std::vector<double> out;
+  for (const Point& point : points) {
+    const WorkloadSettings& w = point.scenario.workload;
+    out.push_back(w.bench.wanted()
+                      ? static_cast<double>(w.bench.requests) *
+                            (kBytesPerRequest + static_cast<double>(w.bench.block_bytes))
+                      : work[w.trace_file]);
+  }
+  return out;
 }
 
 /// "out/STUDY", or with overrides a folder of their own beside it, so that the results to
@@ -309,7 +446,19 @@ int run(const RunArguments& arguments) {
     std::remove(part.c_str());
   }
   check_export(arguments.export_image, points);
-  for (const Prepared& prepared : all) check_traces(prepared.points);
+  if (arguments.resume && (!arguments.vcd.empty() || !arguments.export_image.empty())) {
+    throw UsageError("--resume: not with --vcd or --export-image, which need the point to run");
+  }
+  if (!arguments.junit.empty()) {
+    // Before anything runs, as for the folders below.
+    try {
+      write_file_atomic(arguments.junit, to_junit({}));
+    } catch (const OutputError& error) {
+      throw UsageError(
+          fmt::format("--junit: {}; valid: a file in a folder that can be written", error.what()));
+    }
+  }
+  for (Prepared& prepared : all) prepared.work = check_traces(prepared.points);
   for (const Prepared& prepared : all) {
     try {
       prepare_folder(prepared.out);
@@ -319,7 +468,21 @@ int run(const RunArguments& arguments) {
     }
   }
   int code = kOk;
-  for (const Prepared& prepared : all) code = std::max(code, run_study(prepared, arguments));
+  std::vector<StudyResult> results;
+  try {
+    for (const Prepared& prepared : all) {
+      code = std::max(code, run_study(prepared, arguments, results));
+    }
+  } catch (const Interrupted&) {
+    return kInterrupted;  // run_kept() has told about it
+  } catch (const ResumeError& error) {
+    throw UsageError(fmt::format("--resume: {}", error.what()));
+  }
+  // Until here, so that taking up an interrupted run of several studies repeats none of them.
+  for (const Prepared& prepared : all) {
+    PartialResults(prepared.partial_file(), prepared.study.name).remove();
+  }
+  if (!arguments.junit.empty()) write_file_atomic(arguments.junit, to_junit(results));
   return code;
 }
 
@@ -342,6 +505,15 @@ void add_run_command(CLI::App& app, Action& chosen) {
   command->add_option("--out", arguments.out,
                       "folder for the results (default: out/STUDY, with the overrides added)");
   command->add_flag("--quiet", arguments.quiet, "no table and no progress, only errors");
+  command->add_flag("--progress", arguments.progress,
+                    "tell on standard error now and then how far the run is, also where that is "
+                    "no terminal");
+  command->add_flag("--resume", arguments.resume,
+                    "go on with an interrupted run: take the points that had finished from "
+                    "partial.jsonl in the results' folder if program, configuration and trace are "
+                    "the same, and run the others");
+  command->add_option("--junit", arguments.junit,
+                      "write points and expectations of all the studies to this file as JUnit XML");
   command->add_flag("--print-config", arguments.print_config,
                     "print every point's resolved scenario as YAML and stop");
 

@@ -245,13 +245,200 @@ TEST_F(CliTest, AFullStandardOutputIsNoticed) {
   EXPECT_EQ(read_file(work_ / "stderr"), "cesasim: standard output cannot be written\n");
 }
 
-TEST_F(CliTest, CtrlCIsCode130AndWritesNothing) {
+TEST_F(CliTest, CtrlCBeforeAPointHasEndedWritesNothing) {
   const std::string command = "cd " + work_.string() + " && CESASIM_HOME=" + home_.path().string() +
                               " exec timeout -s INT 1 " + program_ +
                               " run s.yaml --set seed=15 >stdout 2>stderr";
   (void)!std::system(command.c_str());
-  EXPECT_EQ(read_file(work_ / "stderr"), "cesasim: interrupted, nothing written\n");
-  EXPECT_FALSE(fs::exists(work_ / "out/test/results.json"));
+  EXPECT_EQ(read_file(work_ / "stderr"),
+            "cesasim: interrupted before a point had ended, nothing written\n");
+  EXPECT_TRUE(fs::is_empty(work_ / "out/test,seed=15"));
+}
+
+/// Without what differs from run to run.
+Json comparable(const fs::path& file) {
+  Json json = Json::parse(read_file(file));
+  for (Json& point : json["points"]) point["metrics"].erase("host_seconds");
+  return json;
+}
+
+// The points of ocf-v3 wait for a file: the run is interrupted once the others have ended.
+class InterruptTest : public CliTest {
+ protected:
+  std::string gate() const { return "FAKE_MACHINE_GATE=" + (work_ / "gate").string(); }
+  /// Runs until `lines` points are kept, then sends the signal. Returns code and messages.
+  Outcome interrupt(const std::string& arguments, const char* signal, int lines) {
+    const std::string script =
+        "cd " + work_.string() + "; export CESASIM_HOME=" + home_.path().string() + " " + gate() +
+        "; " + program_ + " " + arguments + " --jobs 1 >stdout 2>stderr </dev/null & pid=$!; cd " +
+        work_.string() + "; while [ $(cat out/*/partial.jsonl 2>/dev/null | wc -l) -lt " +
+        std::to_string(lines) + " ]; do sleep 0.05; done; kill -" + signal +
+        " $pid; wait $pid; exit $?";
+    const int status = std::system(("sh -c '" + script + "'").c_str());
+    return {WEXITSTATUS(status), read_file(work_ / "stdout"), read_file(work_ / "stderr")};
+  }
+  void open_gate() { write_file(work_ / "gate", ""); }
+};
+
+TEST_F(InterruptTest, CtrlCKeepsFinishedPointsAndResumeGoesOn) {
+  const Outcome o = interrupt("run s.yaml --set seed=17", "INT", 3);
+  EXPECT_EQ(o.code, 130);
+  EXPECT_EQ(o.err,
+            "cesasim: interrupted; 3 of 10 points are kept in out/test,seed=17/partial.jsonl; to "
+            "go on: cesasim run s.yaml --set seed=17 --jobs 1 --resume\n");
+  EXPECT_FALSE(fs::exists(work_ / "out/test,seed=17/results.json"));
+
+  open_gate();
+  const Outcome resumed = run("run s.yaml --set seed=17 --resume", gate());
+  EXPECT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_NE(resumed.err.find("test: 3 of 10 points were finished, 7 to run\n"), std::string::npos)
+      << resumed.err;
+  EXPECT_FALSE(fs::exists(work_ / "out/test,seed=17/partial.jsonl"));
+
+  EXPECT_EQ(run("run s.yaml --set seed=17 --out whole", gate()).code, 0);
+  EXPECT_EQ(comparable(work_ / "out/test,seed=17/results.json").dump(),
+            comparable(work_ / "whole/results.json").dump());
+}
+
+TEST_F(InterruptTest, SigtermIsTheSame) {
+  EXPECT_EQ(interrupt("run s.yaml --set seed=17", "TERM", 3).code, 130);
+  EXPECT_TRUE(fs::exists(work_ / "out/test,seed=17/partial.jsonl"));
+}
+
+TEST_F(InterruptTest, ADamagedLastLineIsLeftOut) {
+  interrupt("run s.yaml --set seed=17", "INT", 3);
+  const fs::path partial = work_ / "out/test,seed=17/partial.jsonl";
+  std::string text = read_file(partial);
+  text.resize(text.size() - 40);
+  write_file(partial, text);
+  open_gate();
+  const Outcome o = run("run s.yaml --set seed=17 --resume", gate());
+  EXPECT_EQ(o.code, 0) << o.err;
+  EXPECT_NE(o.err.find("test: 2 of 10 points were finished, 8 to run (a line that was not "
+                       "complete is left out)"),
+            std::string::npos)
+      << o.err;
+}
+
+TEST_F(InterruptTest, WhatHasChangedRunsAgainAndIsTold) {
+  interrupt("run s.yaml --set seed=17 --out out/here", "INT", 3);
+  open_gate();
+  std::string text = good_study();
+  text.replace(text.find("disk: test-disk"), 15, "disk: {preset: test-disk, rpm: 5400}");
+  write_file(work_ / "s.yaml", text);
+  const Outcome o = run("run s.yaml --set seed=17 --out out/here --resume", gate());
+  EXPECT_EQ(o.code, 0) << o.err;
+  EXPECT_NE(o.err.find("point 'traces/a.csv standard cryptosoft' runs again: its configuration "
+                       "has changed"),
+            std::string::npos)
+      << o.err;
+  EXPECT_NE(o.err.find("0 of 10 points were finished, 10 to run"), std::string::npos);
+  EXPECT_EQ(comparable(work_ / "out/here/results.json")["points"][0]["config"]["disk"]["rpm"],
+            5400);
+}
+
+TEST_F(InterruptTest, AnotherTraceRunsAgain) {
+  interrupt("run s.yaml --set seed=17", "INT", 3);
+  open_gate();
+  write_file(home_.path() / "traces/a.csv", "time_ns,op,sector,bytes\n0,W,8,4096\n");
+  const Outcome o = run("run s.yaml --set seed=17 --resume", gate());
+  EXPECT_NE(o.err.find("runs again: its trace has changed"), std::string::npos) << o.err;
+}
+
+TEST_F(InterruptTest, AnotherStudyIsRefused) {
+  interrupt("run s.yaml --set seed=17 --out out/here", "INT", 3);
+  std::string text = good_study();
+  text.replace(text.find("name: test"), 10, "name: more");
+  write_file(work_ / "s.yaml", text);
+  const Outcome o = run("run s.yaml --out out/here --resume");
+  EXPECT_EQ(o.code, 2);
+  EXPECT_NE(o.err.find("--resume: out/here/partial.jsonl: holds points of study 'test', and this "
+                       "is study 'more'"),
+            std::string::npos)
+      << o.err;
+}
+
+TEST_F(InterruptTest, WithoutResumeTheRunStartsAnew) {
+  interrupt("run s.yaml --set seed=17", "INT", 3);
+  open_gate();
+  const Outcome o = run("run s.yaml --set seed=17", gate());
+  EXPECT_EQ(o.code, 0);
+  EXPECT_NE(o.err.find("partial.jsonl of an interrupted run is dropped"), std::string::npos)
+      << o.err;
+  EXPECT_EQ(run("run s.yaml --set seed=17 --resume", gate()).code, 0) << "nothing to resume";
+}
+
+TEST_F(InterruptTest, OfSeveralStudiesTheFinishedOnesAreTaken) {
+  std::string other = good_study();
+  other.replace(other.find("name: test"), 10, "name: more");
+  other.replace(other.find("  workload:"), 11, "  seed: 17\n  workload:");
+  write_file(work_ / "m.yaml", other);
+  EXPECT_EQ(interrupt("run s.yaml m.yaml", "INT", 13).code, 130);
+  EXPECT_TRUE(fs::exists(work_ / "out/test/results.json"));
+  open_gate();
+  const Outcome o = run("run s.yaml m.yaml --resume", gate());
+  EXPECT_EQ(o.code, 0) << o.err;
+  EXPECT_NE(o.err.find("test: 10 of 10 points were finished"), std::string::npos) << o.err;
+  EXPECT_NE(o.err.find("more: 3 of 10 points were finished"), std::string::npos) << o.err;
+  for (const char* study : {"test", "more"}) {
+    EXPECT_TRUE(fs::exists(work_ / "out" / study / "results.json"));
+    EXPECT_FALSE(fs::exists(work_ / "out" / study / "partial.jsonl"));
+  }
+}
+
+TEST_F(CliTest, ResumeNeedsNoRecordingOfThePoint) {
+  EXPECT_EQ(run("run s.yaml --resume --export-image i --set dmcrypt.path=standard --set "
+                "workload.trace=traces/a.csv --set ocf.driver=cryptosoft")
+                .code,
+            2);
+}
+
+TEST_F(CliTest, ProgressInLines) {
+  const Outcome o = run("run s.yaml --progress --quiet");
+  EXPECT_EQ(o.code, 0);
+  EXPECT_NE(o.err.find("test: 10/10 points, "), std::string::npos) << o.err;
+  EXPECT_EQ(o.err.find('\r'), std::string::npos);
+}
+
+TEST_F(CliTest, JunitOfSeveralStudies) {
+  std::string other = good_study();
+  other.replace(other.find("name: test"), 10, "name: more");
+  other.replace(other.find("min: 1.0"), 8, "min: 1.5");
+  write_file(work_ / "m.yaml", other);
+  EXPECT_EQ(run("run s.yaml m.yaml --quiet --junit j.xml").code, 1);
+  const std::string xml = read_file(work_ / "j.xml");
+  EXPECT_NE(xml.find("<testsuite name=\"test\" tests=\"11\" failures=\"0\""), std::string::npos)
+      << xml;
+  EXPECT_NE(xml.find("<testsuite name=\"more\" tests=\"11\" failures=\"1\""), std::string::npos)
+      << xml;
+  EXPECT_NE(xml.find("sim_seconds relative to the baseline is 1.2, at least 1.5 expected, point "
+                     "'traces/a.csv ocf-v1 cryptosoft"),
+            std::string::npos)
+      << xml;
+  const Outcome bad = run("run s.yaml --set seed=15 --junit /nowhere/j.xml");
+  EXPECT_EQ(bad.code, 2);
+  EXPECT_NE(bad.err.find("--junit: /nowhere/j.xml"), std::string::npos) << bad.err;
+}
+
+TEST_F(CliTest, DiffOfTwoRuns) {
+  ASSERT_EQ(run("run s.yaml --quiet --out a").code, 0);
+  ASSERT_EQ(run("run s.yaml --quiet --out b --set seed=2").code, 0);
+  const Outcome same = run("diff a b");
+  EXPECT_EQ(same.code, 0) << same.out;
+  EXPECT_NE(same.out.find("the same: 0 of "), std::string::npos) << same.out;
+  EXPECT_NE(same.out.find("seed"), std::string::npos) << "the configuration differs";
+  std::string text = read_file(work_ / "b/results.json");
+  text.replace(text.find("\"sim_seconds\": 12.0"), 19, "\"sim_seconds\": 12.6");
+  write_file(work_ / "c.json", text);
+  const Outcome moved = run("diff a c.json");
+  EXPECT_EQ(moved.code, 1);
+  EXPECT_NE(moved.out.find("+5.000 %"), std::string::npos) << moved.out;
+  EXPECT_EQ(run("diff a c.json --tolerance sim_seconds=5 --tolerance default=0").code, 0);
+  EXPECT_EQ(Json::parse(run("diff a c.json --json").out)["moved"].size(), 1u);
+  for (const char* bad : {"diff a", "diff a nowhere", "diff a b --tolerance x", "diff a s.yaml",
+                          "diff a b --tolerance sim_second=1"}) {
+    EXPECT_EQ(run(bad).code, 2) << bad;
+  }
 }
 
 TEST_F(CliTest, PrintConfigReadsBackAsAStudy) {

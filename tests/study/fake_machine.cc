@@ -21,6 +21,11 @@ PointResult run_point(const Scenario& s, const PointOptions& options) {
     case 15:
       ::sleep(1000);
       break;
+    case 17:  // waits on one path for the file that the test names
+      while (s.dmcrypt.path == "ocf-v3" && ::access(std::getenv("FAKE_MACHINE_GATE"), F_OK) != 0) {
+        ::usleep(20000);
+      }
+      break;
     default:
       break;
   }

@@ -1,0 +1,101 @@
+#include "study/diff/baseline.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "tests/study/fixture.h"
+
+namespace cesasim::study::test {
+namespace {
+
+StudyResult sample() {
+  StudyResult r;
+  r.study = "s";
+  r.version = "1.2.3";
+  PointResult p;
+  p.axes = {{"ocf.driver", "cryptosoft"}, {"soc.cores", 2}};
+  p.metrics = {{"sim_seconds", 1.0 / 3}, {"host_seconds", 5}, {"latency_us.mean", std::nan("")}};
+  p.phases = {{"mkfs", {{"sim_seconds", 2e-7 / 3}, {"host_seconds", 1}}}};
+  p.integrity = {{"requests_ended", 12345678901ull}};
+  p.broken_guarantees = {"a \"quoted\" one"};
+  p.config = {{"seed", 1}};
+  r.points = {p};
+  ExpectationResult e;
+  e.name = "holds";
+  e.ok = true;
+  e.value = 1.0 / 3;
+  e.min = 0.1;
+  r.expectations = {e};
+  return r;
+}
+
+TEST(Baseline, KeepsWhatIsSimulatedInNineDigits) {
+  const auto folder = fresh_folder("baseline");
+  const std::string text = baseline_text(sample());
+  EXPECT_EQ(text.find("host_seconds"), std::string::npos);
+  EXPECT_EQ(text.find("config"), std::string::npos);
+  EXPECT_NE(text.find("\"sim_seconds\": 0.333333333,"), std::string::npos) << text;
+  EXPECT_NE(text.find("6.66666667e-08"), std::string::npos) << text;
+  write_file(folder / "b.json", text);
+  const LoadedResults read = load_results((folder / "b.json").string());
+  EXPECT_EQ(read.digits, 9);
+  EXPECT_EQ(read.result.study, "s");
+  ASSERT_EQ(read.result.points.size(), 1u);
+  const PointResult& p = read.result.points[0];
+  EXPECT_EQ(p.axes["soc.cores"], 2);
+  EXPECT_EQ(find_value(p.metrics, "sim_seconds"), 0.333333333);
+  EXPECT_TRUE(std::isnan(*find_value(p.metrics, "latency_us.mean")));
+  EXPECT_EQ(p.integrity[0].second, 12345678901ull);
+  EXPECT_EQ(p.broken_guarantees[0], "a \"quoted\" one");
+  EXPECT_EQ(read.result.expectations[0].min, 0.1);
+  // Once short, it stays as it is.
+  EXPECT_EQ(baseline_text(read.result), text);
+}
+
+TEST(Baseline, ResultsAreFoundInFoldersAndSeriesArePassedOver) {
+  const auto folder = fresh_folder("results");
+  Json json = to_json(sample());
+  // Nothing that a reader of series could make sense of.
+  json["points"][0]["series"] = {{"bins", "none"}, {"deep", {1, {{"x", 2}}}}};
+  json["points"][0]["latency_histogram"] = 5;
+  write_file(folder / "results.json", json.dump());
+  const LoadedResults read = load_results(folder.string());
+  EXPECT_EQ(read.file, (folder / "results.json").string());
+  EXPECT_EQ(read.digits, 0);
+  EXPECT_EQ(find_value(read.result.points[0].metrics, "sim_seconds"), 1.0 / 3);
+  EXPECT_EQ(read.result.points[0].config["seed"], 1) << "what follows is read again";
+}
+
+TEST(Baseline, FilesThatAreNone) {
+  const auto folder = fresh_folder("bad");
+  const auto message = [&](const std::string& path) -> std::string {
+    try {
+      load_results(path);
+    } catch (const ResultsInputError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_NE(message("/nowhere").find("/nowhere: no such file"), std::string::npos);
+  EXPECT_NE(message(folder.string()).find("results.json: no such file"), std::string::npos);
+  const struct {
+    const char* text;
+    const char* part;
+  } cases[] = {
+      {"", "not a results file"},
+      {"[1]", "no map at its top"},
+      {"{\"schema\": \"cesasim-results-9\"}", "schema 'cesasim-results-9' where"},
+      {"{\"schema\": \"cesasim-results-1\", \"study\": \"s\"}", "version"},
+      {"{\"schema\": \"cesasim-baseline-1\"}", "digits"},
+      {"{\"schema\": 5}", "not a results file"},
+  };
+  for (const auto& c : cases) {
+    write_file(folder / "x.json", c.text);
+    EXPECT_NE(message((folder / "x.json").string()).find(c.part), std::string::npos)
+        << c.text << ": " << message((folder / "x.json").string());
+  }
+}
+
+}  // namespace
+}  // namespace cesasim::study::test
