@@ -16,7 +16,11 @@ void CryptTarget::submit_bio(Bio& bio) {
     bio.end_io(bio, -EIO);
     return;
   }
-  if (const int error = crypt_map(bio)) bio.end_io(bio, error);
+  const std::uint64_t id = bio.id;  // the bio may be gone when crypt_map returns
+  kernel_.trace(kernel::TraceEvent::dm_map, id);
+  const int error = crypt_map(bio);
+  kernel_.trace(kernel::TraceEvent::dm_mapped, id);
+  if (error != 0) bio.end_io(bio, error);
 }
 
 }  // namespace cesasim::dmcrypt

@@ -59,6 +59,7 @@ DmCrypt::Clone* DmCrypt::get_clone(CryptIo& io) {
   clone->io = &io;
   clone->target = this;
   clone->bio.op = io.bio->op;
+  clone->bio.id = io.bio->id;
   clone->bio.size = 0;
   clone->bio.vecs.clear();
   clone->bio.end_io = &DmCrypt::crypt_endio;
@@ -224,6 +225,7 @@ bool DmCrypt::next_sector(ConvertContext& ctx, SectorStep& step) {
   step.in = in.addr + ctx.vec_offset_in;
   step.out = out.addr + ctx.vec_offset_out;
   step.sector = ctx.sector++;
+  step.id = ctx.io->bio->id;
   ctx.offset_in += kSectorBytes;
   ctx.vec_offset_in += kSectorBytes;
   if (ctx.vec_offset_in >= in.len) {

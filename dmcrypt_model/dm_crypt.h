@@ -51,7 +51,8 @@ struct SectorStep {
   hw::PhysAddr in = 0;
   hw::PhysAddr out = 0;
   std::uint64_t sector = 0;
-  bool last = false;  ///< the context ends with this sector
+  std::uint64_t id = 0;  ///< of the bio, for tracers
+  bool last = false;     ///< the context ends with this sector
 };
 
 /// The target. Paths override crypt_convert().

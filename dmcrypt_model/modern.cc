@@ -198,10 +198,12 @@ void ModernPath::map_piece(Whole& whole, std::uint32_t offset, std::uint32_t byt
   free_ios_.pop_back();
   io.whole = &whole;
   io.base.op = bio.op;
+  io.base.id = bio.id;
   io.base.sector = at;
   io.base.size = bytes;
   cut_vecs(bio, offset, bytes, io.base.vecs);
   io.clone.op = bio.op;
+  io.clone.id = bio.id;
   io.clone.end_io = &ModernPath::crypt_endio;
   io.clone.bi_private = &io;
   io.at = at;
@@ -435,6 +437,7 @@ int ModernPath::crypt_convert_block(Io& io, Request& req) {
   const bool write = io.base.op == BioOp::write;
   if (write && copy_first_) kernel_.memcpy(dst, src, unit);
   req.sk.tfm = tfm_.get();
+  req.sk.id = io.base.id;
   req.sk.src = write && copy_first_ ? dst : src;
   req.sk.dst = dst;
   req.sk.cryptlen = unit;

@@ -47,6 +47,7 @@ Cryptop* OcfPath::make_request(const SectorStep& step, bool write) {
   if (write) crd.crd_flags |= driver::CRD_F_ENCRYPT;
   crd.crd_len = hw::kSectorBytes;
   crp->crp_sid = sid_;
+  crp->crp_id = step.id;
   crp->crp_ilen = hw::kSectorBytes;
   crp->crp_olen = hw::kSectorBytes;
   crp->crp_flags = crp_flags_;

@@ -24,6 +24,7 @@ int StandardPath::crypt_convert(ConvertContext& ctx) {
                                  : tfm_.decrypt(out, in, hw::kSectorBytes, iv.data());
     if (result < 0) return result;
     kernel_.sync();
+    kernel_.trace(kernel::TraceEvent::ciphered, step.id);
   }
   return 0;
 }

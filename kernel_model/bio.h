@@ -28,6 +28,8 @@ struct Bio {
   std::vector<BioVec> vecs;
   BioEndIo end_io = nullptr;
   void* bi_private = nullptr;
+  /// For tracers: of the bio that this is, or is a part of; 0: nobody watches.
+  std::uint64_t id = 0;
 
   std::uint32_t sectors() const { return size / hw::kSectorBytes; }
 };

@@ -100,6 +100,7 @@ void RequestQueue::put_request(Request& request) {
 
 void RequestQueue::submit_bio(Bio& bio) {
   ++stats_.bios;
+  kernel_.trace(TraceEvent::disk_submit, bio.id);
   kernel_.charge(Activity::block, kernel_.costs().bio_submit);
   if (bio.op == BioOp::flush) {
     submit_flush(bio);
@@ -439,9 +440,11 @@ void RequestQueue::complete_one(const Done& done) {
     for (const Request::Part& part : request->parts) {
       const bool complete = part.sectors <= left;
       left -= std::min(left, part.sectors);
+      kernel_.trace(TraceEvent::disk_complete, part.bio->id, done.tag);
       end_part(part, complete ? 0 : done.error != 0 ? done.error : -EIO);
     }
   } else {
+    kernel_.trace(TraceEvent::disk_complete, epochs_.front().flush->id, done.tag);
     end_bio(*epochs_.front().flush, done.error);
   }
   {

@@ -315,6 +315,7 @@ Thread* Kernel::pick_next(Cpu& cpu) {
 
 void Kernel::switch_to(Cpu& cpu, Thread& next) {
   Thread* const me = current_;
+  if (tracer_ != nullptr) tracer_->thread(cpu.id, next.name_, sc_core::sc_time_stamp().value());
   cpu.running = &next;
   next.cpu_ = cpu.id;
   next.state_ = Thread::State::running;
@@ -427,9 +428,11 @@ void Kernel::idle_loop(Cpu& cpu) {
     const Ps start = sc_core::sc_time_stamp().value();
     cpu.wait_since = start;
     cpu.waiting_idle = true;
+    if (tracer_ != nullptr) tracer_->idle(cpu.id, true, start);
     sc_core::wait(cpu.core->event());
     current_ = me;
     const Ps waited = sc_core::sc_time_stamp().value() - start;
+    if (tracer_ != nullptr) tracer_->idle(cpu.id, false, start + waited);
     cpu.waiting_idle = false;
     cpu.wait_since = start + waited;
     cpu.waited_idle += waited;
@@ -523,14 +526,22 @@ void Kernel::local_irq_enable() {
 
 void Kernel::do_irq(Cpu& cpu) {
   ++cpu.in_hardirq;
+  const Ps from = now();
   jitter(Activity::irq);
   charge(Activity::irq, costs_.irq_entry);
   if (cpu.timer_irq) {
+    static const std::string kTimer = "timer";
+    if (tracer_ != nullptr) tracer_->enter(cpu.id, TraceContext::hardirq, -1, kTimer, from);
     cpu.timer_irq = false;
     // raise_softirq(TIMER_SOFTIRQ), which comes before tasklets.
     if (!std::exchange(timer_softirq_.scheduled, true)) cpu.tasklets.push_front(&timer_softirq_);
   } else {
     const int number = intc_.pending(cpu.id, static_cast<unsigned>(roll(hw::Intc::kLines)));
+    if (tracer_ != nullptr) {
+      static const std::string kSpurious = "spurious";
+      tracer_->enter(cpu.id, TraceContext::hardirq, number,
+                     number < 0 ? kSpurious : irqs_[static_cast<unsigned>(number)].name, from);
+    }
     if (number >= 0) {
       Irq& irq = irqs_[static_cast<unsigned>(number)];
       ++irq.count;
@@ -546,12 +557,15 @@ void Kernel::do_irq(Cpu& cpu) {
     sc_core::wait(sc_core::SC_ZERO_TIME);
     current_ = me;
   }
+  if (tracer_ != nullptr) tracer_->leave(cpu.id, now());
   --cpu.in_hardirq;
   if (!cpu.tasklets.empty() && !cpu.in_softirq) do_softirq(cpu);
 }
 
 void Kernel::do_softirq(Cpu& cpu) {
   cpu.in_softirq = true;
+  static const std::string kSoftirq = "softirq";
+  if (tracer_ != nullptr) tracer_->enter(cpu.id, TraceContext::softirq, 0, kSoftirq, now());
   // Each round runs what was pending at its start. What keeps coming is left to ksoftirqd (and
   // to the next interrupt), so that threads get on.
   for (unsigned round = 0; round < kMaxSoftirqRestart && !cpu.tasklets.empty(); ++round) {
@@ -565,6 +579,7 @@ void Kernel::do_softirq(Cpu& cpu) {
       sync();
     }
   }
+  if (tracer_ != nullptr) tracer_->leave(cpu.id, now());
   cpu.in_softirq = false;
   if (!cpu.tasklets.empty()) wake_up_process(*cpu.ksoftirqd);
 }

@@ -27,6 +27,7 @@
 #include "hw_model/memory/dma_sanitizer.h"
 #include "hw_model/memory/dram.h"
 #include "kernel_model/params.h"
+#include "kernel_model/tracer.h"
 
 namespace cesasim::kernel {
 
@@ -205,6 +206,17 @@ class Kernel : public sc_core::sc_module {
     IrqLock(Kernel& kernel, SpinLock& lock, Activity activity);
   };
 
+  // --- tracing ------------------------------------------------------------------------------
+  /// Tells `tracer` what goes on from here on; not owned, nullptr: nobody. Set it before the first
+  /// thread runs.
+  void set_tracer(Tracer* tracer) { tracer_ = tracer; }
+  /// From a modelled context: something has happened to the bio `id` (0: nobody's).
+  void trace(TraceEvent event, std::uint64_t id, std::uint64_t value = 0) {
+    if (tracer_ != nullptr && id != 0) [[unlikely]] {
+      tracer_->event(event, id, value, smp_processor_id(), now());
+    }
+  }
+
   // --- memory -----------------------------------------------------------------------------
   /// Faults on purpose from here on; not owned, nullptr: none.
   void set_faults(hw::FaultPlan* plan) { faults_ = plan; }
@@ -341,6 +353,7 @@ class Kernel : public sc_core::sc_module {
   std::vector<std::unique_ptr<Cpu>> cpus_;
   std::vector<std::unique_ptr<Thread>> threads_;
   hw::FaultPlan* faults_ = nullptr;
+  Tracer* tracer_ = nullptr;
   std::vector<Irq> irqs_;
   Thread* current_ = nullptr;
   std::list<Timer*> timers_;  // by expiry

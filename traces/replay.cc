@@ -350,11 +350,13 @@ void Replay::submit_bio(Submitter& me, Pending& pending, std::uint64_t sector,
   log = RequestLog{};
   log.id = ++next_id_;
   log.bio = &bio;
+  bio.id = log.id;
   log.op = bio.op;
   log.sector = sector;
   log.bytes = bytes;
   log.pid = pending.record.pid;
   log.phase = pending.record.phase;
+  log.flags = pending.record.flags;
   log.line = pending.record.line;
   log.arrived = pending.arrived;
   if (bio.op == BioOp::write) {

@@ -80,6 +80,7 @@ struct RequestLog {
   std::uint32_t bytes = 0;
   std::uint32_t pid = 0;
   std::uint32_t phase = 0;
+  std::uint8_t flags = 0;  ///< of the record (RecordFlag)
   std::uint64_t line = 0;  ///< of the trace file
   int error = 0;           ///< 0 or -errno
   /// Read: sectors without the content that they should have.

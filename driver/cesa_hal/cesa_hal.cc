@@ -259,7 +259,7 @@ int CesaHal::process(Cryptop* crp, int) {
   slot.bytes = crd.crd_len;
   slot.next_fragment = 0;
   slot.fragments.clear();
-  for (std::size_t i = 0; i < fragments; ++i) slot.fragments.push_back({pool_alloc(), 0, 0});
+  for (std::size_t i = 0; i < fragments; ++i) slot.fragments.push_back({.memory = pool_alloc()});
   // The IV travels as a buffer piece of its own and is flushed like one.
   kernel_.charge(Activity::cache, kernel_.costs().dma_map);
   slot.data = kernel_.dma_map_single(crp->crp_buf + crd.crd_skip, crd.crd_len,
@@ -286,6 +286,7 @@ void CesaHal::action(Channel& channel, Slot& slot, const HalSession& session, bo
                                               : hw::SaFragment::middle;
     const std::uint32_t config = session.config | hw::SaConfig{.fragment = kind}.word();
     build(channel, slot.fragments[i], session, encrypt, config, head, slot.data + done, bytes);
+    kernel_.trace(kernel::TraceEvent::crypto_work, slot.crp->crp_id, slot.fragments[i].launch);
     done += bytes;
   }
   channel.queue.push_back(&slot);
@@ -330,6 +331,7 @@ void CesaHal::build(Channel& channel, Fragment& fragment, const HalSession& sess
   add(kTdmaOwn | bytes, data, channel.sram + iv_bytes);
   add(kTdmaOwn | kDescBytes, sa, channel.sram + desc);
   add(0, 0, 0);  // not owned: the accelerator runs
+  fragment.launch = fragment.last;
   if (iv_bytes != 0) add(kTdmaOwn | iv_bytes, channel.sram, iv_copy);
   add(kTdmaOwn | bytes, channel.sram + iv_bytes, data);
   store32(fragment.last + 12, 0);

@@ -63,6 +63,7 @@ class CesaHal : public CryptoDriver {
     hw::PhysAddr memory = 0;  // descriptors and the IV's copy
     hw::PhysAddr first = 0;
     hw::PhysAddr last = 0;
+    hw::PhysAddr launch = 0;  // the descriptor that hands over
   };
   struct Slot {
     Cryptop* crp = nullptr;

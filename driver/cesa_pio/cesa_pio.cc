@@ -31,6 +31,7 @@ CesaPio::CesaPio(Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
   for (const CesaPlatform::Engine& at : platform.engines) {
     engines_.push_back(std::make_unique<Engine>(kernel_, platform, at));
     Engine* engine = engines_.back().get();
+    engine->number = static_cast<unsigned>(engines_.size() - 1);
     kernel_.request_irq(
         at.irq, [this, engine] { return interrupt(*engine); }, "mv_crypto", at.irq_cpu);
     kernel_.kthread_run("mv_crypto", [this, engine] { queue_manag(*engine); });
@@ -143,6 +144,7 @@ int CesaPio::run(Engine& engine, Cryptop& crp) {
     kernel_.toio(engine.sram.bus, descriptor.data(), sizeof descriptor, Activity::driver);
     engine.done = false;
     ++stats_.launches;
+    kernel_.trace(kernel::TraceEvent::crypto_work, crp.crp_id, engine.number);
     kernel_.writel_relaxed(base, engine.at.regs + reg::kDescP0, Activity::driver);
     kernel_.writel(bit::cmd::kActivate0, engine.at.regs + reg::kCmd, Activity::driver);
     if (const int error = wait_for(engine)) return error;

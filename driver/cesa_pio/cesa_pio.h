@@ -42,6 +42,7 @@ class CesaPio : public CryptoDriver {
   struct Engine {
     Engine(kernel::Kernel& kernel, const CesaPlatform& platform, const CesaPlatform::Engine& where)
         : at(where), sram(platform, where), work(kernel), operation(kernel) {}
+    unsigned number = 0;
     CesaPlatform::Engine at;
     CesaSram sram;
     std::deque<Cryptop*> queue;  // the first one is being worked on

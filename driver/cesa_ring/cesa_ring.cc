@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "hw_model/base/tracer.h"
 #include "hw_model/ring/registers.h"
 
 namespace cesasim::driver {
@@ -321,6 +322,8 @@ void CesaRing::write_descriptor(Ring& ring, std::uint32_t cookie) {
   Request& request = *ring.requests[cookie];
   request.index = ring.produced;
   request.d.cookie = cookie;
+  kernel_.trace(kernel::TraceEvent::crypto_work, request.crp->crp_id,
+                hw::ring_operation(ring.number, cookie));
   const PhysAddr at =
       ring.sq + std::uint64_t{ring.produced & (settings_.entries - 1)} * RingDescriptor::kBytes;
   request.d.encode(std::span<std::uint8_t, RingDescriptor::kBytes>(kernel_.phys_to_virt(at),

@@ -192,7 +192,8 @@ void CesaTdma::build(const CesaSram& sram, Request& request, const CesaSession& 
     // Later chunks find the chaining value where the engine left it, at kSramIvAt.
     add_descriptor(request, kTdmaOwn | (first ? kOpBytes : kDescBytes), op, sram.bus + kSramDescAt);
     add_descriptor(request, kTdmaOwn | chunk, request.data + done, sram.bus + kSramDataAt);
-    add_descriptor(request, 0, 0, 0);  // not owned: the accelerator runs
+    const PhysAddr launch = add_descriptor(request, 0, 0, 0);  // not owned: the accelerator runs
+    kernel_.trace(kernel::TraceEvent::crypto_work, request.crp->crp_id, launch);
     add_descriptor(request, kTdmaOwn | chunk, sram.bus + kSramDataAt, request.out + done);
     done += chunk;
   }

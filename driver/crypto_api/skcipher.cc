@@ -110,12 +110,21 @@ int SkcipherApi::submit_software(SkcipherRequest& request, bool encrypt) {
   CryptoTfm& tfm = *request.tfm->software_;
   const std::uint8_t* in = kernel_.cpu_read(request.src, request.cryptlen);
   std::uint8_t* out = kernel_.cpu_write(request.dst, request.cryptlen);
-  return encrypt ? tfm.encrypt(out, in, request.cryptlen, request.iv.data())
-                 : tfm.decrypt(out, in, request.cryptlen, request.iv.data());
+  const int result = encrypt ? tfm.encrypt(out, in, request.cryptlen, request.iv.data())
+                             : tfm.decrypt(out, in, request.cryptlen, request.iv.data());
+  kernel_.trace(kernel::TraceEvent::ciphered, request.id);
+  return result;
+}
+
+/// The end of a request that went to a driver, for its owner.
+void SkcipherApi::complete(SkcipherRequest& request, int error) {
+  kernel_.trace(kernel::TraceEvent::crypto_callback, request.id);
+  request.complete(request, error);
 }
 
 int SkcipherApi::submit(SkcipherRequest& request, bool encrypt) {
   CryptoSkcipher& tfm = *request.tfm;
+  kernel_.trace(kernel::TraceEvent::crypto_dispatch, request.id);
   int result;
   if (request.cryptlen == 0 || request.cryptlen % tfm.block_bytes_ != 0 ||
       (request.src != request.dst && !tfm.out_of_place())) {
@@ -136,6 +145,7 @@ int SkcipherApi::submit(SkcipherRequest& request, bool encrypt) {
     crp.crp_buf = request.src;
     crp.crp_out_buf = request.dst == request.src ? 0 : request.dst;
     crp.crp_opaque = &request;
+    crp.crp_id = request.id;
     crp.crp_desc.crd_alg = tfm.alg_;
     crp.crp_desc.crd_len = request.cryptlen;
     crp.crp_desc.crd_flags =
@@ -192,13 +202,14 @@ void SkcipherApi::crypto_done(Cryptop* crp) {
     return;
   }
   crp->crp_flags |= CRYPTO_F_DONE;
+  kernel_.trace(kernel::TraceEvent::crypto_done, crp->crp_id);
   Slot& slot = *slots_[crypto_sid_hid(crp->crp_sid)];
   --slot.in_flight;
   ++slot.room;
   auto& request = *static_cast<SkcipherRequest*>(crp->crp_opaque);
   if (!request.direct_) {
     if (crp->crp_etype != 0) ++stats_.errors;
-    request.complete(request, -crp->crp_etype);
+    complete(request, -crp->crp_etype);
   }
   if (!slot.backlog.empty()) run_backlog(slot);
 }
@@ -243,7 +254,7 @@ void SkcipherApi::pass_backlog(Slot& slot) {
       slot.backlog.pop_front();
       if (result != -EINPROGRESS) {
         if (result != 0) ++stats_.errors;
-        request.complete(request, result);
+        complete(request, result);
       }
     }
   } while (slot.again);

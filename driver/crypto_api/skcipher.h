@@ -36,6 +36,7 @@ struct SkcipherRequest {
   /// that a request answered with -EBUSY has left the backlog, and its end is still to come.
   void (*complete)(SkcipherRequest& request, int error) = nullptr;
   void* data = nullptr;
+  std::uint64_t id = 0;  ///< for tracers, as Cryptop::crp_id
 
  private:
   friend class SkcipherApi;
@@ -132,6 +133,7 @@ class SkcipherApi : public CryptoCore {
 
   int submit(SkcipherRequest& request, bool encrypt);
   int submit_software(SkcipherRequest& request, bool encrypt);
+  void complete(SkcipherRequest& request, int error);
   int offer(Slot& slot, SkcipherRequest& request, int hint);
   void run_backlog(Slot& slot);
   void pass_backlog(Slot& slot);

@@ -90,6 +90,7 @@ int Cryptosoft::process(Cryptop* crp, int) {
   kernel_.charge(kernel::Activity::driver, costs_.cryptosoft_request);
   ++stats_.requests;
   crp->crp_etype = cipher(*crp);
+  kernel_.trace(kernel::TraceEvent::ciphered, crp->crp_id);
   if (crp->crp_etype != 0) ++stats_.failed;
   crypto_.crypto_done(crp);
   return 0;

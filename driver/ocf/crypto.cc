@@ -175,6 +175,7 @@ void Crypto::enqueue(Cryptop* crp, bool front) {
 int Crypto::crypto_dispatch(Cryptop* crp) {
   Kernel& k = kernel_;
   ++stats_.cs_ops;
+  k.trace(kernel::TraceEvent::crypto_dispatch, crp->crp_id);
   k.charge(Activity::ocf, costs_.dispatch);
   const std::uint32_t hid = crypto_sid_hid(crp->crp_sid);
   if (!gone(hid) && k.fault(hw::FaultKind::unregister, hid)) unload(hid);
@@ -273,6 +274,7 @@ void Crypto::unload(std::uint32_t driverid) {
 }
 
 void Crypto::crypto_done(Cryptop* crp) {
+  kernel_.trace(kernel::TraceEvent::crypto_done, crp->crp_id);
   kernel_.charge(Activity::ocf, costs_.done);
   if ((crp->crp_flags & CRYPTO_F_DONE) == 0) {
     crp->crp_flags |= CRYPTO_F_DONE;
@@ -282,6 +284,7 @@ void Crypto::crypto_done(Cryptop* crp) {
   const bool sync_driver = (crypto_sid_caps(crp->crp_sid) & CRYPTOCAP_F_SYNC) != 0;
   if ((crp->crp_flags & CRYPTO_F_CBIMM) != 0 ||
       ((crp->crp_flags & CRYPTO_F_CBIFSYNC) != 0 && sync_driver)) {
+    kernel_.trace(kernel::TraceEvent::crypto_callback, crp->crp_id);
     crp->crp_callback(crp);
     return;
   }
@@ -411,6 +414,7 @@ void Crypto::crypto_ret_proc() {
       ++stats_.cs_rets;
       continue;
     }
+    k.trace(kernel::TraceEvent::crypto_callback, crp->crp_id);
     crp->crp_callback(crp);
   }
 }

@@ -97,7 +97,8 @@ struct Cryptop {
   void* crp_opaque = nullptr;
   int (*crp_callback)(Cryptop* crp) = nullptr;
   CryptoDesc crp_desc;
-  Crypto* core = nullptr;  ///< the core it came from (in the original there is only one)
+  Crypto* core = nullptr;    ///< the core it came from (in the original there is only one)
+  std::uint64_t crp_id = 0;  ///< for tracers: Bio::id of what it is a part of; 0: nobody's
 };
 
 inline std::uint32_t crypto_sid_lid(std::uint64_t sid) { return static_cast<std::uint32_t>(sid); }

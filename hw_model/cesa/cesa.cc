@@ -157,6 +157,10 @@ void Cesa::run_ahead(bool on) {
   for (auto& unit : units_) unit->run_ahead = on;
 }
 
+void Cesa::set_tracer(HwTracer* tracer) {
+  for (unsigned i = 0; i < units_.size(); ++i) units_[i]->core.set_tracer(tracer, i);
+}
+
 void Cesa::set_faults(FaultPlan* plan) {
   for (unsigned i = 0; i < units_.size(); ++i) units_[i]->core.set_faults(plan, i);
 }

@@ -44,6 +44,8 @@ class Cesa : public sc_core::sc_module {
 
   /// Faults on purpose from here on (see engine.h); not owned, nullptr = none.
   void set_faults(FaultPlan* plan);
+  /// Tells `tracer` what the engines do from here on; not owned, nullptr = nobody.
+  void set_tracer(HwTracer* tracer);
 
   /// Adds each engine's interrupt line, CMD, STATUS, INT_CAUSE, INT_MASK, CURRENT, NEXT,
   /// BYTE_COUNT and the DMA's state (a DmaState) to a trace, under the engine's hierarchical

@@ -400,10 +400,12 @@ bool CesaEngine::fetch(Ps& delay) {
     return false;
   }
   std::array<std::uint8_t, TdmaDescriptor::kBytes> bytes;
+  const Ps from = now_ + delay;
   if (!port_.read(addr, bytes.data(), TdmaDescriptor::kBytes, timing_.descriptor_fetch(), delay)) {
     tdma_error(error::kDataError, "the bus refused the fetch of the descriptor at " + hex(addr));
     return false;
   }
+  trace(EngineWork::fetch, from, now_ + delay, TdmaDescriptor::kBytes);
   dma_.descriptor = TdmaDescriptor::decode(bytes);
   ++stats_.descriptors;
   regs_.set(kTdmaCurrent, static_cast<std::uint32_t>(addr));
@@ -508,11 +510,13 @@ bool CesaEngine::move(Ps& delay) {
   // Sums up to the whole transfer's time, roundings included.
   Ps own = timing_.transfer({t.outside, t.done + bytes, t.read}, control_word);
   if (t.done > 0) own -= timing_.transfer({t.outside, t.done, t.read}, control_word);
+  const Ps from = now_ + delay;
   if (!port_move(bytes, control_word, own, delay)) {
     tdma_error(error::kDataError,
                "the bus refused " + std::to_string(bytes) + " bytes at " + hex(t.outside + t.done));
     return false;
   }
+  trace(t.read ? EngineWork::in : EngineWork::out, from, now_ + delay, bytes);
   (t.read ? stats_.tdma_bytes_in : stats_.tdma_bytes_out) += bytes;
   t.done += bytes;
   if (t.done == t.bytes) next_descriptor();
@@ -628,6 +632,9 @@ Ps CesaEngine::operate(unsigned channel, Ps start) {
     unimplemented(r.report);
   }
   stats_.sa_busy_ps += took;
+  const bool chained = dma_.state != DmaState::idle && dma_.channel == channel;
+  trace(EngineWork::cipher, start, start + took, r.cipher_bytes,
+        chained ? regs_.get(kTdmaCurrent) : number_);
   return start + took;
 }
 
@@ -712,6 +719,7 @@ void CesaEngine::go_idle(Ps now) {
   busy_ = false;
   // A stop may carry less of the core's local time than the activation before it.
   stats_.busy_ps += std::max(now, busy_since_) - busy_since_;
+  trace(EngineWork::busy, busy_since_, std::max(now, busy_since_), 0);
 }
 
 void CesaEngine::tdma_error(std::uint32_t cause, std::string report) {

@@ -41,6 +41,7 @@
 #include <vector>
 
 #include "hw_model/base/fault.h"
+#include "hw_model/base/tracer.h"
 #include "hw_model/base/units.h"
 #include "hw_model/cesa/direct_engines.h"
 #include "hw_model/cesa/params.h"
@@ -115,6 +116,11 @@ class CesaEngine {
   /// none.
   void set_faults(FaultPlan* plan, unsigned number) {
     faults_ = plan;
+    number_ = number;
+  }
+  /// Tells `tracer` what it does from here on, as engine `number`. Not owned; nullptr = nobody.
+  void set_tracer(HwTracer* tracer, unsigned number) {
+    tracer_ = tracer;
     number_ = number;
   }
 
@@ -206,6 +212,11 @@ class CesaEngine {
   };
   static constexpr unsigned kNoChannel = ~0u;
 
+  void trace(EngineWork work, Ps from, Ps to, std::uint32_t bytes, OperationKey operation = 0) {
+    if (tracer_ != nullptr) [[unlikely]] {
+      tracer_->engine_step({CryptoUnit::cesa, number_, work, from, to, bytes, operation});
+    }
+  }
   void written(std::uint32_t offset, const RegisterWrite& w, Ps now);
   void write_direct(std::uint8_t index, std::uint32_t value);
   std::array<std::uint32_t, 8> digest_words() const;
@@ -275,6 +286,7 @@ class CesaEngine {
   std::vector<std::uint8_t> swapped_;  // a transfer on its way out with its bytes swapped
   bool irq_ = false;
   FaultPlan* faults_ = nullptr;
+  HwTracer* tracer_ = nullptr;
   unsigned number_ = 0;
   unsigned stuck_channel_ = kNoChannel;  // whose operation does not end
   Ps stuck_since_ = 0;

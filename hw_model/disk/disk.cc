@@ -57,6 +57,8 @@ bool Disk::submit(const DiskCommand& command) {
   slot.passed_over = 0;
   slot.error = 0;
   ++inside_;
+  if (tracer_ != nullptr) [[unlikely]]
+    tracer_->disk_taken(command, slot.order, stamp());
   start_queued();
   arm();
   return true;
@@ -194,6 +196,9 @@ void Disk::end(Slot& slot) {
   ++stats_.commands;
   if (slot.error != 0) ++stats_.errors;
   completions_.push_back({slot.command.tag, slot.error, slot.sectors});
+  if (tracer_ != nullptr) [[unlikely]] {
+    tracer_->disk_ended(slot.command, slot.order, slot.error, stamp());
+  }
   slot.phase = Slot::Phase::free;
   --inside_;
   --running_;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "hw_model/base/fault.h"
+#include "hw_model/base/tracer.h"
 #include "hw_model/base/units.h"
 #include "hw_model/disk/disk_command.h"
 #include "hw_model/disk/disk_timing.h"
@@ -72,6 +73,8 @@ class Disk : public sc_core::sc_module {
   /// with -EIO, or it ends short, without an error. Later sectors keep what they held. A disk's
   /// own retries take no time here.
   void set_faults(FaultPlan* plan) { faults_ = plan; }
+  /// Tells `tracer` of the commands from here on; not owned, nullptr = nobody.
+  void set_tracer(HwTracer* tracer) { tracer_ = tracer; }
 
   /// Statistics up to now.
   DiskStats stats() const;
@@ -118,6 +121,7 @@ class Disk : public sc_core::sc_module {
   std::function<void(std::uint64_t, const std::uint8_t*, std::uint32_t)> write_observer_;
   std::function<bool(const DiskCommand&)> fails_;
   FaultPlan* faults_ = nullptr;
+  HwTracer* tracer_ = nullptr;
   DiskStats stats_;
   Ps accounted_to_ = 0;
 };

@@ -73,6 +73,10 @@ class RingCore {
   /// when it starts to cipher a request, the bus may refuse any access (docs/ring.md, section 12).
   void set_faults(FaultPlan* plan) { faults_.plan = plan; }
   std::uint64_t faults() const { return faults_.happened; }
+  /// Tells `tracer` what the engines do from here on; not owned, nullptr = nobody.
+  void set_tracer(HwTracer* tracer) {
+    for (RingEngine& engine : engines_) engine.set_tracer(tracer);
+  }
 
   /// Level of a ring's interrupt line.
   bool irq(unsigned ring) const { return rings_[ring].irq; }

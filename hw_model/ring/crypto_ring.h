@@ -41,6 +41,7 @@ class CryptoRing : public sc_core::sc_module {
 
   /// Faults on purpose from here on (see core.h); not owned, nullptr = none.
   void set_faults(FaultPlan* plan) { core_->set_faults(plan); }
+  void set_tracer(HwTracer* tracer) { core_->set_tracer(tracer); }
 
   const RingCore& core() const { return *core_; }
   const RingStats& stats() const { return core_->stats(); }

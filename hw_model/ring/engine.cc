@@ -115,7 +115,13 @@ void RingEngine::leave(RingRequest& request, std::vector<RingRequest*>& ended) {
   ended.push_back(&request);
 }
 
-void RingEngine::occupy(Stage& stage, Ps now, Ps took) {
+void RingEngine::occupy(Stage& stage, Ps now, Ps took, EngineWork work) {
+  if (tracer_ != nullptr && took != 0) [[unlikely]] {
+    const Buffer& b = buffers_[stage.buffer];
+    const RingRequest& r = *b.request;
+    tracer_->engine_step({CryptoUnit::ring, number_, work, now, now + took, b.bytes,
+                          ring_operation(r.ring, r.d.cookie)});
+  }
   stage.working = true;
   stage.until = now + took;
   stage.busy += took;
@@ -140,7 +146,7 @@ bool RingEngine::start_read(Ps now) {
     r.all_in = true;
     queue_.pop_front();
   }
-  occupy(read_, now, took);
+  occupy(read_, now, took, EngineWork::in);
   return true;
 }
 
@@ -150,7 +156,7 @@ bool RingEngine::start_cipher(Ps now, std::vector<RingRequest*>& ended) {
   b.state = BufferState::ciphering;
   RingRequest& r = *b.request;
   if (b.hollow()) {
-    occupy(cipher_, now, 0);
+    occupy(cipher_, now, 0, EngineWork::cipher);
     return true;
   }
   if (b.first && faults_.fires(FaultKind::engine_stuck, number_)) {
@@ -163,7 +169,7 @@ bool RingEngine::start_cipher(Ps now, std::vector<RingRequest*>& ended) {
   if (b.first && faults_.fires(FaultKind::engine_error, number_)) {
     r.write_failed = true;
     fail(r, RingStatus::engine_error, true);
-    occupy(cipher_, now, 0);
+    occupy(cipher_, now, 0, EngineWork::cipher);
     return true;
   }
   const bool decrypt = r.d.has(ring_control::kDecrypt);
@@ -180,7 +186,8 @@ bool RingEngine::start_cipher(Ps now, std::vector<RingRequest*>& ended) {
                 .bytes = b.bytes});
   bytes_ciphered_ += b.bytes;
   ++operations_;
-  occupy(cipher_, now, timing_.cipher(r.d.algorithm(), r.d.key_bytes(), b.bytes, decrypt, b.first));
+  occupy(cipher_, now, timing_.cipher(r.d.algorithm(), r.d.key_bytes(), b.bytes, decrypt, b.first),
+         EngineWork::cipher);
   return true;
 }
 
@@ -189,7 +196,7 @@ bool RingEngine::start_write(Ps now) {
   if (write_.working || b.state != BufferState::ciphered) return false;
   b.state = BufferState::draining;
   b.moved = 0;
-  occupy(write_, now, b.hollow() ? 0 : drain(b, sram(write_.buffer)));
+  occupy(write_, now, b.hollow() ? 0 : drain(b, sram(write_.buffer)), EngineWork::out);
   return true;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "hw_model/base/fault.h"
+#include "hw_model/base/tracer.h"
 #include "hw_model/base/units.h"
 #include "hw_model/cesa/cipher_engine.h"
 #include "hw_model/cesa/engine.h"
@@ -118,6 +119,9 @@ class RingEngine {
   /// cipher that is stuck in one of them ends at `now`.
   void abandon(unsigned ring, Ps now, std::vector<RingRequest*>& ended);
 
+  /// Tells `tracer` what it does from here on; not owned, nullptr = nobody.
+  void set_tracer(HwTracer* tracer) { tracer_ = tracer; }
+
   Ps read_busy_ps() const { return read_.busy; }
   Ps cipher_busy_ps() const { return cipher_.busy; }
   Ps write_busy_ps() const { return write_.busy; }
@@ -159,7 +163,7 @@ class RingEngine {
   bool start_write(Ps now);
   bool start_cipher(Ps now, std::vector<RingRequest*>& ended);
   bool start_read(Ps now);
-  void occupy(Stage& stage, Ps now, Ps took);
+  void occupy(Stage& stage, Ps now, Ps took, EngineWork work);
   void next_buffer(Stage& stage) { stage.buffer = (stage.buffer + 1) % buffers_.size(); }
   std::uint8_t* sram(unsigned buffer) { return sram_.data() + buffer * buffer_bytes_; }
   void leave(RingRequest& request, std::vector<RingRequest*>& ended);
@@ -178,6 +182,7 @@ class RingEngine {
   RingFaults& faults_;
   RingPort reader_;
   RingPort writer_;
+  HwTracer* tracer_ = nullptr;
   std::uint8_t number_;
   std::uint32_t queue_max_;
   std::uint32_t list_prefetch_;
