@@ -15,6 +15,7 @@
 #include "study/atomic_file.h"
 #include "study/bench/bench.h"
 #include "study/counters.h"
+#include "study/observe/run_tracer.h"
 #include "study/observe/series.h"
 #include "study/reference_cipher.h"
 #include "study/vcd_recorder.h"
@@ -57,8 +58,8 @@ constexpr Ps kMaxDebt = 100 * hw::kPsPerMs;
 /// The scenario's machine with its workload and all that watches it.
 class Machine {
  public:
-  Machine(const Scenario& s, bool checkers)
-      : at_(s, checkers),
+  Machine(const Scenario& s, const PointOptions& options)
+      : at_(s, options.checkers),
         table_(at_.target->table()),
         oracle_(s.seed),
         reference_(table_.cipher.str(), table_.key, table_.iv_offset, table_.sector_size,
@@ -71,16 +72,25 @@ class Machine {
     replay_->verify_unwritten = [this](std::uint64_t sector, const std::uint8_t* data) {
       return std::memcmp(data, blank_plaintext(sector), hw::kSectorBytes) == 0;
     };
-    replay_->on_submit = [this](const traces::RequestLog& log) { verdicts_.submitted(log); };
+    if (options.observe.wanted()) {
+      tracer_ = std::make_unique<RunTracer>(
+          at_, options.observe, [this](std::uint32_t phase) { return reader_->phase_name(phase); });
+    }
+    replay_->on_submit = [this](const traces::RequestLog& log) {
+      verdicts_.submitted(log);
+      if (tracer_) tracer_->submitted(log);
+    };
     replay_->on_request = [this](const traces::RequestLog& log) {
       verdicts_.ended(log);
       series_.request_ended(log);
+      if (tracer_) tracer_->ended(log);
       note_certainty(log, log.error == 0);
     };
     replay_->on_double_end = [this](const traces::RequestLog& log) { verdicts_.ended_twice(log); };
     replay_->on_phase = [this](std::uint32_t phase, bool entered) {
       at_.kernel.sync_now();
       series_.phase(phase, entered, at_.kernel.now());
+      if (tracer_ && entered) tracer_->phase(phase);
       if (entered) {
         phase_start_ = counters();
         return;
@@ -117,15 +127,17 @@ class Machine {
   void run(const ProgressFn& progress, std::uint64_t rows, const VcdWindow& window) {
     VcdRecorder vcd(window, at_.soc.cesa());
     constexpr double kProgressSeconds = 0.25;
-    constexpr Ps kLongestSlice = hw::kPsPerS / 4;
+    // What a tracer sees between two slices is kept in memory.
+    const Ps longest_slice = hw::kPsPerS / (tracer_ ? 100 : 4);
     replay_->start();
     std::uint64_t ended = 0;
     double ended_at = 0;
     double next_progress = kProgressSeconds;
     while (!replay_->done()) {
       sc_core::sc_start(
-          vcd.next(sc_core::sc_time::from_value(std::min(series_.until_sample(), kLongestSlice))));
+          vcd.next(sc_core::sc_time::from_value(std::min(series_.until_sample(), longest_slice))));
       series_.sample();
+      if (tracer_) tracer_->flush();
       if (replay_->done()) break;
       const double now = sc_core::sc_time_stamp().to_seconds();
       if (replay_->ended() != ended) {
@@ -147,6 +159,7 @@ class Machine {
       if (!sc_core::sc_pending_activity()) break;
     }
     vcd.close();
+    if (tracer_) tracer_->close();
     replay_->for_each_outstanding([this](const traces::RequestLog& log) {
       verdicts_.lost(log);
       series_.request_lost(log);
@@ -176,6 +189,7 @@ class Machine {
   ReferenceCipher reference_;
   Verdicts verdicts_;
   SeriesRecorder series_;
+  std::unique_ptr<RunTracer> tracer_;
   std::unique_ptr<traces::TraceReader> reader_;
   std::unique_ptr<traces::Replay> replay_;
   std::uint64_t plaintext_sectors_ = 0;
@@ -472,7 +486,7 @@ PointResult run_point(const Scenario& scenario, const PointOptions& options) {
     while (reader->next(record)) ++rows;
   }
   const auto start = std::chrono::steady_clock::now();
-  Machine machine(scenario, options.checkers);
+  Machine machine(scenario, options);
   if (options.on_built) machine.add(options.on_built);
   machine.run(options.progress, rows, options.vcd);
   if (!options.export_image.empty()) machine.export_image(options.export_image);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "study/config/scenario.h"
+#include "study/observe/options.h"
 #include "study/result.h"
 
 namespace cesasim::hw {
@@ -44,13 +45,14 @@ struct PointOptions {
   VcdWindow vcd;
   /// The disk's content after the run, as a file with holes where nothing was written; empty: none.
   std::string export_image;
+  ObserveOptions observe;
   /// Watches every socket for breaches of the TLM base protocol; one makes the point broken.
   bool checkers = false;
 };
 
 /// Simulates one point: fills status, error, metrics, phases and integrity (axes and config are
 /// the caller's). One call per process, because SystemC elaborates once. Errors: OutputError if
-/// the VCD file or the image cannot be written.
+/// a file of `options` cannot be written.
 PointResult run_point(const Scenario& scenario, const PointOptions& options = {});
 
 }  // namespace cesasim::study

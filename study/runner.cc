@@ -96,6 +96,36 @@ void write_all(int fd, const std::string& text) {
   }
 }
 
+Json window_json(const TimeWindow& window) {
+  Json out = {{"from", window.from}};
+  if (!std::isinf(window.to)) out["to"] = window.to;  // JSON knows no infinity
+  return out;
+}
+
+TimeWindow window_from(const Json& json) {
+  TimeWindow out;
+  out.from = json.at("from").get<double>();
+  out.to = json.value("to", out.to);
+  return out;
+}
+
+Json observe_json(const ObserveOptions& o) {
+  return {{"requests", o.requests}, {"requests_window", window_json(o.requests_window)},
+          {"timeline", o.timeline}, {"timeline_window", window_json(o.timeline_window)},
+          {"record", o.record},     {"record_disk", o.record_disk}};
+}
+
+ObserveOptions observe_from(const Json& json) {
+  ObserveOptions o;
+  o.requests = json.at("requests").get<std::string>();
+  o.requests_window = window_from(json.at("requests_window"));
+  o.timeline = json.at("timeline").get<std::string>();
+  o.timeline_window = window_from(json.at("timeline_window"));
+  o.record = json.at("record").get<std::string>();
+  o.record_disk = json.at("record_disk").get<std::string>();
+  return o;
+}
+
 /// One running worker process.
 class Worker {
  public:
@@ -113,6 +143,7 @@ class Worker {
       if (!std::isinf(options.vcd.to)) job["vcd"]["to"] = options.vcd.to;
     }
     if (!options.export_image.empty()) job["export_image"] = options.export_image;
+    if (options.observe.wanted()) job["observe"] = observe_json(options.observe);
     write_all(input.get(), job.dump(-1, ' ', false, Json::error_handler_t::replace));
     if (::lseek(input.get(), 0, SEEK_SET) < 0) fail("lseek");
 
@@ -361,6 +392,7 @@ int worker_main(int in_fd, int out_fd, int status_fd) {
     options.vcd.to = vcd->value("to", options.vcd.to);
   }
   options.export_image = job.value("export_image", "");
+  if (const auto o = job.find("observe"); o != job.end()) options.observe = observe_from(*o);
   options.progress = [&last, status_fd](const Progress& p) {
     const auto now = std::chrono::steady_clock::now();
     if (now - last < std::chrono::milliseconds(200)) return;

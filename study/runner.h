@@ -16,6 +16,7 @@ struct RunnerOptions {
   std::vector<std::string> worker;
   VcdWindow vcd;             ///< every point's: for a single one
   std::string export_image;  ///< likewise
+  ObserveOptions observe;    ///< likewise
   unsigned jobs = 0;         ///< 0: as many as the host has processors
   /// Called after every change with what is known of the whole; empty: nobody looks.
   struct Status {

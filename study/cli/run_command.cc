@@ -44,6 +44,12 @@ struct RunArguments {
   std::string vcd;
   std::string vcd_window;
   std::string export_image;
+  std::string requests;
+  std::string requests_window;
+  std::string timeline;
+  std::string timeline_window;
+  std::string record;
+  std::string record_disk;
 };
 
 /// How far a study is, on standard error: on a terminal one line rewritten in place; elsewhere,
@@ -145,6 +151,79 @@ void print_config(const Prepared& prepared) {
   }
 }
 
+/// What an option says that names a part of a run. Throws UsageError.
+TimeWindow time_window(const char* option, const std::string& given) {
+  TimeWindow window;
+  if (given.empty()) return window;
+  const auto number = [&](const std::string& text, double empty) {
+    if (text.empty()) return empty;
+    double value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size() || !(value >= 0) ||
+        !std::isfinite(value)) {
+      throw UsageError(fmt::format("{}: '{}' is no number of seconds", option, text));
+    }
+    return value;
+  };
+  const std::size_t colon = given.find(':');
+  if (colon == std::string::npos) {
+    throw UsageError(
+        fmt::format("{}: '{}'; valid: FROM:TO in simulated seconds, as in 0.5:0.501; either may be "
+                    "left out",
+                    option, given));
+  }
+  window.from = number(given.substr(0, colon), window.from);
+  window.to = number(given.substr(colon + 1), window.to);
+  if (window.to <= window.from) {
+    throw UsageError(fmt::format("{}: '{}' ends before it begins", option, given));
+  }
+  return window;
+}
+
+/// What --requests, --timeline and --record ask for, refused if it cannot be. Throws UsageError.
+ObserveOptions observe_options(const RunArguments& arguments, const std::vector<Point>& points,
+                               std::size_t count) {
+  ObserveOptions out;
+  if (arguments.requests.empty() && !arguments.requests_window.empty()) {
+    throw UsageError("--requests-window: only with --requests FILE");
+  }
+  if (arguments.timeline.empty() && !arguments.timeline_window.empty()) {
+    throw UsageError("--timeline-window: only with --timeline FILE");
+  }
+  out.requests = arguments.requests;
+  out.requests_window = time_window("--requests-window", arguments.requests_window);
+  out.timeline = arguments.timeline;
+  out.timeline_window = time_window("--timeline-window", arguments.timeline_window);
+  out.record = arguments.record;
+  out.record_disk = arguments.record_disk;
+  std::set<std::string> files;
+  for (const auto& [option, file] : out.files()) {
+    if (count != 1) {
+      throw UsageError(
+          fmt::format("{}: the studies have {} points, and the file is of one; choose it with "
+                      "--set, as for --vcd",
+                      option, count));
+    }
+    if (points.front().scenario.workload.bench.wanted()) {
+      throw UsageError(fmt::format(
+          "{}: workload.bench has no block requests; valid: a study with workload.trace", option));
+    }
+    if (!files.insert(*file).second) {
+      throw UsageError(fmt::format("{}: {} is asked for twice", option, *file));
+    }
+    if (*file == "-") {
+      throw UsageError(fmt::format("{}: '-' is no file", option));
+    }
+    try {
+      const SparseFile probe(*file);
+    } catch (const OutputError& error) {
+      throw UsageError(fmt::format("{}: {}; valid: a file in a folder that can be written", option,
+                                   error.what()));
+    }
+  }
+  return out;
+}
+
 /// What --vcd and --vcd-window ask for. Throws UsageError.
 VcdWindow vcd_window(const RunArguments& arguments, std::size_t points) {
   VcdWindow vcd;
@@ -160,31 +239,9 @@ VcdWindow vcd_window(const RunArguments& arguments, std::size_t points) {
         points));
   }
   vcd.file = arguments.vcd;
-  if (!arguments.vcd_window.empty()) {
-    const std::size_t colon = arguments.vcd_window.find(':');
-    const auto number = [&](const std::string& text, double empty) {
-      if (text.empty()) return empty;
-      double value = 0;
-      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-      if (error != std::errc() || end != text.data() + text.size() || !(value >= 0) ||
-          !std::isfinite(value)) {
-        throw UsageError(fmt::format("--vcd-window: '{}' is no number of seconds", text));
-      }
-      return value;
-    };
-    if (colon == std::string::npos) {
-      throw UsageError(
-          fmt::format("--vcd-window: '{}'; valid: FROM:TO in simulated seconds, "
-                      "as in 0.5:0.501; either may be left out",
-                      arguments.vcd_window));
-    }
-    vcd.from = number(arguments.vcd_window.substr(0, colon), vcd.from);
-    vcd.to = number(arguments.vcd_window.substr(colon + 1), vcd.to);
-    if (vcd.to <= vcd.from) {
-      throw UsageError(
-          fmt::format("--vcd-window: '{}' ends before it begins", arguments.vcd_window));
-    }
-  }
+  const TimeWindow window = time_window("--vcd-window", arguments.vcd_window);
+  vcd.from = window.from;
+  vcd.to = window.to;
   return vcd;
 }
 
@@ -289,18 +346,27 @@ int run_study(const Prepared& prepared, const RunArguments& arguments,
   RunnerOptions options;
   options.vcd = vcd_window(arguments, prepared.points.size());
   options.export_image = arguments.export_image;
+  options.observe = observe_options(arguments, prepared.points, prepared.points.size());
   options.worker = {"/proc/self/exe", "worker"};
   options.jobs = arguments.jobs;
   StudyResult result;
   result.study = prepared.study.name;
   result.version = kVersion;
   result.overrides = arguments.set;
+  if (prepared.study.baseline) {
+    for (const auto& [path, value] : prepared.study.baseline->values) {
+      result.baseline[path] = scalar_json(value);
+    }
+  }
   try {
     result.points = run_kept(prepared, arguments, options);
   } catch (const Interrupted&) {
     if (!options.vcd.file.empty()) std::remove(vcd_part_file(options.vcd.file).c_str());
     if (!options.export_image.empty()) {
       std::remove(SparseFile::part_file(options.export_image).c_str());
+    }
+    for (const auto& [option, file] : options.observe.files()) {
+      std::remove(SparseFile::part_file(*file).c_str());
     }
     throw;
   }
@@ -446,6 +512,7 @@ int run(const RunArguments& arguments) {
     std::remove(part.c_str());
   }
   check_export(arguments.export_image, points);
+  observe_options(arguments, all.front().points, points);
   if (arguments.resume && (!arguments.vcd.empty() || !arguments.export_image.empty())) {
     throw UsageError("--resume: not with --vcd or --export-image, which need the point to run");
   }
@@ -525,6 +592,21 @@ void add_run_command(CLI::App& app, Action& chosen) {
   command->add_option("--export-image", arguments.export_image,
                       "write what the simulated disk holds after the run to this file (sparse); "
                       "for a study of one point");
+  command->add_option("--requests", arguments.requests,
+                      "write a row for every request, with the time of each stage (CSV; .zst and "
+                      ".gz compress); for a study of one point");
+  command->add_option("--requests-window", arguments.requests_window,
+                      "requests submitted then only, FROM:TO in simulated seconds");
+  command->add_option("--timeline", arguments.timeline,
+                      "write what ran when, as Chrome trace events (JSON, for Perfetto; .zst and "
+                      ".gz compress); for a study of one point");
+  command->add_option("--timeline-window", arguments.timeline_window,
+                      "part of the run for --timeline, FROM:TO in simulated seconds");
+  command->add_option("--record", arguments.record,
+                      "write the requests that came to the dm device as a trace (format by name, "
+                      "else normalized CSV); for a study of one point");
+  command->add_option("--record-disk", arguments.record_disk,
+                      "the same of the commands that reached the disk");
   command->callback([given, &chosen] { chosen = [given] { return run(*given); }; });
 }
 

@@ -104,7 +104,12 @@ void RunTracer::ended(const traces::RequestLog& log) {
 
 void RunTracer::finish(std::uint64_t id) {
   const auto found = requests_.find(id);
-  const RequestTrace& request = found->second;
+  RequestTrace& request = found->second;
+  // Some parts were announced, the last one was not.
+  if (request.passed(Stage::interrupt) &&
+      request.at(Stage::interrupt) < request.at(Stage::cipher_done)) {
+    request.at(Stage::interrupt) = RequestTrace::kNever;
+  }
   const Ps submitted = request.log.submitted;
   if (rows_ && submitted >= rows_from_ && submitted <= rows_to_) write_row(request);
   if (timeline_ && timeline_->in_window(submitted)) {
