@@ -78,7 +78,6 @@ Timeline::Timeline(const std::string& file, const TimeWindow& window, unsigned c
     track(kCorePid + i, kSoftirqTid, "softirq");
     const std::string idle = fmt::format("swapper/{}", i);
     cores_[i].stack.push_back({thread_tid(i, idle), idle});
-    cores_[i].waits = true;
   }
 }
 
