@@ -271,7 +271,13 @@ void Machine::check_image(std::uint64_t& wrong, std::uint64_t& right) {
   // Whatever else was written to the disk should not have been.
   store.for_each_extent([&](std::uint64_t sector, const std::uint8_t*, std::uint32_t count) {
     for (std::uint32_t i = 0; i < count; ++i) {
-      if (sector + i < table_.start || !oracle_.written(sector + i - table_.start)) ++wrong;
+      if (sector + i < table_.start) {
+        ++wrong;
+        verdicts_.outside_mapping(sector + i, now);
+      } else if (!oracle_.written(sector + i - table_.start)) {
+        ++wrong;
+        verdicts_.wrong_on_disk(sector + i - table_.start, now);
+      }
     }
   });
 }
@@ -408,6 +414,7 @@ PointResult Machine::result(double host_seconds) {
     m.emplace_back(std::string("verdict.") + verdict_name(static_cast<Verdict>(v)),
                    static_cast<double>(verdicts[v]));
   }
+  m.emplace_back("verdict.unattributed", static_cast<double>(verdicts_.unattributed()));
   p.broken_guarantees = verdicts_.broken(!at_.faults.empty());
   p.integrity = {
       {"requests_ended", r.total.bios()},

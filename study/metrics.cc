@@ -90,6 +90,7 @@ std::vector<Metric> make_metrics() {
        lower},
       {"verdict.wrong_data", "requests", "reads that said success and brought wrong data", lower},
       {"verdict.plaintext_on_disk", "requests", "writes whose plaintext reached the disk", lower},
+      {"verdict.unattributed", "sectors", "wrong on the disk, and no request wrote them", lower},
       {"in_flight_mean", "requests", "bios outstanding, mean over time", neither},
       {"dram.bytes", "bytes", "moved by the memory for all masters", lower},
   };

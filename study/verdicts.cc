@@ -61,14 +61,25 @@ void Verdicts::lost(const traces::RequestLog& log) {
   note_first(Verdict::lost, log.sector, log.line, log.submitted);
 }
 
-void Verdicts::plaintext_written(std::uint64_t sector, hw::Ps when) {
-  mark(writer(sector), Verdict::plaintext_on_disk);
-  note_first(Verdict::plaintext_on_disk, sector, 0, when);
+void Verdicts::at_disk(Verdict verdict, std::uint64_t sector, hw::Ps when) {
+  const std::uint64_t id = writer(sector);
+  if (id == 0) {
+    unattributed(verdict == Verdict::plaintext_on_disk ? kPlaintext : kWritten, sector, when);
+    return;
+  }
+  mark(id, verdict);
+  note_first(verdict, sector, 0, when);
 }
 
-void Verdicts::wrong_on_disk(std::uint64_t sector, hw::Ps when) {
-  mark(writer(sector), Verdict::wrong_on_disk);
-  note_first(Verdict::wrong_on_disk, sector, 0, when);
+void Verdicts::unattributed(Nobodys kind, std::uint64_t sector, hw::Ps when) {
+  Unattributed& n = nobodys_[kind];
+  if (n.count++ == 0) n.first = {sector, 0, when, true};
+}
+
+std::uint64_t Verdicts::unattributed() const {
+  std::uint64_t sum = 0;
+  for (const Unattributed& n : nobodys_) sum += n.count;
+  return sum;
 }
 
 std::array<std::uint64_t, static_cast<std::size_t>(Verdict::count)> Verdicts::counts() const {
@@ -93,6 +104,16 @@ std::vector<std::string> Verdicts::broken(bool with_hung) const {
     out.push_back(text + fmt::format(", {} {:.6f} s)",
                                      verdict == Verdict::lost ? "submitted at" : "at",
                                      static_cast<double>(first.when) * 1e-12));
+  }
+  static constexpr std::array<const char*, kNobodys> kTexts = {
+      "sectors that no request wrote got plaintext",
+      "sectors that no request wrote were written on the disk",
+      "sectors outside the mapping were written on the disk"};
+  for (std::size_t kind = 0; kind < kNobodys; ++kind) {
+    const Unattributed& n = nobodys_[kind];
+    if (n.count == 0) continue;
+    out.push_back(fmt::format("{} {} (first: sector {}, at {:.6f} s)", n.count, kTexts[kind],
+                              n.first.sector, static_cast<double>(n.first.when) * 1e-12));
   }
   return out;
 }

@@ -41,11 +41,23 @@ class Verdicts {
   void ended(const traces::RequestLog& log);
   void ended_twice(const traces::RequestLog& log);
   void lost(const traces::RequestLog& log);
-  /// At the disk, in sectors of the mapping; attributed to the latest write of that sector.
-  void plaintext_written(std::uint64_t sector, hw::Ps when);
-  void wrong_on_disk(std::uint64_t sector, hw::Ps when);
+  /// At the disk, in sectors of the mapping; attributed to the latest write of that sector, if
+  /// there is one.
+  void plaintext_written(std::uint64_t sector, hw::Ps when) {
+    at_disk(Verdict::plaintext_on_disk, sector, when);
+  }
+  void wrong_on_disk(std::uint64_t sector, hw::Ps when) {
+    at_disk(Verdict::wrong_on_disk, sector, when);
+  }
+  /// A sector of the disk that is not of the mapping was written.
+  void outside_mapping(std::uint64_t disk_sector, hw::Ps when) {
+    unattributed(kOutside, disk_sector, when);
+  }
 
   std::array<std::uint64_t, static_cast<std::size_t>(Verdict::count)> counts() const;
+  /// What is wrong at the disk in sectors that no request wrote: such sectors, each as often as it
+  /// was found.
+  std::uint64_t unattributed() const;
   /// One line for each guarantee that broke, with how often and where first. That requests end in
   /// time is one only `with_hung`: without faults a slow machine is no broken one.
   std::vector<std::string> broken(bool with_hung) const;
@@ -61,6 +73,14 @@ class Verdicts {
     bool seen = false;
   };
 
+  struct Unattributed {
+    std::uint64_t count = 0;
+    First first;
+  };
+  enum Nobodys : std::size_t { kPlaintext, kWritten, kOutside, kNobodys };
+
+  void at_disk(Verdict verdict, std::uint64_t sector, hw::Ps when);
+  void unattributed(Nobodys kind, std::uint64_t sector, hw::Ps when);
   void mark(std::uint64_t id, Verdict verdict);
   void note_first(Verdict verdict, std::uint64_t sector, std::uint64_t line, hw::Ps when);
   std::uint64_t writer(std::uint64_t sector) const;
@@ -70,6 +90,7 @@ class Verdicts {
   std::map<std::uint64_t, std::unique_ptr<Chunk>> writers_;
   std::unordered_map<std::uint64_t, Verdict> not_right_;
   std::array<First, static_cast<std::size_t>(Verdict::count)> first_{};
+  std::array<Unattributed, kNobodys> nobodys_{};
 };
 
 }  // namespace cesasim::study

@@ -129,6 +129,25 @@ TEST(Verdicts, ASectorBelongsToItsLatestWriter) {
   EXPECT_EQ(count(v, Verdict::wrong_on_disk), 2u);
 }
 
+/// What no request is to blame for is reported all the same.
+TEST(Verdicts, WhatNobodyWroteIsReported) {
+  Verdicts v(kLimit);
+  v.submitted(write(1, 100, 8));
+  EXPECT_EQ(v.unattributed(), 0u);
+  EXPECT_TRUE(v.broken(true).empty());
+  v.wrong_on_disk(108, 5 * hw::kPsPerMs);
+  v.wrong_on_disk(200'000, 6 * hw::kPsPerMs);
+  v.plaintext_written(99, 7 * hw::kPsPerMs);
+  v.outside_mapping(3, 8 * hw::kPsPerMs);
+  EXPECT_EQ(v.unattributed(), 4u);
+  EXPECT_EQ(count(v, Verdict::right), 1u);
+  const std::vector<std::string> expected = {
+      "1 sectors that no request wrote got plaintext (first: sector 99, at 0.007000 s)",
+      "2 sectors that no request wrote were written on the disk (first: sector 108, at 0.005000 s)",
+      "1 sectors outside the mapping were written on the disk (first: sector 3, at 0.008000 s)"};
+  EXPECT_EQ(v.broken(false), expected);
+}
+
 TEST(Verdicts, EachHasAName) {
   std::set<std::string> names;
   for (std::size_t i = 0; i < static_cast<std::size_t>(Verdict::count); ++i) {
