@@ -33,6 +33,12 @@ driver::OcfOptions ocf_options(const OcfSettings& s) {
   return options;
 }
 
+/// Marvell's core hands only requests with BATCH straight to the hardware, as its dm-crypt asks
+/// for, and warns against it for software sessions. Elsewhere BATCH delays, and nobody sets it.
+bool hands_over_at_once(const OcfSettings& s) {
+  return s.policy == "marvell" && s.driver != "cryptosoft";
+}
+
 }  // namespace
 
 hw::SocConfig soc_config(const Scenario& s, bool checkers) {
@@ -72,7 +78,8 @@ Assembly::Assembly(const Scenario& s, bool checkers, const LowerHook& lower)
   if (bench) return;
   kernel::BlockDevice& below = lower ? lower(queue) : queue;
   const dmcrypt::PathSettings settings = {s.dmcrypt.placement, s.dmcrypt.max_read_size,
-                                          s.dmcrypt.max_write_size, s.dmcrypt.max_in_flight};
+                                          s.dmcrypt.max_write_size, s.dmcrypt.max_in_flight,
+                                          hands_over_at_once(s.ocf)};
   target = dmcrypt::make_target(s.dmcrypt.path, kernel, crypt_table(s.dmcrypt, below.sectors()),
                                 s.soc.costs.dmcrypt, s.soc.costs.cipher, below, ocf.get(),
                                 api.get(), settings);

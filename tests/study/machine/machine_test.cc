@@ -387,6 +387,20 @@ TEST(Machine, TwoEnginesBreakTheThirdPatch) {
             std::string::npos);
 }
 
+/// Marvell's core calls the driver for requests that ask for BATCH, and queues the others for its
+/// thread: ocf-async has to ask as that core's own dm-crypt does, or each sector costs a switch.
+TEST(Machine, UnderMarvellsCoreTheAsynchronousPathHandsOverAtOnce) {
+  const Trace trace;
+  Scenario s = scenario(
+      "soc: armada-385\ndisk: flash\ndmcrypt: {path: ocf-async, cipher: aes-cbc-plain}\n"
+      "ocf: {policy: marvell, driver: cesa_hal}\nworkload.trace: t.csv\n");
+  s.workload.trace_file = trace.file.string();
+  const PointResult p = run(s);
+  ASSERT_EQ(p.status, Status::ok) << p.error;
+  EXPECT_GT(metric(p, "ocf.cs_ops"), 1000);
+  EXPECT_LE(metric(p, "ocf.cs_intrs"), 1);
+}
+
 /// Faults on purpose: each request ends right, or fails and says so, or the run names the
 /// guarantee that broke. Line 22 is the crypto unit's.
 TEST(Machine, EveryFaultHasAVerdict) {
