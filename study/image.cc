@@ -15,6 +15,7 @@
 
 #include "study/assembly.h"
 #include "study/atomic_file.h"
+#include "study/counters.h"
 #include "study/reference_cipher.h"
 
 namespace cesasim::study {
@@ -321,13 +322,9 @@ class ImageRun {
       if (count != 0) throw BrokenImage(fmt::format("{} {}", count, what));
     };
     refuse(at_.kernel.dma_sanitizer().hazards(), "DMA hazards");
-    std::uint64_t guest_errors = at_.soc.mbus().decode_errors() + at_.soc.cesa().decode_errors();
-    for (unsigned i = 0; i < at_.soc.cesa().engines(); ++i) {
-      guest_errors += at_.soc.cesa().stats(i).guest_errors;
-      refuse(at_.soc.cesa().stats(i).unimplemented, "uses of what the crypto unit does not model");
-    }
-    for (unsigned i = 0; i < at_.soc.cores(); ++i) guest_errors += at_.soc.core(i).bus_errors();
-    refuse(guest_errors, "mistakes of the driver");
+    const DeviceErrors device = device_errors(at_);
+    refuse(device.unimplemented, "uses of what the crypto unit does not model");
+    refuse(device.guest_errors, "mistakes of the driver");
   }
 
   const ImageJob& job_;
