@@ -19,7 +19,7 @@ struct WorkqueueOptions {
   /// Works running at once, of each CPU or (unbound) in all. A worker that sleeps counts.
   unsigned max_active = 1;
   /// Of the workers; by default that of the kernel's workqueues.
-  std::optional<int> nice;
+  std::optional<int> nice = std::nullopt;
 };
 
 class Workqueue {

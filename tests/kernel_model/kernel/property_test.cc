@@ -105,9 +105,9 @@ TEST_P(EverySchedule, EveryWorkRunsOnceAndInItsNumber) {
     Kernel& k = b.k();
     struct Queue {
       std::unique_ptr<Workqueue> wq;
-      int limit;    // of works at once
-      bool sorted;  // one worker: in the order of queueing
-      std::vector<int> order;
+      int limit = 0;        // of works at once
+      bool sorted = false;  // one worker: in the order of queueing
+      std::vector<int> order = {};
       int queued = 0, inside = 0, most = 0;
     };
     std::vector<Queue> queues(3);
