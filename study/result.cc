@@ -88,6 +88,7 @@ ExpectationResult check(const Study& study, const Expectation& e,
   out.relative_to = e.relative_label;
   out.min = e.min;
   out.max = e.max;
+  out.published = e.published;
   for (const PointResult& point : points) {
     if (!matches(e.where, point.axes)) continue;
     const PointResult* base = nullptr;
@@ -301,6 +302,13 @@ Json to_json(const StudyResult& result) {
     if (e.relative) item["relative_to"] = e.relative_to;
     if (!e.point.empty()) item["point"] = e.point;
     if (!e.note.empty()) item["note"] = e.note;
+    if (e.published) {
+      item["published"] = Json{{"value", e.published->value},
+                               {"within", e.published->within},
+                               {"basis", e.published->fitted ? "fitted" : "predicted"},
+                               {"source", e.published->source}};
+      if (!e.published->note.empty()) item["published"]["note"] = e.published->note;
+    }
     expectations.push_back(std::move(item));
   }
   return out;
@@ -331,6 +339,11 @@ StudyResult study_result_from_json(const Json& json) {
       e.relative_to = item.value("relative_to", "");
       e.point = item.value("point", "");
       e.note = item.value("note", "");
+      if (const auto p = item.find("published"); p != item.end()) {
+        e.published = {p->at("value").get<double>(), p->at("within").get<double>(),
+                       p->at("basis").get<std::string>() == "fitted",
+                       p->at("source").get<std::string>(), p->value("note", "")};
+      }
       out.expectations.push_back(std::move(e));
     }
     return out;

@@ -80,6 +80,7 @@ struct ExpectationResult {
   std::string relative_to;  ///< label of what the values are divided by
   std::string point;        ///< label of the point that gave `value`
   std::string note;         ///< why there is no value
+  std::optional<Published> published;
 };
 
 /// Checks the study's expectations against the results of all its points.

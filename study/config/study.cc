@@ -95,9 +95,50 @@ std::optional<double> read_bound(const Tree& map, const char* key, const std::st
   return value.get<double>();
 }
 
+double need_number(const Tree& map, const char* key, const std::string& path, double min,
+                   double max) {
+  const std::string valid = fmt::format("a number from {:g} to {:g}", min, max);
+  const std::optional<double> value = read_bound(map, key, path);
+  if (!value) throw ConfigError(map.at, path + "." + key, "missing", valid);
+  if (!(*value >= min && *value <= max)) {
+    throw ConfigError(map.find(key)->at, path + "." + key, "out of range", valid);
+  }
+  return *value;
+}
+
+Published read_published(const Tree& node, const std::string& path) {
+  need_map(node, path, "{value, within, basis, source, note}");
+  check_keys(node, path, {"value", "within", "basis", "source", "note"});
+  Published out;
+  out.value = need_number(node, "value", path, 1e-12, 1e15);
+  out.within = need_number(node, "within", path, 0, 1000);
+  const std::string basis = need_text(node, "basis", path, "fitted or predicted");
+  if (basis != "fitted" && basis != "predicted") {
+    unknown(*node.find("basis"), path + ".basis", fmt::format("unknown: '{}'", basis), basis,
+            {"fitted", "predicted"});
+  }
+  out.fitted = basis == "fitted";
+  out.source = need_text(node, "source", path, "where it was published");
+  if (node.find("note") != nullptr) out.note = need_text(node, "note", path, "a text");
+  return out;
+}
+
+FitParameter read_fit(const Tree& node, const std::string& path) {
+  need_map(node, path, "{key, preset, min, max}");
+  check_keys(node, path, {"key", "preset", "min", "max"});
+  FitParameter out;
+  out.at = node.at;
+  out.key = need_text(node, "key", path, "a key of the scenario (see `list parameters`)");
+  out.preset = need_text(node, "preset", path, "the preset that holds the value");
+  out.min = need_number(node, "min", path, 1e-9, 1e15);
+  out.max = need_number(node, "max", path, out.min, 1e15);
+  return out;
+}
+
 Expectation read_expectation(const Tree& node, const std::string& path, const Study& study) {
   need_map(node, path, "{name, where, metric, phase, relative_to, min, max}");
-  check_keys(node, path, {"name", "where", "metric", "phase", "relative_to", "min", "max"});
+  check_keys(node, path,
+             {"name", "where", "metric", "phase", "relative_to", "min", "max", "published"});
   Expectation out;
   out.at = node.at;
   out.name = need_text(node, "name", path, "what is expected, in words");
@@ -131,8 +172,18 @@ Expectation read_expectation(const Tree& node, const std::string& path, const St
   }
   out.min = read_bound(node, "min", path);
   out.max = read_bound(node, "max", path);
+  if (const Tree* published = node.find("published")) {
+    if (out.min || out.max) {
+      throw ConfigError(published->at, path + ".published", "given beside min or max",
+                        "one of the two");
+    }
+    out.published = read_published(*published, path + ".published");
+    const double margin = out.published->value * out.published->within / 100;
+    out.min = out.published->value - margin;
+    out.max = out.published->value + margin;
+  }
   if (!out.min && !out.max) {
-    throw ConfigError(node.at, path, "no bound", "min, max or both");
+    throw ConfigError(node.at, path, "no bound", "min, max or both, or published");
   }
   if (out.min && out.max && *out.min > *out.max) {
     throw ConfigError(node.at, path, fmt::format("min {} above max {}", *out.min, *out.max),
@@ -221,7 +272,7 @@ Study study_from(const Tree& tree) {
   if (!tree.is_map()) {
     throw ConfigError(tree.at, "", "not a study", "a map with 'name' and 'scenario'");
   }
-  check_keys(tree, "", {"name", "doc", "scenario", "axes", "exclude", "baseline", "expect"});
+  check_keys(tree, "", {"name", "doc", "scenario", "axes", "exclude", "baseline", "expect", "fit"});
   Study study;
   study.file = tree.at.file;
   static const char* kNameRule = "letters, digits, '-', '_' and '.' (it names the output folder)";
@@ -260,6 +311,12 @@ Study study_from(const Tree& tree) {
     for (std::size_t i = 0; i < expect->items.size(); ++i) {
       study.expect.push_back(
           read_expectation(expect->items[i], fmt::format("expect[{}]", i), study));
+    }
+  }
+  if (const Tree* fit = tree.find("fit")) {
+    need_list(*fit, "fit", "a list of {key, preset, min, max}");
+    for (std::size_t i = 0; i < fit->items.size(); ++i) {
+      study.fit.push_back(read_fit(fit->items[i], fmt::format("fit[{}]", i)));
     }
   }
   return study;

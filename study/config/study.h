@@ -28,6 +28,15 @@ struct Selector {
   Position at;
 };
 
+/// A measurement of the real thing that an expectation stands for.
+struct Published {
+  double value = 0;
+  double within = 0;    ///< per cent that the simulation may be off before the expectation fails
+  bool fitted = false;  ///< parameters were chosen by it: no prediction
+  std::string source;
+  std::string note;  ///< what should be known about the figure
+};
+
 struct Expectation {
   std::string name;
   Selector where;
@@ -36,6 +45,15 @@ struct Expectation {
   std::optional<Selector> relative_to;  ///< axes whose values replace the point's
   std::string relative_label;           ///< the same for people: "the baseline", "ocf-v1"
   std::optional<double> min, max;
+  std::optional<Published> published;  ///< min and max then follow from it
+  Position at;
+};
+
+/// A value of a preset that `cesasim fit` may choose.
+struct FitParameter {
+  std::string key;     ///< of the scenario, as soc.costs.kernel.irq_entry
+  std::string preset;  ///< that the value stands in; points with another one keep theirs
+  double min = 0, max = 0;
   Position at;
 };
 
@@ -48,6 +66,7 @@ struct Study {
   std::vector<Selector> exclude;
   std::optional<Selector> baseline;
   std::vector<Expectation> expect;
+  std::vector<FitParameter> fit;
 };
 
 /// One simulation of a study.
