@@ -287,6 +287,7 @@ Json to_json(const StudyResult& result) {
   out["study"] = result.study;
   out["version"] = result.version;
   if (!result.overrides.empty()) out["overrides"] = result.overrides;
+  if (!result.baseline.empty()) out["baseline"] = result.baseline;
   Json& points = out["points"] = Json::array();
   for (const PointResult& point : result.points) points.push_back(to_json(point));
   Json& expectations = out["expectations"] = Json::array();
@@ -325,6 +326,7 @@ StudyResult study_result_from_json(const Json& json) {
     out.study = json.at("study").get<std::string>();
     out.version = json.at("version").get<std::string>();
     out.overrides = json.value("overrides", std::vector<std::string>{});
+    out.baseline = json.value("baseline", Json::object());
     for (const Json& point : json.at("points")) out.points.push_back(point_from_json(point));
     for (const Json& item : json.at("expectations")) {
       ExpectationResult e;

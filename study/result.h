@@ -93,6 +93,7 @@ struct StudyResult {
   std::vector<PointResult> points;
   std::vector<ExpectationResult> expectations;
   std::vector<std::string> overrides;  ///< as given with --set
+  Json baseline = Json::object();      ///< axis -> value, as the study names it; empty: none
 };
 
 Json to_json(const StudyResult& result);

@@ -45,6 +45,7 @@ int dispatch(int argc, char** argv) {
   add_trace_command(app, chosen);
   add_image_command(app, chosen);
   add_cosim_command(app, chosen);
+  add_report_command(app, chosen);
   add_diff_command(app, chosen);
   add_fit_command(app, chosen);
   add_validation_command(app, chosen);

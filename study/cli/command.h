@@ -28,6 +28,7 @@ void add_list_command(CLI::App& app, Action& chosen);
 void add_trace_command(CLI::App& app, Action& chosen);
 void add_image_command(CLI::App& app, Action& chosen);
 void add_cosim_command(CLI::App& app, Action& chosen);
+void add_report_command(CLI::App& app, Action& chosen);
 void add_diff_command(CLI::App& app, Action& chosen);
 void add_fit_command(CLI::App& app, Action& chosen);
 void add_validation_command(CLI::App& app, Action& chosen);

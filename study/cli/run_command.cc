@@ -353,6 +353,11 @@ int run_study(const Prepared& prepared, const RunArguments& arguments,
   result.study = prepared.study.name;
   result.version = kVersion;
   result.overrides = arguments.set;
+  if (prepared.study.baseline) {
+    for (const auto& [path, value] : prepared.study.baseline->values) {
+      result.baseline[path] = scalar_json(value);
+    }
+  }
   try {
     result.points = run_kept(prepared, arguments, options);
   } catch (const Interrupted&) {

@@ -118,11 +118,14 @@ TEST(Result, StudySurvivesJson) {
   const Json json = Json::parse(to_json(r).dump());
   EXPECT_EQ(to_json(study_result_from_json(json)).dump(), json.dump());
   EXPECT_EQ(json["schema"], "cesasim-results-1");
+  EXPECT_FALSE(json.contains("baseline"));
   EXPECT_EQ(json["expectations"][0]["ok"], false);
   EXPECT_EQ(json["expectations"][0]["bound"].dump(), R"({"min":1.0,"max":null})");
   Json other = json;
   other["schema"] = "x";
   EXPECT_THROW(study_result_from_json(other), std::runtime_error);
+  r.baseline["dmcrypt.path"] = "standard";
+  EXPECT_EQ(study_result_from_json(to_json(r)).baseline, r.baseline);
 }
 
 TEST(Integrity, AnyFaultBreaksThePoint) {

@@ -1,0 +1,13 @@
+// The report's page.
+#pragma once
+
+#include <string>
+
+#include "study/config/tree.h"
+
+namespace cesasim::study {
+
+/// One HTML file with everything in it: style, charts, data (see report_data()). Loads nothing.
+std::string report_page(const Json& data);
+
+}  // namespace cesasim::study
