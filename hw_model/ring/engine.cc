@@ -123,6 +123,7 @@ void RingEngine::occupy(Stage& stage, Ps now, Ps took, EngineWork work) {
                           ring_operation(r.ring, r.d.cookie)});
   }
   stage.working = true;
+  stage.since = now;
   stage.until = now + took;
   stage.busy += took;
 }

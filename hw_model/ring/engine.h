@@ -129,7 +129,9 @@ class RingEngine {
   /// progress.
   std::array<Ps, 3> busy_until(Ps now) const {
     const auto until = [now](const Stage& s) {
-      return s.working && s.until != kNever && s.until > now ? s.busy - (s.until - now) : s.busy;
+      // A step may begin ahead of `now`: a doorbell comes at the core's local time.
+      const Ps from = std::max(now, s.since);
+      return s.working && s.until != kNever && s.until > from ? s.busy - (s.until - from) : s.busy;
     };
     return {until(read_), until(cipher_), until(write_)};
   }
@@ -155,6 +157,7 @@ class RingEngine {
   struct Stage {
     unsigned buffer = 0;
     bool working = false;
+    Ps since = 0;
     Ps until = 0;
     Ps busy = 0;
   };
