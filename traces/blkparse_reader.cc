@@ -95,7 +95,9 @@ TraceReader::Parsed BlkparseReader::parse_line(std::string_view line, TraceRecor
   if (action == "C") {
     // A request that carries no data of a file system (N) is none of ours.
     if (rwbs.front() == 'N' || !is_chosen_device(device)) return Parsed::nothing;
-    return parse_request(rwbs, rest, record) == Parsed::bad ? Parsed::bad : Parsed::completion;
+    if (parse_request(rwbs, rest, record) == Parsed::bad) return Parsed::bad;
+    // "C WS 0 [0]" follows the completion of the flush itself and tells nothing new.
+    return record.op == Op::flush || record.bytes > 0 ? Parsed::completion : Parsed::nothing;
   }
   if (action != "Q") return Parsed::nothing;
   if (const Parsed taken = choose_device(device); taken != Parsed::record) return taken;
@@ -116,8 +118,8 @@ TraceReader::Parsed BlkparseReader::parse_request(std::string_view rwbs, std::st
   }
   const std::string_view plus = take_word(rest);
   if (!parse_number(sector, record.sector)) return reject("bad sector " + quoted(sector));
-  if (flushes && plus.starts_with('[')) {  // a flush completed: "C FWS 0 [0]"
-    record.op = Op::flush;
+  if (plus.starts_with('[')) {  // completed: "C FWS 0 [0]"
+    if (flushes) record.op = Op::flush;
     record.sector = 0;
     return Parsed::record;
   }

@@ -200,9 +200,10 @@ TraceError BlktraceReader::error_here(const std::string& reason) const {
 
 TraceReader::Parsed BlktraceReader::read_message() {
   const Stream& stream = streams_[current_];
+  if (!has_origin_) foreign_after_ = std::max(foreign_after_, stream.event().time);
   if (stream.action() != blktrace_action::kNotifyMessage) return Parsed::nothing;
   const auto phase = phase_of_message(stream.payload());
-  if (!phase) return Parsed::nothing;
+  if (!phase || foreign_clock_) return Parsed::nothing;
   if (marks_.size() == kMaxPhases) {
     return reject("more than " + std::to_string(kMaxPhases) + " phases begin ahead of requests");
   }
@@ -215,8 +216,12 @@ TraceReader::Parsed BlktraceReader::read_request(TraceRecord& record) {
   const Stream& stream = streams_[current_];
   const BlktraceEvent& event = stream.event();
   const std::uint32_t bits = stream.category();
-  if (!has_origin_) origin_ = event.time;
-  has_origin_ = true;
+  if (!has_origin_) {
+    origin_ = event.time;
+    has_origin_ = true;
+    foreign_clock_ = foreign_after_ > origin_;
+    if (foreign_clock_) marks_.clear();
+  }
   if (stream.action() == 0 || stream.action() > blktrace_action::kLast) {
     return reject("unknown action " + std::to_string(stream.action()));
   }
@@ -256,7 +261,10 @@ TraceReader::Parsed BlktraceReader::read_request(TraceRecord& record) {
       return reject("request is no read, write, discard or flush");
     }
   }
-  if (completed) return Parsed::completion;
+  if (completed) {
+    // A write without bytes follows the completion of the flush itself and tells nothing new.
+    return record.op == Op::flush || record.bytes > 0 ? Parsed::completion : Parsed::nothing;
+  }
   if (validate(record) == Parsed::bad) return Parsed::bad;
   advance_phase(event.time);
   return set_phase(record, phase_);

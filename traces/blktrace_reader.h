@@ -42,7 +42,8 @@ class BlktraceStream {
 };
 
 /// Queue events become records, complete events their completions. Time counts from the first
-/// event that is no message; messages that begin or end a phase do so by their own time.
+/// event that is no message; messages that begin or end a phase do so by their own time (in a file
+/// of `blkparse -d` that time is lost, and all requests are in phase "all").
 class BlktraceReader : public TraceReader {
  public:
   BlktraceReader(const std::string& path, std::unique_ptr<ByteSource> bytes,
@@ -71,6 +72,10 @@ class BlktraceReader : public TraceReader {
   std::uint64_t events_ = 0;
   bool has_origin_ = false;
   std::uint64_t origin_ = 0;
+  // `blkparse -d` lets requests count from 0, yet messages keep the machine's clock: what lies
+  // before the first request and is later than it tells. Where its phases begin is lost then.
+  std::uint64_t foreign_after_ = 0;
+  bool foreign_clock_ = false;
   std::set<Mark> marks_;  // that lie ahead of the requests read
   std::string phase_ = "all";
 };

@@ -27,6 +27,47 @@ void append_row(std::string& out, const std::string& name, const TraceStats& s) 
                  s.sequential_fraction(), s.span_s(), sizes_text(s));
 }
 
+void append_depth(std::string& out, const std::string& name, const TraceStats& s) {
+  if (s.depth.unknown == s.rows) {
+    fmt::format_to(std::back_inserter(out), "{:<24} unknown: no completions\n", name);
+    return;
+  }
+  const LatencyHistogram& seen = s.depth.seen;
+  fmt::format_to(std::back_inserter(out), "{:<24} {:>9} {:>9} {:>9} {:>9} {:>9.1f}{}\n", name,
+                 seen.percentile(50), seen.percentile(90), seen.percentile(99), seen.max(),
+                 seen.mean(),
+                 s.depth.unknown == 0
+                     ? ""
+                     : fmt::format("  ({} rows without a completion not counted as outstanding)",
+                                   s.depth.unknown));
+}
+
+void append_depth_series(std::string& out, const DepthSeries& series) {
+  constexpr std::size_t kPerLine = 10;
+  const std::vector<double> means = series.means();
+  if (means.empty()) return;
+  fmt::format_to(std::back_inserter(out),
+                 "\nMean depth over time, one number for {} s, from time 0 on\n",
+                 static_cast<double>(series.bin_ns()) / 1e9);
+  for (std::size_t i = 0; i < means.size(); ++i) {
+    const bool last = (i + 1) % kPerLine == 0 || i + 1 == means.size();
+    fmt::format_to(std::back_inserter(out), "{:>10.2f}{}", means[i], last ? "\n" : "");
+  }
+}
+
+nlohmann::json depth_json(const TraceStats& stats) {
+  nlohmann::json json;
+  json["unknown"] = stats.depth.unknown;
+  if (stats.depth.unknown == stats.rows) return json;
+  const LatencyHistogram& seen = stats.depth.seen;
+  json["p50"] = seen.percentile(50);
+  json["p90"] = seen.percentile(90);
+  json["p99"] = seen.percentile(99);
+  json["max"] = seen.max();
+  json["mean"] = seen.mean();
+  return json;
+}
+
 nlohmann::json stats_json(const TraceStats& stats) {
   nlohmann::json json;
   json["rows"] = stats.rows;
@@ -40,6 +81,7 @@ nlohmann::json stats_json(const TraceStats& stats) {
     if (stats.sizes[i] != 0) json["sizes"][kSizeClassNames[i]] = stats.sizes[i];
   }
   json["sequential_fraction"] = stats.sequential_fraction();
+  json["longest_run_bytes"] = stats.longest_run;
   json["first_ns"] = stats.first_ns;
   json["span_s"] = stats.span_s();
   json["end_sector"] = stats.end_sector;
@@ -68,8 +110,35 @@ void TraceStats::add(const TraceRecord& record) {
   end_sector = std::max(end_sector, record.end_sector());
   if (record.op == Op::discard) return;
   ++sizes[size_class(record.bytes)];
-  if (previous_end_[op] == record.sector) ++sequential;
+  if (previous_end_[op] == record.sector) {
+    ++sequential;
+  } else {
+    run_bytes_[op] = 0;
+  }
+  run_bytes_[op] += record.bytes;
+  longest_run = std::max(longest_run, run_bytes_[op]);
   previous_end_[op] = record.end_sector();
+}
+
+void SizeCounts::add(const TraceRecord& record) {
+  const std::pair key(record.op, record.bytes);
+  const auto found = counts_.find(key);
+  if (found != counts_.end()) {
+    ++found->second;
+  } else if (counts_.size() < kMaxSizes) {
+    counts_.emplace(key, 1);
+  } else {
+    ++others_;
+  }
+}
+
+std::vector<SizeCounts::Entry> SizeCounts::top(std::size_t n) const {
+  std::vector<Entry> entries;
+  for (const auto& [key, count] : counts_) entries.push_back({key.first, key.second, count});
+  std::stable_sort(entries.begin(), entries.end(),
+                   [](const Entry& a, const Entry& b) { return a.count > b.count; });
+  if (entries.size() > n) entries.resize(n);
+  return entries;
 }
 
 double TraceStats::sequential_fraction() const {
@@ -85,18 +154,37 @@ TraceInfo collect_info(TraceReader& reader) {
   TraceRecord record;
   TraceStats* of_pid = nullptr;
   std::uint32_t last_pid = 0;
+  DepthMeter meter;
   while (reader.next(record)) {
+    const std::uint64_t depth = meter.queue(record);
+    const auto add_depth = [&](TraceStats& stats) {
+      stats.depth.seen.add(depth);
+      if (record.done_ns == kUnknownTime) ++stats.depth.unknown;
+    };
     info.all.add(record);
+    info.sizes.add(record);
+    add_depth(info.all);
     while (info.phases.size() <= record.phase) {
       info.phases.emplace_back(reader.phase_name(static_cast<std::uint32_t>(info.phases.size())),
                                TraceStats{});
     }
-    info.phases[record.phase].second.add(record);
-    if (of_pid == nullptr || last_pid != record.pid) of_pid = &info.pids[record.pid];
+    TraceStats& phase = info.phases[record.phase].second;
+    phase.add(record);
+    add_depth(phase);
+    if (of_pid == nullptr || last_pid != record.pid) {
+      const bool room = info.pids.size() < TraceInfo::kMaxPids || info.pids.contains(record.pid);
+      of_pid = room ? &info.pids[record.pid] : nullptr;
+    }
     last_pid = record.pid;
-    of_pid->add(record);
+    if (of_pid != nullptr) {
+      of_pid->add(record);
+    } else {
+      ++info.rows_of_other_pids;
+    }
   }
+  info.depth_over_time = meter.series();
   info.skipped_lines = reader.skipped_lines();
+  info.first_skipped = reader.first_skipped();
   return info;
 }
 
@@ -105,8 +193,9 @@ std::string to_text(const TraceInfo& info) {
                                 info.path, info.format, info.encoding, info.all.end_sector,
                                 static_cast<double>(info.all.end_sector) / 2048);
   if (info.skipped_lines != 0) {
-    fmt::format_to(std::back_inserter(out), "{} lines did not parse and are left out\n",
-                   info.skipped_lines);
+    fmt::format_to(std::back_inserter(out),
+                   "{} lines did not parse and are left out, the first: {}\n", info.skipped_lines,
+                   info.first_skipped);
   }
   fmt::format_to(std::back_inserter(out),
                  "{:<24} {:>9} {:>9} {:>9} {:>6} {:>6} {:>9} {:>9} {:>7} {:>9}  {}\n", "", "rows",
@@ -115,6 +204,25 @@ std::string to_text(const TraceInfo& info) {
   append_row(out, "all", info.all);
   for (const auto& [name, stats] : info.phases) append_row(out, name, stats);
   for (const auto& [pid, stats] : info.pids) append_row(out, fmt::format("pid {}", pid), stats);
+  if (info.rows_of_other_pids != 0) {
+    fmt::format_to(std::back_inserter(out), "{} rows of further pids\n", info.rows_of_other_pids);
+  }
+  fmt::format_to(std::back_inserter(out),
+                 "\nSizes ({} different; the longest sequential run is {} "
+                 "KiB):",
+                 info.sizes.distinct(), info.all.longest_run / 1024);
+  constexpr std::size_t kTop = 12;
+  for (const SizeCounts::Entry& entry : info.sizes.top(kTop)) {
+    fmt::format_to(std::back_inserter(out), " {} {} x{}", op_name(entry.op), entry.bytes,
+                   entry.count);
+  }
+  fmt::format_to(std::back_inserter(out),
+                 "\n\nDepth: requests outstanding when a new one was queued\n"
+                 "{:<24} {:>9} {:>9} {:>9} {:>9} {:>9}\n",
+                 "", "p50", "p90", "p99", "max", "mean");
+  append_depth(out, "all", info.all);
+  for (const auto& [name, stats] : info.phases) append_depth(out, name, stats);
+  append_depth_series(out, info.depth_over_time);
   return out;
 }
 
@@ -124,10 +232,22 @@ nlohmann::json to_json(const TraceInfo& info) {
   json["format"] = info.format;
   json["encoding"] = info.encoding;
   json["skipped_lines"] = info.skipped_lines;
+  json["first_skipped"] = info.first_skipped;
   json["all"] = stats_json(info.all);
+  json["all"]["depth"] = depth_json(info.all);
+  json["top_sizes"] = nlohmann::json::array();
+  constexpr std::size_t kTop = 32;
+  for (const SizeCounts::Entry& entry : info.sizes.top(kTop)) {
+    json["top_sizes"].push_back(
+        {{"op", op_name(entry.op)}, {"bytes", entry.bytes}, {"count", entry.count}});
+  }
+  json["distinct_sizes"] = info.sizes.distinct();
+  json["depth_over_time"]["bin_s"] = static_cast<double>(info.depth_over_time.bin_ns()) / 1e9;
+  json["depth_over_time"]["mean"] = info.depth_over_time.means();
   json["phases"] = nlohmann::json::array();
   for (const auto& [name, stats] : info.phases) {
     nlohmann::json phase = stats_json(stats);
+    phase["depth"] = depth_json(stats);
     phase["name"] = name;
     json["phases"].push_back(std::move(phase));
   }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "traces/trace_depth.h"
 #include "traces/trace_reader.h"
 
 namespace cesasim::traces {
@@ -28,10 +29,14 @@ struct TraceStats {
   std::array<std::uint64_t, kSizeClasses> sizes{};
   /// Reads and writes that start where the previous one of their direction ended.
   std::uint64_t sequential = 0;
+  /// Bytes of the longest run of such requests.
+  std::uint64_t longest_run = 0;
   std::uint64_t first_ns = 0;
   std::uint64_t last_ns = 0;
   /// First sector after the highest that a read, write or discard touches.
   std::uint64_t end_sector = 0;
+
+  DepthStats depth;
 
   void add(const TraceRecord& record);
 
@@ -46,6 +51,29 @@ struct TraceStats {
  private:
   // Where the previous read and write ended; the top value matches no sector.
   std::array<std::uint64_t, 2> previous_end_{~0ull, ~0ull};
+  std::array<std::uint64_t, 2> run_bytes_{};
+};
+
+/// How often which sizes occur, exactly, for as many sizes as fit.
+class SizeCounts {
+ public:
+  static constexpr std::size_t kMaxSizes = 4096;
+  struct Entry {
+    Op op;
+    std::uint64_t bytes;
+    std::uint64_t count;
+  };
+
+  void add(const TraceRecord& record);
+  /// The most frequent, by count.
+  std::vector<Entry> top(std::size_t n) const;
+  std::size_t distinct() const { return counts_.size(); }
+  /// Requests of sizes that did not fit any more.
+  std::uint64_t others() const { return others_; }
+
+ private:
+  std::map<std::pair<Op, std::uint64_t>, std::uint64_t> counts_;
+  std::uint64_t others_ = 0;
 };
 
 struct TraceInfo {
@@ -53,13 +81,20 @@ struct TraceInfo {
   std::string format;
   std::string encoding;
   std::uint64_t skipped_lines = 0;
+  std::string first_skipped;
   TraceStats all;
+  SizeCounts sizes;
+  DepthSeries depth_over_time;
   /// In order of appearance. A phase that occurs several times is one entry.
   std::vector<std::pair<std::string, TraceStats>> phases;
+  /// At most kMaxPids, because they are held in memory; the other rows count in `all` only.
   std::map<std::uint32_t, TraceStats> pids;
+  static constexpr std::size_t kMaxPids = 4096;
+  std::uint64_t rows_of_other_pids = 0;
 };
 
-/// Reads `reader` to its end. Throws TraceError as TraceReader::next().
+/// Reads `reader` to its end; depths need its option `completions`. Throws TraceError as
+/// TraceReader::next().
 TraceInfo collect_info(TraceReader& reader);
 
 /// For people: a heading and one table row each for the trace, its phases and submitters.

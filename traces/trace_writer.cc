@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <stdexcept>
 
 namespace cesasim::traces {
 namespace {
@@ -17,7 +16,7 @@ void check_phase(std::string_view phase) {
                       return static_cast<unsigned char>(c) >= ' ' && c != ',' && c != '\x7f';
                     });
   if (!good) {
-    throw std::runtime_error(
+    throw TraceWriteError(
         fmt::format("phase name '{}' cannot be written: it is empty, longer than {} bytes or holds "
                     "a comma or a control character",
                     phase.substr(0, kLongestPhase), kLongestPhase));
@@ -29,7 +28,7 @@ void check_phase(std::string_view phase) {
 void TraceWriter::write(const TraceRecord& record, std::string_view phase) {
   check_phase(phase);
   if (record.bytes > carries_.max_bytes) {
-    throw std::runtime_error(
+    throw TraceWriteError(
         fmt::format("a {} of {} bytes cannot be written: this format carries at most {}",
                     op_name(record.op), record.bytes, carries_.max_bytes));
   }

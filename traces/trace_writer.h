@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,11 @@
 #include "traces/trace_record.h"
 
 namespace cesasim::traces {
+
+/// A record that no file of the format can hold.
+struct TraceWriteError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
 
 /// Writes the records of one trace. What the format cannot carry is left out and counted.
 ///
@@ -27,7 +33,7 @@ class TraceWriter {
   TraceWriter& operator=(const TraceWriter&) = delete;
 
   /// Appends one request. `record.done_ns` may be kUnknownTime; `record.line` and
-  /// `record.phase` are not used. Throws std::runtime_error for what no file of this format can
+  /// `record.phase` are not used. Throws TraceWriteError for what no file of this format can
   /// hold (a request too large, a phase name with a comma or a line end), and what the sink throws.
   void write(const TraceRecord& record, std::string_view phase);
   /// After the last record; finishes the sink, too.
