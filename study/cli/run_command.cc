@@ -512,9 +512,13 @@ int run(const RunArguments& arguments) {
     std::remove(part.c_str());
   }
   check_export(arguments.export_image, points);
-  observe_options(arguments, all.front().points, points);
-  if (arguments.resume && (!arguments.vcd.empty() || !arguments.export_image.empty())) {
-    throw UsageError("--resume: not with --vcd or --export-image, which need the point to run");
+  const ObserveOptions observe = observe_options(arguments, all.front().points, points);
+  const bool watched =
+      !arguments.vcd.empty() || !arguments.export_image.empty() || observe.wanted();
+  if (arguments.resume && watched) {
+    throw UsageError(
+        "--resume: not with --vcd, --export-image, --requests, --timeline or --record, which need "
+        "the point to run");
   }
   if (!arguments.junit.empty()) {
     // Before anything runs, as for the folders below.

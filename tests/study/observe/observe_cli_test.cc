@@ -88,6 +88,7 @@ TEST_F(ObserveCli, RefusesBeforeItRuns) {
     refused(std::string("one.yaml ") + option + " no/such/folder/f", option);
     refused(std::string("one.yaml ") + option + " .", option);
   }
+  refused("one.yaml --resume --requests f", "--resume");
   refused("one.yaml --requests f --timeline f", "twice");
   refused("one.yaml --requests-window 0:1", "--requests FILE");
   refused("one.yaml --timeline-window 0:1", "--timeline FILE");
