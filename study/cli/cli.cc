@@ -49,6 +49,7 @@ int dispatch(int argc, char** argv) {
   add_diff_command(app, chosen);
   add_fit_command(app, chosen);
   add_validation_command(app, chosen);
+  add_baseline_command(app, chosen);
 
   std::vector<int> fds;
   CLI::App* worker_command = app.add_subcommand("worker", "")->group("");

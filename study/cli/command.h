@@ -32,5 +32,6 @@ void add_report_command(CLI::App& app, Action& chosen);
 void add_diff_command(CLI::App& app, Action& chosen);
 void add_fit_command(CLI::App& app, Action& chosen);
 void add_validation_command(CLI::App& app, Action& chosen);
+void add_baseline_command(CLI::App& app, Action& chosen);
 
 }  // namespace cesasim::study

@@ -18,10 +18,12 @@
 
 #include "study/atomic_file.h"
 #include "study/cli/command.h"
+#include "study/cli/progress_line.h"
+#include "study/cli/sensitivity_run.h"
 #include "study/config/study.h"
+#include "study/diff/baseline.h"
 #include "study/junit.h"
 #include "study/partial.h"
-#include "study/progress.h"
 #include "study/result.h"
 #include "study/runner.h"
 #include "study/table.h"
@@ -41,6 +43,7 @@ struct RunArguments {
   bool progress = false;
   bool resume = false;
   std::string junit;
+  SensitivityArguments sensitivity;
   std::string vcd;
   std::string vcd_window;
   std::string export_image;
@@ -51,84 +54,6 @@ struct RunArguments {
   std::string record;
   std::string record_disk;
 };
-
-/// How far a study is, on standard error: on a terminal one line rewritten in place; elsewhere,
-/// and only if asked for, a line now and then.
-class ProgressLine {
- public:
-  enum class Style { none, in_place, lines };
-
-  ProgressLine(std::string study, Style style, std::size_t already)
-      : study_(std::move(study)),
-        style_(style),
-        already_(already),
-        start_(std::chrono::steady_clock::now()) {}
-  ~ProgressLine() { clear(); }
-
-  bool active() const { return style_ != Style::none; }
-  void show(const RunnerOptions::Status& status) {
-    constexpr double kSecondsBetweenLines = 10;
-    const double elapsed =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-    const std::optional<double> left = time_left_.update(elapsed, status.fraction);
-    const std::string text =
-        fmt::format("{}: {}/{} points, {:.1f} s simulated, elapsed {}{}", study_,
-                    already_ + status.done, already_ + status.total, status.sim_seconds,
-                    duration_text(elapsed), left ? ", left " + estimate_text(*left) : "");
-    if (style_ == Style::in_place) {
-      fmt::print(stderr, "\r{}\x1b[K", text);
-      std::fflush(stderr);
-      shown_ = true;
-    } else if (elapsed >= next_line_ || status.done == status.total) {
-      fmt::print(stderr, "{}\n", text);
-      next_line_ = elapsed + kSecondsBetweenLines;
-    }
-  }
-  void clear() {
-    if (shown_) fmt::print(stderr, "\r\x1b[K");
-    shown_ = false;
-  }
-
- private:
-  std::string study_;
-  Style style_;
-  std::size_t already_;
-  bool shown_ = false;
-  double next_line_ = 10;
-  TimeLeft time_left_;
-  std::chrono::steady_clock::time_point start_;
-};
-
-/// The command line as it was given, for a shell.
-std::string command_line() {
-  std::ifstream in("/proc/self/cmdline", std::ios::binary);
-  std::string out = "cesasim";
-  std::string argument;
-  std::getline(in, argument, '\0');  // the program's place
-  while (std::getline(in, argument, '\0')) {
-    const bool plain =
-        !argument.empty() && std::all_of(argument.begin(), argument.end(), [](unsigned char c) {
-          return std::isalnum(c) != 0 ||
-                 std::string_view("_-+=./:,%@").find(static_cast<char>(c)) !=
-                     std::string_view::npos;
-        });
-    if (plain) {
-      out += " " + argument;
-      continue;
-    }
-    out += " '";
-    for (char c : argument) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    out += "'";
-  }
-  return out;
-}
-
-ProgressLine::Style progress_style(const RunArguments& arguments) {
-  if (::isatty(STDERR_FILENO) != 0) {
-    return arguments.quiet ? ProgressLine::Style::none : ProgressLine::Style::in_place;
-  }
-  return arguments.progress ? ProgressLine::Style::lines : ProgressLine::Style::none;
-}
 
 struct Prepared {
   Study study;
@@ -305,7 +230,8 @@ std::vector<PointResult> run_kept(const Prepared& prepared, const RunArguments& 
     points.push_back(prepared.points[i]);
     if (!prepared.work.empty()) options.weights.push_back(prepared.work[i]);
   }
-  ProgressLine line(prepared.study.name, progress_style(arguments), kept.size());
+  ProgressLine line(prepared.study.name, ProgressLine::choose(arguments.quiet, arguments.progress),
+                    kept.size());
   if (line.active()) {
     options.on_status = [&line](const RunnerOptions::Status& status) { line.show(status); };
   }
@@ -520,6 +446,13 @@ int run(const RunArguments& arguments) {
         "--resume: not with --vcd, --export-image, --requests, --timeline or --record, which need "
         "the point to run");
   }
+  if (arguments.sensitivity.wanted.empty()) {
+    if (!arguments.sensitivity.globs.empty()) {
+      throw UsageError("--sensitivity-parameters: only with --sensitivity");
+    }
+  } else if (watched || !arguments.junit.empty()) {
+    throw UsageError("--sensitivity: not with --junit or options that record a point");
+  }
   if (!arguments.junit.empty()) {
     // Before anything runs, as for the folders below.
     try {
@@ -542,6 +475,14 @@ int run(const RunArguments& arguments) {
   std::vector<StudyResult> results;
   try {
     for (const Prepared& prepared : all) {
+      if (!arguments.sensitivity.wanted.empty()) {
+        code =
+            std::max(code, run_sensitivity({prepared.study, prepared.points, prepared.work,
+                                            prepared.out, arguments.set, arguments.jobs,
+                                            arguments.quiet, arguments.progress, arguments.resume},
+                                           arguments.sensitivity));
+        continue;
+      }
       code = std::max(code, run_study(prepared, arguments, results));
     }
   } catch (const Interrupted&) {
@@ -551,6 +492,7 @@ int run(const RunArguments& arguments) {
   }
   // Until here, so that taking up an interrupted run of several studies repeats none of them.
   for (const Prepared& prepared : all) {
+    if (!arguments.sensitivity.wanted.empty()) break;
     PartialResults(prepared.partial_file(), prepared.study.name).remove();
   }
   if (!arguments.junit.empty()) write_file_atomic(arguments.junit, to_junit(results));
@@ -558,6 +500,65 @@ int run(const RunArguments& arguments) {
 }
 
 }  // namespace
+
+namespace {
+
+/// Runs the studies and writes studies/baselines/NAME.json of each.
+int write_baselines(RunArguments arguments, bool all) {
+  const Library library = Library::locate();
+  const std::filesystem::path folder = library.home() / "studies" / "baselines";
+  if (all) {
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+      if (entry.path().extension() == ".json") {
+        arguments.studies.push_back(entry.path().stem().string());
+      }
+    }
+    std::sort(arguments.studies.begin(), arguments.studies.end());
+    if (arguments.studies.empty()) {
+      throw UsageError(fmt::format("--all: no baseline in {}", shown_path(folder)));
+    }
+  }
+  if (arguments.studies.empty()) throw UsageError("baseline: name the studies, or give --all");
+  arguments.quiet = true;
+  if (const int code = run(arguments); code != kOk) {
+    if (code != kInterrupted) {
+      complain("no baseline was written: these results are none to compare with");
+    }
+    return code;
+  }
+  try {
+    prepare_folder(folder.string());
+  } catch (const OutputError& error) {
+    complain(error.what());
+    return kBadInput;
+  }
+  for (const std::string& name : arguments.studies) {
+    const Study study = load_study(library.find_study(name).string());
+    const std::string file = (folder / (study.name + ".json")).string();
+    write_file_atomic(file, baseline_text(load_results(default_folder(study, arguments)).result));
+    fmt::print("{}\n", shown_path(file));
+  }
+  return kOk;
+}
+
+}  // namespace
+
+void add_baseline_command(CLI::App& app, Action& chosen) {
+  const auto given = std::make_shared<RunArguments>();
+  const auto all = std::make_shared<bool>(false);
+  CLI::App* command = app.add_subcommand("baseline",
+                                         "Run studies and keep their results in studies/baselines, "
+                                         "for `cesasim diff` to compare with");
+  command->add_option("STUDY", given->studies, "a study's name, or the path of its file");
+  command->add_flag("--all", *all, "all studies that have a baseline");
+  command->add_option("--jobs", given->jobs, "points at a time (default: one per processor)")
+      ->check(CLI::Range(1u, 4096u));
+  command->add_flag("--progress", given->progress, "as in run");
+  command->add_flag("--resume", given->resume, "as in run");
+  command->callback(
+      [given, all, &chosen] { chosen = [given, all] { return write_baselines(*given, *all); }; });
+}
 
 void add_run_command(CLI::App& app, Action& chosen) {
   const auto given = std::make_shared<RunArguments>();
@@ -585,6 +586,18 @@ void add_run_command(CLI::App& app, Action& chosen) {
                     "the same, and run the others");
   command->add_option("--junit", arguments.junit,
                       "write points and expectations of all the studies to this file as JUnit XML");
+  command
+      ->add_flag("--sensitivity{assumed}", arguments.sensitivity.wanted,
+                 "in place of the results: which conclusions hang on values that presets only "
+                 "assume; --sensitivity=all varies derived and measured ones too. Writes "
+                 "sensitivity.md and sensitivity.json")
+      ->check(CLI::IsMember({"assumed", "all"}));
+  command
+      ->add_option("--sensitivity-parameters", arguments.sensitivity.globs,
+                   "only parameters with such a name, as 'soc.costs.kernel.*'; repeatable")
+      ->take_all()
+      ->expected(1)
+      ->allow_extra_args(false);
   command->add_flag("--print-config", arguments.print_config,
                     "print every point's resolved scenario as YAML and stop");
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <optional>
 
 #include "study/config/nearest.h"
 
@@ -44,7 +45,28 @@ std::string text_of(const Tree& map, const char* key, const std::string& path, b
   return member->text;
 }
 
-/// Turns `{value: V, unit: U, mark: M, source: S}` into a scalar that carries the rest.
+/// `bounds: [LOW, HIGH]`, with the value between them.
+std::pair<double, double> read_bounds(const Tree& node, const Tree& value,
+                                      const std::string& path) {
+  const char* valid = "[LOW, HIGH], two numbers with the value between them";
+  const auto number = [](const Tree& tree) -> std::optional<double> {
+    const Json json = tree.is_scalar() ? scalar_json(tree) : Json();
+    return json.is_number() ? std::optional(json.get<double>()) : std::nullopt;
+  };
+  if (node.kind != Tree::Kind::list || node.items.size() != 2) {
+    throw ConfigError(node.at, path, "not a pair", valid);
+  }
+  const std::optional<double> low = number(node.items[0]), high = number(node.items[1]);
+  const std::optional<double> middle = number(value);
+  if (!low || !high || !middle) throw ConfigError(node.at, path, "not numbers", valid);
+  if (*low > *middle || *middle > *high) {
+    throw ConfigError(node.at, path, fmt::format("{} is not between them", value.text), valid);
+  }
+  return {*low, *high};
+}
+
+/// Turns `{value: V, unit: U, mark: M, source: S, bounds: [LOW, HIGH]}` into a scalar that carries
+/// the rest.
 Tree collapse(const Tree& tree, const std::string& path) {
   if (tree.kind == Tree::Kind::list) {
     throw ConfigError(tree.at, path, "a list in a preset", "{value, unit, mark, source} or a map");
@@ -58,7 +80,7 @@ Tree collapse(const Tree& tree, const std::string& path) {
     }
     return out;
   }
-  check_keys(tree, path, {"value", "unit", "mark", "source"});
+  check_keys(tree, path, {"value", "unit", "mark", "source", "bounds"});
   if (!value->is_scalar()) {
     throw ConfigError(value->at, path + ".value", "not a single value", "a number or a name");
   }
@@ -67,6 +89,9 @@ Tree collapse(const Tree& tree, const std::string& path) {
   out.unit = text_of(tree, "unit", path, false);
   out.mark = text_of(tree, "mark", path, false);
   out.source = text_of(tree, "source", path, false);
+  if (const Tree* bounds = tree.find("bounds")) {
+    out.bounds = read_bounds(*bounds, *value, path + ".bounds");
+  }
   if (!out.mark.empty() && std::find(kMarks.begin(), kMarks.end(), out.mark) == kMarks.end()) {
     throw ConfigError(tree.find("mark")->at, path + ".mark",
                       fmt::format("unknown mark '{}'", out.mark), join_names(kMarks));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -52,6 +53,8 @@ struct Tree {
   Position at;
   Layer layer = Layer::standard;
   std::string unit, mark, source;  ///< given by preset files
+  /// Between what the value lies for all that is known; given by preset files.
+  std::optional<std::pair<double, double>> bounds;
   /// Map: the preset named by its `preset` member has been merged in.
   bool expanded = false;
   /// Scalar `preset` member that came from giving a name where a map stood before.

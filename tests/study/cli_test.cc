@@ -441,6 +441,41 @@ TEST_F(CliTest, DiffOfTwoRuns) {
   }
 }
 
+TEST_F(CliTest, BaselinesAreWrittenAndUpdated) {
+  EXPECT_EQ(run("baseline").code, 2);
+  EXPECT_EQ(run("baseline --all").code, 2) << "there is none yet";
+  write_file(home_.path() / "studies/test.yaml", good_study());
+  const Outcome o = run("baseline test");
+  EXPECT_EQ(o.code, 0) << o.err;
+  const fs::path file = home_.path() / "studies/baselines/test.json";
+  const std::string text = read_file(file);
+  EXPECT_NE(o.out.find("studies/baselines/test.json"), std::string::npos);
+  EXPECT_EQ(run("diff " + file.string() + " out/test").code, 0);
+  write_file(file, "old");
+  EXPECT_EQ(run("baseline --all").code, 0);
+  EXPECT_EQ(read_file(file), text);
+  // What fails is nothing to compare with.
+  std::string failing = good_study();
+  failing.replace(failing.find("min: 1.0"), 8, "min: 1.5");
+  write_file(home_.path() / "studies/test.yaml", failing);
+  EXPECT_EQ(run("baseline --all").code, 1);
+  EXPECT_EQ(read_file(file), text);
+}
+
+TEST_F(CliTest, SensitivityIsWritten) {
+  const Outcome o =
+      run("run s.yaml --set seed=18 --sensitivity --sensitivity-parameters '*.irq_entry' --out o");
+  EXPECT_EQ(o.code, 0) << o.err;
+  EXPECT_NE(o.out.find("soc.costs.kernel.irq_entry"), std::string::npos) << o.out;
+  EXPECT_EQ(Json::parse(read_file(work_ / "o/sensitivity.json"))["parameters"].size(), 1u);
+  EXPECT_FALSE(fs::exists(work_ / "o/sensitivity-partial.jsonl"));
+  EXPECT_FALSE(fs::exists(work_ / "o/results.json"));
+  EXPECT_EQ(run("run s.yaml --sensitivity=most").code, 2);
+  EXPECT_EQ(run("run s.yaml --sensitivity-parameters x").code, 2);
+  EXPECT_EQ(run("run s.yaml --sensitivity --sensitivity-parameters nothing").code, 2);
+  EXPECT_EQ(run("run s.yaml --sensitivity --junit j.xml").code, 2);
+}
+
 TEST_F(CliTest, PrintConfigReadsBackAsAStudy) {
   const Outcome o =
       run("run s.yaml --set dmcrypt.path=ocf-v1 --set ocf.driver=cesa_tdma "
