@@ -40,10 +40,16 @@ bool is_summary(std::string_view line) {
          line.starts_with("Total (");
 }
 
+/// "Input file NAME added", which blkparse says among its events.
+bool is_input_note(std::string_view line) {
+  return line.starts_with("Input file ") && line.ends_with(" added");
+}
+
 }  // namespace
 
 bool BlkparseReader::recognises(std::string_view head) {
   std::string_view rest = first_line_of(head);
+  if (is_input_note(rest)) return true;
   std::uint64_t number = 0;
   return is_device(take_word(rest)) && parse_number(take_word(rest), number) &&
          parse_number(take_word(rest), number) && parse_time(take_word(rest), number);
@@ -64,7 +70,7 @@ TraceReader::Parsed BlkparseReader::parse_line(std::string_view line, TraceRecor
   if (!is_device(device)) {
     // blkparse puts events before the summary, so nothing is lost by reading it leniently.
     in_summary_ = in_summary_ || is_summary(line);
-    if (in_summary_) return Parsed::nothing;
+    if (in_summary_ || is_input_note(line)) return Parsed::nothing;
     return reject("does not begin with a device number: " + quoted(line));
   }
   if (in_summary_) return reject("event after the summary: " + quoted(line));

@@ -155,6 +155,7 @@ TEST(TraceReader, UnknownFormatsAreRefused) {
 TEST(BlkparseReader, ReadsQueueLinesOnly) {
   auto reader = open_trace(write_file(
       "t",
+      "Input file t.blktrace.1 added\n"
       "253,0    1        1     0.000000000   573  Q  WS 0 + 256 [fio]\n"
       "253,0    1        2     0.000000005   573  C  WS 0 + 256 [0]\n"
       "253,0    0        3     1.000000007   574  Q RAM 8 + 8 [my [odd] name]\n"
@@ -174,7 +175,7 @@ TEST(BlkparseReader, ReadsQueueLinesOnly) {
   EXPECT_EQ(records[1].op, Op::read);
   EXPECT_EQ(records[1].time_ns, 1000000007u);
   EXPECT_EQ(records[1].flags, kReadAhead | kMetadata);
-  EXPECT_EQ(records[1].line, 3u);
+  EXPECT_EQ(records[1].line, 4u);
   EXPECT_EQ(records[2].op, Op::flush);
   EXPECT_EQ(records[2].bytes, 0u);
   EXPECT_EQ(records[2].flags, kPreflush | kSync);
