@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
+#include <vector>
 
 namespace fs = std::filesystem;
 
@@ -15,12 +18,40 @@ namespace {
 /// Keys of a point that are large and that nothing here looks at.
 bool passed_over(const Json& key) { return key == "series" || key == "latency_histogram"; }
 
-MetricList shortened(const MetricList& list) {
+/// Metrics that all of `lists` have and that are zero in some: those are left out there.
+std::vector<std::string> common_zeros(const std::vector<const MetricList*>& lists) {
+  std::vector<std::string> out;
+  if (lists.empty()) return out;
+  for (const auto& [name, ignored] : *lists.front()) {
+    bool everywhere = true;
+    bool zero = false;
+    for (const MetricList* list : lists) {
+      const std::optional<double> value = find_value(*list, name);
+      everywhere = everywhere && value.has_value();
+      zero = zero || value == 0;
+    }
+    if (everywhere && zero && !is_host_metric(name)) out.push_back(name);
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+MetricList shortened(const MetricList& list, const std::vector<std::string>& zeros) {
   MetricList out;
   for (const auto& [name, value] : list) {
-    if (!is_host_metric(name)) out.emplace_back(name, rounded(value, kBaselineDigits));
+    const bool implied = value == 0 && std::find(zeros.begin(), zeros.end(), name) != zeros.end();
+    if (!implied && !is_host_metric(name)) {
+      out.emplace_back(name, rounded(value, kBaselineDigits));
+    }
   }
   return out;
+}
+
+/// The reverse: adds the zeros that were left out.
+void complete(MetricList& list, const std::vector<std::string>& zeros) {
+  for (const std::string& name : zeros) {
+    if (!find_value(list, name)) list.emplace_back(name, 0);
+  }
 }
 
 /// One member or element a line down to `depth`, the rest on that line.
@@ -77,11 +108,21 @@ LoadedResults load_results(const std::string& path) {
       return true;
     });
     if (!json.is_object()) throw std::runtime_error("not a results file: no map at its top");
+    std::vector<std::string> point_zeros, phase_zeros;
     if (json.value("schema", "") == kBaselineSchema) {
       out.digits = json.at("digits").get<int>();
       json["schema"] = kResultSchema;
+      if (json.contains("zero_where_absent")) {
+        const Json& zeros = json["zero_where_absent"];
+        point_zeros = zeros.at("points").get<std::vector<std::string>>();
+        phase_zeros = zeros.at("phases").get<std::vector<std::string>>();
+      }
     }
     out.result = study_result_from_json(json);
+    for (PointResult& point : out.result.points) {
+      complete(point.metrics, point_zeros);
+      for (PhaseResult& phase : point.phases) complete(phase.metrics, phase_zeros);
+    }
   } catch (const nlohmann::json::exception& e) {
     throw ResultsInputError(fmt::format("{}: not a results file: {}", out.file, e.what()));
   } catch (const std::runtime_error& e) {
@@ -91,10 +132,19 @@ LoadedResults load_results(const std::string& path) {
 }
 
 std::string baseline_text(const StudyResult& result) {
+  std::vector<const MetricList*> of_points, of_phases;
+  for (const PointResult& point : result.points) {
+    of_points.push_back(&point.metrics);
+    for (const PhaseResult& phase : point.phases) of_phases.push_back(&phase.metrics);
+  }
+  const std::vector<std::string> point_zeros = common_zeros(of_points);
+  const std::vector<std::string> phase_zeros = common_zeros(of_phases);
   StudyResult kept = result;
   for (PointResult& point : kept.points) {
-    point.metrics = shortened(point.metrics);
-    for (PhaseResult& phase : point.phases) phase.metrics = shortened(phase.metrics);
+    point.metrics = shortened(point.metrics, point_zeros);
+    for (PhaseResult& phase : point.phases) {
+      phase.metrics = shortened(phase.metrics, phase_zeros);
+    }
   }
   for (ExpectationResult& e : kept.expectations) {
     if (e.value) e.value = rounded(*e.value, kBaselineDigits);
@@ -106,6 +156,7 @@ std::string baseline_text(const StudyResult& result) {
   for (const char* key : {"study", "version", "overrides"}) {
     if (full.contains(key)) out[key] = full[key];
   }
+  out["zero_where_absent"] = Json{{"points", point_zeros}, {"phases", phase_zeros}};
   Json& points = out["points"] = Json::array();
   for (const Json& point : full["points"]) {
     Json item;

@@ -30,8 +30,8 @@ struct LoadedResults {
 LoadedResults load_results(const std::string& path);
 
 /// The text of a baseline: axes, status, metrics, phases, counts, guarantees and expectations of
-/// `result`, without configuration, series and what differs from run to run (host_seconds). The
-/// same results give the same bytes.
+/// `result`, without configuration, series, what differs from run to run (host_seconds) and zeros
+/// of metrics that every point has (named once). The same results give the same bytes.
 std::string baseline_text(const StudyResult& result);
 
 /// `value` with that many significant digits.

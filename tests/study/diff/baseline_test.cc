@@ -53,6 +53,23 @@ TEST(Baseline, KeepsWhatIsSimulatedInNineDigits) {
   EXPECT_EQ(baseline_text(read.result), text);
 }
 
+TEST(Baseline, ZerosAreImpliedWhereEveryPointHasTheMetric) {
+  const auto folder = fresh_folder("zeros");
+  StudyResult r = sample();
+  r.points.push_back(r.points[0]);
+  r.points[0].metrics = {{"sim_seconds", 1}, {"ocf.lost", 0}, {"bench.user", 0}};
+  r.points[1].metrics = {{"sim_seconds", 2}, {"ocf.lost", 3}};
+  const std::string text = baseline_text(r);
+  EXPECT_EQ(text.find("\"ocf.lost\": 0"), std::string::npos) << text;
+  EXPECT_NE(text.find("\"bench.user\": 0"), std::string::npos) << "the second point has none";
+  write_file(folder / "b.json", text);
+  const LoadedResults read = load_results((folder / "b.json").string());
+  EXPECT_EQ(find_value(read.result.points[0].metrics, "ocf.lost"), 0);
+  EXPECT_EQ(find_value(read.result.points[1].metrics, "ocf.lost"), 3);
+  EXPECT_FALSE(find_value(read.result.points[1].metrics, "bench.user").has_value());
+  EXPECT_EQ(baseline_text(read.result), text);
+}
+
 TEST(Baseline, ResultsAreFoundInFoldersAndSeriesArePassedOver) {
   const auto folder = fresh_folder("results");
   Json json = to_json(sample());
