@@ -18,15 +18,12 @@ std::string number(const std::optional<double> &value) {
   return value && std::isfinite(*value) ? fmt::format("{:.5g}", *value) : "-";
 }
 
-std::string percent(double share) {
-  return fmt::format("{:.2f} %", share * 100);
-}
+std::string percent(double share) { return fmt::format("{:.2f} %", share * 100); }
 
 std::string escaped(const std::string &text) {
   std::string out;
   for (char c : text) {
-    if (c == '|')
-      out += '\\';
+    if (c == '|') out += '\\';
     out += c == '\n' ? ' ' : c;
   }
   return out;
@@ -36,8 +33,7 @@ std::string escaped(const std::string &text) {
 std::string table(const std::vector<std::vector<std::string>> &rows) {
   std::vector<std::size_t> width(rows[0].size(), 3);
   for (const auto &row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i)
-      width[i] = std::max(width[i], row[i].size());
+    for (std::size_t i = 0; i < row.size(); ++i) width[i] = std::max(width[i], row[i].size());
   }
   std::string out;
   for (std::size_t r = 0; r < rows.size(); ++r) {
@@ -46,39 +42,31 @@ std::string table(const std::vector<std::vector<std::string>> &rows) {
       out += fmt::format(" {:<{}} |", rows[r][i], width[i]);
     }
     out += "\n";
-    if (r > 0)
-      continue;
+    if (r > 0) continue;
     out += "|";
-    for (const std::size_t w : width)
-      out += " " + std::string(w, '-') + " |";
+    for (const std::size_t w : width) out += " " + std::string(w, '-') + " |";
     out += "\n";
   }
   return out;
 }
 
 std::string bounds_text(const Conclusion &c) {
-  if (c.min && c.max)
-    return fmt::format("{:.5g} to {:.5g}", *c.min, *c.max);
-  if (c.min)
-    return fmt::format("at least {:.5g}", *c.min);
-  if (c.max)
-    return fmt::format("at most {:.5g}", *c.max);
+  if (c.min && c.max) return fmt::format("{:.5g} to {:.5g}", *c.min, *c.max);
+  if (c.min) return fmt::format("at least {:.5g}", *c.min);
+  if (c.max) return fmt::format("at most {:.5g}", *c.max);
   return "";
 }
 
 std::string values_text(const VariedParameter &p) {
-  const std::string out =
-      fmt::format("{:.6g} / {:.6g} / {:.6g} {}", p.low, p.base, p.high, p.unit);
+  const std::string out = fmt::format("{:.6g} / {:.6g} / {:.6g} {}", p.low, p.base, p.high, p.unit);
   return p.uniform ? out : out + " (first preset's)";
 }
 
 std::string flip_text(const ParameterResult &r, const Effect &e) {
-  if (!e.flips_low && !e.flips_high)
-    return "";
+  if (!e.flips_low && !e.flips_high) return "";
   std::string out = e.flips_low && e.flips_high ? "FLIPS at both ends"
-                    : e.flips_low
-                        ? fmt::format("FLIPS at {:.6g}", r.low.value)
-                        : fmt::format("FLIPS at {:.6g}", r.high.value);
+                    : e.flips_low               ? fmt::format("FLIPS at {:.6g}", r.low.value)
+                                                : fmt::format("FLIPS at {:.6g}", r.high.value);
   if (e.flips_at) {
     out += fmt::format(", from about {:.4g} {}", *e.flips_at,
                        e.flips_low && !e.flips_high ? "down" : "up");
@@ -87,8 +75,7 @@ std::string flip_text(const ParameterResult &r, const Effect &e) {
 }
 
 /// Parameters by their effect on conclusion `c`, largest first.
-std::vector<std::pair<std::size_t, Effect>>
-ranked(const SensitivityResult &result, std::size_t c) {
+std::vector<std::pair<std::size_t, Effect>> ranked(const SensitivityResult &result, std::size_t c) {
   std::vector<std::pair<std::size_t, Effect>> out;
   for (std::size_t i = 0; i < result.parameters.size(); ++i) {
     out.emplace_back(i, effect_of(result.parameters[i], result.base[c], c));
@@ -96,8 +83,7 @@ ranked(const SensitivityResult &result, std::size_t c) {
   std::stable_sort(out.begin(), out.end(), [](const auto &a, const auto &b) {
     const bool fa = a.second.flips_low || a.second.flips_high;
     const bool fb = b.second.flips_low || b.second.flips_high;
-    if (fa != fb)
-      return fa;
+    if (fa != fb) return fa;
     return a.second.relative > b.second.relative;
   });
   return out;
@@ -115,28 +101,23 @@ std::string overview(const SensitivityResult &result) {
     Row row{i, 0, "", 0};
     for (std::size_t c = 0; c < result.base.size(); ++c) {
       const Effect e = effect_of(result.parameters[i], result.base[c], c);
-      if (e.flips_low || e.flips_high)
-        ++row.flips;
+      if (e.flips_low || e.flips_high) ++row.flips;
       if (e.relative > row.largest) {
         row.largest = e.relative;
         row.of = result.base[c].name;
       }
     }
-    if (row.largest >= kSmallest || row.flips > 0)
-      rows.push_back(row);
+    if (row.largest >= kSmallest || row.flips > 0) rows.push_back(row);
   }
-  std::stable_sort(rows.begin(), rows.end(), [](const Row &a, const Row &b) {
-    return a.largest > b.largest;
-  });
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const Row &a, const Row &b) { return a.largest > b.largest; });
   std::vector<std::vector<std::string>> cells = {
-      {"", "parameter", "low / base / high", "mark", "largest effect", "on",
-       "flips"}};
+      {"", "parameter", "low / base / high", "mark", "largest effect", "on", "flips"}};
   for (std::size_t i = 0; i < rows.size() && i < kRowsOfRanking; ++i) {
     const VariedParameter &p = result.parameters[rows[i].parameter].parameter;
     cells.push_back({std::to_string(i + 1), "`" + p.path + "`", values_text(p),
-                     p.mark + (p.stated ? "" : ", usual bounds"),
-                     percent(rows[i].largest), escaped(rows[i].of),
-                     rows[i].flips > 0 ? std::to_string(rows[i].flips) : ""});
+                     p.mark + (p.stated ? "" : ", usual bounds"), percent(rows[i].largest),
+                     escaped(rows[i].of), rows[i].flips > 0 ? std::to_string(rows[i].flips) : ""});
   }
   std::string out = table(cells);
   if (rows.size() > kRowsOfRanking) {
@@ -150,24 +131,18 @@ Json optional(const std::optional<double> &value) {
   return value && std::isfinite(*value) ? Json(*value) : Json(nullptr);
 }
 
-Json truth(const std::optional<bool> &value) {
-  return value ? Json(*value) : Json(nullptr);
-}
+Json truth(const std::optional<bool> &value) { return value ? Json(*value) : Json(nullptr); }
 
-} // namespace
+}  // namespace
 
-std::string to_markdown(const SensitivityResult &result,
-                        const std::string &command) {
+std::string to_markdown(const SensitivityResult &result, const std::string &command) {
   std::string out = fmt::format("# Sensitivity of {}\n\n", result.study);
   out += fmt::format("Made by `{}`, cesasim {}.\n\n", command, result.version);
-  for (const std::string &set : result.overrides)
-    out += fmt::format("- `--set {}`\n", set);
+  for (const std::string &set : result.overrides) out += fmt::format("- `--set {}`\n", set);
   std::size_t none = 0, flipping = 0, failed = 0;
   for (const ParameterResult &r : result.parameters) {
-    if (r.no_effect)
-      ++none;
-    if (!r.low.failure.empty() || !r.high.failure.empty())
-      ++failed;
+    if (r.no_effect) ++none;
+    if (!r.low.failure.empty() || !r.high.failure.empty()) ++failed;
   }
   std::vector<std::vector<std::string>> verdicts = {
       {"conclusion", "value", "bounds", "as it is", "depends on"}};
@@ -175,15 +150,11 @@ std::string to_markdown(const SensitivityResult &result,
     const Conclusion &base = result.base[c];
     std::string depends;
     for (const auto &[i, e] : ranked(result, c)) {
-      if (!e.flips_low && !e.flips_high)
-        break;
-      depends += (depends.empty() ? "`" : ", `") +
-                 result.parameters[i].parameter.path + "`";
+      if (!e.flips_low && !e.flips_high) break;
+      depends += (depends.empty() ? "`" : ", `") + result.parameters[i].parameter.path + "`";
     }
-    if (!depends.empty())
-      ++flipping;
-    verdicts.push_back({escaped(base.name), number(base.value),
-                        bounds_text(base),
+    if (!depends.empty()) ++flipping;
+    verdicts.push_back({escaped(base.name), number(base.value), bounds_text(base),
                         !base.holds   ? ""
                         : *base.holds ? "holds"
                                       : "FAILS",
@@ -193,81 +164,77 @@ std::string to_markdown(const SensitivityResult &result,
       "{} parameters varied over {} points in {} simulations; {} of them move "
       "nothing here. {} of "
       "{} conclusions flip within the bounds of at least one parameter.\n\n",
-      result.parameters.size(), result.points.size(), result.runs, none,
-      flipping, result.base.size());
+      result.parameters.size(), result.points.size(), result.runs, none, flipping,
+      result.base.size());
   out += "## Conclusions\n\n" + table(verdicts) + "\n";
   out += "## Parameters by their largest effect\n\n" + overview(result) + "\n";
   out += "## Effect on each conclusion\n";
   for (std::size_t c = 0; c < result.base.size(); ++c) {
     const Conclusion &base = result.base[c];
     const std::string bounds = bounds_text(base);
-    out += fmt::format("\n### {}\n\n{} is {}{}.\n\n", base.name, base.metric,
-                       number(base.value),
+    out += fmt::format("\n### {}\n\n{} is {}{}.\n\n", base.name, base.metric, number(base.value),
                        bounds.empty() ? "" : "; bounds: " + bounds);
     std::vector<std::vector<std::string>> cells = {
-        {"parameter", "low / base / high", "at low", "at high", "effect",
-         "elasticity", ""}};
+        {"parameter", "low / base / high", "at low", "at high", "effect", "elasticity", ""}};
     for (const auto &[i, e] : ranked(result, c)) {
       const bool flips = e.flips_low || e.flips_high;
-      if (!flips &&
-          (cells.size() > kRowsPerConclusion || e.relative < kSmallest))
-        continue;
+      if (!flips && (cells.size() > kRowsPerConclusion || e.relative < kSmallest)) continue;
       const ParameterResult &r = result.parameters[i];
-      cells.push_back(
-          {"`" + r.parameter.path + "`", values_text(r.parameter),
-           number(e.low), number(e.high), percent(e.relative),
-           e.elasticity ? fmt::format("{:+.3f}", *e.elasticity) : "-",
-           flip_text(r, e)});
+      cells.push_back({"`" + r.parameter.path + "`", values_text(r.parameter), number(e.low),
+                       number(e.high), percent(e.relative),
+                       e.elasticity ? fmt::format("{:+.3f}", *e.elasticity) : "-",
+                       flip_text(r, e)});
     }
     out += cells.size() > 1 ? table(cells)
-                            : fmt::format("Nothing moves it by {} or more.\n",
-                                          percent(kSmallest));
+                            : fmt::format("Nothing moves it by {} or more.\n", percent(kSmallest));
   }
   if (failed > 0) {
     out += "\n## Values that could not be simulated\n\n";
     for (const ParameterResult &r : result.parameters) {
       for (const EndResult *end : {&r.low, &r.high}) {
-        if (end->failure.empty())
-          continue;
-        out += fmt::format("- `{}` at {:.6g}: {}\n", r.parameter.path,
-                           end->value, escaped(end->failure));
+        if (end->failure.empty()) continue;
+        out += fmt::format("- `{}` at {:.6g}: {}\n", r.parameter.path, end->value,
+                           escaped(end->failure));
       }
     }
   }
   if (!result.left_out.empty()) {
     out += "\n## Left alone\n\n";
-    for (const LeftOut &l : result.left_out)
-      out += fmt::format("- `{}`: {}\n", l.path, l.why);
+    for (const LeftOut &l : result.left_out) out += fmt::format("- `{}`: {}\n", l.path, l.why);
   }
-  out += "\n## How to read this\n\n"
-         "- Each parameter is set to the low and to the high end of its bounds "
-         "while all others keep "
-         "their values. Bounds are those that its preset states (`bounds: "
-         "[low, high]`); without them "
-         "an assumed value is halved and doubled, a derived one moved by 20 %, "
-         "a measured one by "
-         "10 %. These usual bounds are a convention and no knowledge.\n"
-         "- Effect: the larger change of the conclusion's value, as a share of "
-         "it. Elasticity: per "
-         "cent of the conclusion per per cent of the parameter, over the whole "
-         "of its bounds.\n"
-         "- A flip is seen at an end of the bounds. The value from which on it "
-         "flips is interpolated "
-         "on a straight line between base and end, not simulated.\n"
-         "- Limits: one at a time says nothing about parameters that are wrong "
-         "together (all path "
-         "lengths are estimated in the same way, and may well be wrong in the "
-         "same direction), "
-         "nothing about what lies between base and end if that is no straight "
-         "line, and nothing about "
-         "what the model leaves out.\n"
-         "- To save time, families of parameters (as `soc.costs.driver.hal_*`) "
-         "are raised together "
-         "first; where no metric of a point moves, they are not varied one by "
-         "one for that point. Two "
-         "effects that cancel to the last digit would be missed. Where the "
-         "upper end of a parameter "
-         "moves nothing, its lower end is not run.\n";
+  out +=
+      "\n## How to read this\n\n"
+      "- Each parameter is set to the low and to the high end of its bounds "
+      "while all others keep "
+      "their values. Bounds are those that its preset states (`bounds: "
+      "[low, high]`); without them "
+      "an assumed value is halved and doubled, a derived one moved by 20 %, "
+      "a measured one by "
+      "10 %. These usual bounds are a convention and no knowledge.\n"
+      "- Effect: the larger change of the conclusion's value, as a share of "
+      "it. Elasticity: per "
+      "cent of the conclusion per per cent of the parameter, over the whole "
+      "of its bounds.\n"
+      "- Where a conclusion moves the same way at both ends, what is seen is mostly how small "
+      "shifts "
+      "in time reorder requests, and no trend: take effects of that size as noise.\n"
+      "- A flip is seen at an end of the bounds. The value from which on it "
+      "flips is interpolated "
+      "on a straight line between base and end, not simulated.\n"
+      "- Limits: one at a time says nothing about parameters that are wrong "
+      "together (all path "
+      "lengths are estimated in the same way, and may well be wrong in the "
+      "same direction), "
+      "nothing about what lies between base and end if that is no straight "
+      "line, and nothing about "
+      "what the model leaves out.\n"
+      "- To save time, families of parameters (as `soc.costs.driver.hal_*`) "
+      "are raised together "
+      "first; where no metric of a point moves, they are not varied one by "
+      "one for that point. Two "
+      "effects that cancel to the last digit would be missed. Where the "
+      "upper end of a parameter "
+      "moves nothing, its lower end is not run.\n";
   return out;
 }
 
@@ -282,14 +249,13 @@ Json to_json(const SensitivityResult &result) {
   out["simulations_without_screening"] = result.without;
   Json &conclusions = out["conclusions"] = Json::array();
   for (const Conclusion &c : result.base) {
-    conclusions.push_back(
-        Json{{"name", c.name},
-             {"kind", c.expectation ? "expectation" : "comparison"},
-             {"metric", c.metric},
-             {"value", optional(c.value)},
-             {"min", optional(c.min)},
-             {"max", optional(c.max)},
-             {"holds", truth(c.holds)}});
+    conclusions.push_back(Json{{"name", c.name},
+                               {"kind", c.expectation ? "expectation" : "comparison"},
+                               {"metric", c.metric},
+                               {"value", optional(c.value)},
+                               {"min", optional(c.min)},
+                               {"max", optional(c.max)},
+                               {"holds", truth(c.holds)}});
   }
   Json &parameters = out["parameters"] = Json::array();
   for (const ParameterResult &r : result.parameters) {
@@ -299,10 +265,8 @@ Json to_json(const SensitivityResult &result) {
               {"base", p.base},       {"low", p.low},
               {"high", p.high},       {"bounds_stated", p.stated},
               {"uniform", p.uniform}, {"no_effect", r.no_effect}};
-    if (!r.low.failure.empty())
-      item["low_failure"] = r.low.failure;
-    if (!r.high.failure.empty())
-      item["high_failure"] = r.high.failure;
+    if (!r.low.failure.empty()) item["low_failure"] = r.low.failure;
+    if (!r.high.failure.empty()) item["high_failure"] = r.high.failure;
     Json &effects = item["effects"] = Json::array();
     for (std::size_t c = 0; c < result.base.size() && !r.no_effect; ++c) {
       const Effect e = effect_of(r, result.base[c], c);
@@ -323,4 +287,4 @@ Json to_json(const SensitivityResult &result) {
   return out;
 }
 
-} // namespace cesasim::study
+}  // namespace cesasim::study
