@@ -13,21 +13,20 @@ namespace cesasim::study {
 /// On standard error: on a terminal one line rewritten in place; elsewhere, and
 /// only if asked for, a line now and then.
 class ProgressLine {
-public:
+ public:
   enum class Style { none, in_place, lines };
   static Style choose(bool quiet, bool asked_for);
 
   /// `already` points were finished before. `what` names the points, "points"
   /// or "runs".
-  ProgressLine(std::string name, Style style, std::size_t already = 0,
-               std::string what = "points");
+  ProgressLine(std::string name, Style style, std::size_t already = 0, std::string what = "points");
   ~ProgressLine() { clear(); }
 
   bool active() const { return style_ != Style::none; }
   void show(const RunnerOptions::Status &status);
   void clear();
 
-private:
+ private:
   std::string name_, what_;
   Style style_;
   std::size_t already_;
@@ -40,4 +39,4 @@ private:
 /// The command line as it was given, for a shell.
 std::string command_line();
 
-} // namespace cesasim::study
+}  // namespace cesasim::study

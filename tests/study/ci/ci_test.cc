@@ -13,15 +13,14 @@ namespace cesasim::study::test {
 namespace {
 
 class CiTest : public testing::Test {
-protected:
+ protected:
   void SetUp() override {
     write_file(home_.path() / "studies/test.yaml", good_study());
     ASSERT_EQ(shell(program_ + " baseline test >/dev/null"), 0);
   }
   int shell(const std::string &command) {
     const std::string all = "cd " + home_.path().string() +
-                            " && export CESASIM_HOME=$PWD CESASIM=" + program_ +
-                            "; " + command;
+                            " && export CESASIM_HOME=$PWD CESASIM=" + program_ + "; " + command;
     const int status = std::system(all.c_str());
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
@@ -35,13 +34,10 @@ protected:
 
 TEST_F(CiTest, NothingMoved) {
   EXPECT_EQ(compare("test"), 0) << read_file(home_.path() / "log");
-  for (const char *file :
-       {"results.json", "junit.xml", "diff.txt", "diff.json"}) {
+  for (const char *file : {"results.json", "junit.xml", "diff.txt", "diff.json"}) {
     EXPECT_TRUE(fs::exists(home_.path() / "out/ci/test" / file)) << file;
   }
-  EXPECT_EQ(
-      Json::parse(read_file(home_.path() / "out/ci/test/diff.json"))["same"],
-      true);
+  EXPECT_EQ(Json::parse(read_file(home_.path() / "out/ci/test/diff.json"))["same"], true);
 }
 
 TEST_F(CiTest, AMovedMetricIsCodeOneAndATable) {
@@ -51,9 +47,8 @@ TEST_F(CiTest, AMovedMetricIsCodeOneAndATable) {
   ASSERT_NE(text, read_file(baseline));
   write_file(baseline, text);
   EXPECT_EQ(compare("test"), 1);
-  EXPECT_NE(
-      read_file(home_.path() / "out/ci/test/diff.txt").find("sim_seconds"),
-      std::string::npos);
+  EXPECT_NE(read_file(home_.path() / "out/ci/test/diff.txt").find("sim_seconds"),
+            std::string::npos);
   EXPECT_EQ(compare("test default=0.1 sim_seconds=1"), 0);
 }
 
@@ -62,8 +57,7 @@ TEST_F(CiTest, AFailedExpectationIsCodeOne) {
   failing.replace(failing.find("min: 1.0"), 8, "min: 1.5");
   write_file(home_.path() / "studies/test.yaml", failing);
   EXPECT_EQ(compare("test"), 1);
-  EXPECT_NE(read_file(home_.path() / "out/ci/test/junit.xml").find("<failure"),
-            std::string::npos);
+  EXPECT_NE(read_file(home_.path() / "out/ci/test/junit.xml").find("<failure"), std::string::npos);
 }
 
 TEST_F(CiTest, WhatCannotRunKeepsItsCode) {
@@ -86,5 +80,5 @@ TEST(CiFiles, AreYamlAndCallTheScript) {
   }
 }
 
-} // namespace
-} // namespace cesasim::study::test
+}  // namespace
+}  // namespace cesasim::study::test

@@ -10,10 +10,10 @@ namespace cesasim::study::test {
 namespace {
 
 class ParametersTest : public testing::Test {
-protected:
+ protected:
   /// Replaces a line of a preset: `key: {...}` by `key: {new}`.
-  void preset(const std::string &kind, const std::string &name,
-              const std::string &key, const std::string &value) {
+  void preset(const std::string &kind, const std::string &name, const std::string &key,
+              const std::string &value) {
     const auto file = home_.preset(kind, name);
     std::string text = read_file(file);
     const std::size_t at = text.find(" " + key + ": {");
@@ -26,8 +26,7 @@ protected:
     return expand(parse_study(study, "t.yaml"), {}, home_.library());
   }
   std::vector<VariedParameter> find(const std::vector<std::string> &globs,
-                                    const std::set<std::string> &marks = {
-                                        "assumed"}) {
+                                    const std::set<std::string> &marks = {"assumed"}) {
     left_out_.clear();
     return find_parameters(points(), marks, globs, left_out_);
   }
@@ -52,8 +51,7 @@ TEST_F(ParametersTest, MarksChooseAndSetTheBounds) {
          "{value: 100, unit: cycles, mark: derived, source: s}");
   preset("costs", "test-costs", "irq_exit",
          "{value: 100, unit: cycles, mark: measured, source: s}");
-  preset("costs", "test-costs", "softirq",
-         "{value: 100, unit: cycles, mark: spec, source: s}");
+  preset("costs", "test-costs", "softirq", "{value: 100, unit: cycles, mark: spec, source: s}");
   const std::vector<std::string> globs = {"*.irq_e*", "*.softirq"};
   EXPECT_TRUE(find(globs).empty());
   const auto all = find(globs, {"assumed", "derived", "measured"});
@@ -76,25 +74,18 @@ TEST_F(ParametersTest, BoundsOfThePresetRule) {
 }
 
 TEST_F(ParametersTest, BoundsThatAreNone) {
-  for (const char *bounds :
-       {"5", "[1]", "[1, 2, 300]", "[a, b]", "[101, 200]", "[1, 99]", "{}"}) {
-    preset(
-        "costs", "test-costs", "irq_entry",
-        std::string(
-            "{value: 100, unit: cycles, mark: assumed, source: s, bounds: ") +
-            bounds + "}");
-    EXPECT_NE(error_of([&] { points(); }).find("irq_entry.bounds: "),
-              std::string::npos)
-        << bounds;
+  for (const char *bounds : {"5", "[1]", "[1, 2, 300]", "[a, b]", "[101, 200]", "[1, 99]", "{}"}) {
+    preset("costs", "test-costs", "irq_entry",
+           std::string("{value: 100, unit: cycles, mark: assumed, source: s, bounds: ") + bounds +
+               "}");
+    EXPECT_NE(error_of([&] { points(); }).find("irq_entry.bounds: "), std::string::npos) << bounds;
     // The next round must find a map that ends at its first brace.
-    if (std::string(bounds) == "{}")
-      break;
+    if (std::string(bounds) == "{}") break;
   }
 }
 
 TEST_F(ParametersTest, ZeroHasNoShare) {
-  preset("costs", "test-costs", "irq_entry",
-         "{value: 0, unit: cycles, mark: assumed, source: s}");
+  preset("costs", "test-costs", "irq_entry", "{value: 0, unit: cycles, mark: assumed, source: s}");
   EXPECT_TRUE(find({"*.irq_entry"}).empty());
   ASSERT_EQ(left_out_.size(), 1u);
   EXPECT_EQ(left_out_[0].path, "soc.costs.kernel.irq_entry");
@@ -103,12 +94,10 @@ TEST_F(ParametersTest, ZeroHasNoShare) {
 
 TEST_F(ParametersTest, WhatTheUserSetIsNoAssumptionOfThePreset) {
   std::string text = good_study();
-  text.replace(text.find("disk: test-disk"), 15,
-               "disk: {preset: test-disk, rpm: 5400}");
+  text.replace(text.find("disk: test-disk"), 15, "disk: {preset: test-disk, rpm: 5400}");
   const auto of_disk = [&](const std::string &study) {
     std::vector<LeftOut> left_out;
-    return find_parameters(points(study), {"assumed"}, {"disk.rpm"}, left_out)
-        .size();
+    return find_parameters(points(study), {"assumed"}, {"disk.rpm"}, left_out).size();
   };
   EXPECT_EQ(of_disk(good_study()), 1u);
   EXPECT_EQ(of_disk(text), 0u);
@@ -116,13 +105,11 @@ TEST_F(ParametersTest, WhatTheUserSetIsNoAssumptionOfThePreset) {
 
 TEST_F(ParametersTest, VariedPointsCarryTheValue) {
   const Point point = points()[0];
-  const std::vector<std::string> paths = {"soc.costs.kernel.irq_entry",
-                                          "disk.rpm", "no.such"};
+  const std::vector<std::string> paths = {"soc.costs.kernel.irq_entry", "disk.rpm", "no.such"};
   const Point high = varied(point, paths, End::high);
   EXPECT_EQ(high.scenario.soc.costs.kernel.irq_entry, 2);
   EXPECT_EQ(high.scenario.disk.rpm, 14400u);
-  EXPECT_EQ(high.scenario.workload.trace_file,
-            point.scenario.workload.trace_file);
+  EXPECT_EQ(high.scenario.workload.trace_file, point.scenario.workload.trace_file);
   EXPECT_EQ(high.scenario.soc.costs.kernel.irq_exit, 1);
   const Point low = varied(point, paths, End::low);
   EXPECT_EQ(low.scenario.soc.costs.kernel.irq_entry, 0.5);
@@ -136,5 +123,5 @@ TEST_F(ParametersTest, Families) {
   EXPECT_EQ(family_of("seed"), "");
 }
 
-} // namespace
-} // namespace cesasim::study::test
+}  // namespace
+}  // namespace cesasim::study::test

@@ -18,8 +18,7 @@ TEST(ShortStudy, IsTheDefaultStudyOverShortTraces) {
     Json config = values_json(points[i].tree);
     Json wanted = values_json(reference[i].tree);
     std::string trace = wanted["workload"]["trace"];
-    EXPECT_EQ(config["workload"]["trace"],
-              "studies/short/" + trace.substr(trace.find('/') + 1));
+    EXPECT_EQ(config["workload"]["trace"], "studies/short/" + trace.substr(trace.find('/') + 1));
     config["workload"].erase("trace");
     wanted["workload"].erase("trace");
     EXPECT_EQ(config.dump(), wanted.dump());
@@ -28,12 +27,11 @@ TEST(ShortStudy, IsTheDefaultStudyOverShortTraces) {
   for (std::size_t i = 0; i < piece.expect.size(); ++i) {
     EXPECT_EQ(piece.expect[i].name, whole.expect[i].name);
     EXPECT_EQ(piece.expect[i].metric, whole.expect[i].metric);
-    if (whole.expect[i].metric == "bytes_copied")
-      continue; // of the shorter trace
+    if (whole.expect[i].metric == "bytes_copied") continue;  // of the shorter trace
     EXPECT_EQ(piece.expect[i].min, whole.expect[i].min);
     EXPECT_EQ(piece.expect[i].max, whole.expect[i].max);
   }
 }
 
-} // namespace
-} // namespace cesasim::study::test
+}  // namespace
+}  // namespace cesasim::study::test
