@@ -343,7 +343,7 @@ const phase_bands = (phases) => ({
       const from = Math.max(scales.x.getPixelForValue(phase.from), chartArea.left);
       const to = Math.min(scales.x.getPixelForValue(phase.to), chartArea.right);
       if (to <= from) return;
-      if (i % 2 === 0) {
+      if (i % 2 === 0 && phases.length > 1) {
         ctx.fillStyle = theme_colour('band');
         ctx.fillRect(from, chartArea.top, to - from, chartArea.bottom - chartArea.top);
       }
@@ -377,7 +377,9 @@ function time_chart(series, lines, {unit, x_max, y_max, percent = false, summary
       scales: {
         x: axis_options('simulated time (s)', {type: 'linear', min: 0, max: x_max, grid: {display: false},
           ticks: {maxTicksLimit: px < NARROW ? 6 : 10, callback: tick_text}}),
-        y: axis_options(unit, {min: 0, max: percent ? 100 : y_max, ticks: {maxTicksLimit: 6, callback: tick_text}}),
+        // The same width for all, so that charts one above the other have their times one above the other.
+        y: axis_options(unit, {min: 0, max: percent ? 100 : y_max, ticks: {maxTicksLimit: 6, callback: tick_text},
+          afterFit: (axis) => { axis.width = 60; }}),
       },
       plugins: {tooltip: {callbacks: {
         title: (items) => {

@@ -23,7 +23,8 @@ function expectation_table() {
         e.ok === null ? '– skipped' : e.ok ? '✓ ok' : '✗ FAIL')},
     {title: 'expectation', words: true, wrap: true, value: (e) => e.name},
     {title: 'metric', words: true, value: (e) => `${e.metric}${e.phase ? `, phase ${e.phase}` : ''}`},
-    {title: 'relative to', words: true, value: (e) => (e.relative ? e.relative_to : '')},
+    ...(report.expectations.some((e) => e.relative)
+      ? [{title: 'relative to', words: true, value: (e) => (e.relative ? e.relative_to : '')}] : []),
     {title: 'value', value: (e) => e.value, text: (e) => !is_number(e.value) ? '-'
       : e.relative ? ratio_text(e.value) : with_unit(e.value, metric_named(e.metric))},
     {title: 'expected', value: bound_text},
@@ -179,6 +180,10 @@ function table_section() {
     text: (p) => number_text(is_number(value_of(p, name)) ? value_of(p, name) * scale : null),
     shown: metric_index.has(name),
   });
+  const share = (title, name) => ({
+    ...column(title, '%', name),
+    text: (p) => (is_number(value_of(p, name)) ? (value_of(p, name) * 100).toFixed(1) : '-'),
+  });
   const columns = [
     {title: 'point', words: true, value: (p) => p.number, text: (p) => p.text, node: (p) => point_link(p)},
     {title: 'status', words: true, value: (p) => p.status, node: status_node},
@@ -188,9 +193,9 @@ function table_section() {
     column('throughput', 'MB/s', 'throughput_mb_s'),
     column('latency p50', 'µs', 'latency_us.p50'),
     column('p99', 'µs', 'latency_us.p99'),
-    column('CPU', '%', 'cpu.utilization', 100),
-    column('engine', '%', 'engine.utilization', 100),
-    column('disk', '%', 'disk.utilization', 100),
+    share('CPU', 'cpu.utilization'),
+    share('engine', 'engine.utilization'),
+    share('disk', 'disk.utilization'),
     column('copied', 'MB', 'bytes_copied', 1e-6),
     column('interrupts', '', 'interrupts'),
     column('switches', '', 'context_switches'),
@@ -238,15 +243,18 @@ function comparison_section() {
       const base = base_of(point) === point;
       const absolute = with_unit(value_of(point, metric.name), metric);
       return {
-        label: label_of(point, group.skip), value, base,
+        label: label_of(point, group.skip), value, base, broken: point.status === 'broken',
         end: Math.max(value ?? 0, log ? log_low : 0),
         text: point.status === 'failed' ? 'failed'
           : value === null ? (relative ? `${absolute}, no baseline` : '-')
-          : relative ? (base ? `baseline: ${absolute}` : `${ratio_text(value)}  (${absolute})`) : absolute,
+          : `${relative ? (base ? `baseline: ${absolute}` : `${ratio_text(value)}  (${absolute})`) : absolute}` +
+            `${point.status === 'broken' ? '  ▲ broken' : ''}`,
       };
     });
     if (state.order === 'value') rows.sort((a, b) => (a.value ?? Infinity) - (b.value ?? Infinity));
     const colour = (row) => {
+      // How long it took to go wrong is neither good nor bad.
+      if (row.broken) return faint(theme_colour('same'), 0.55);
       if (!relative) return theme_colour('plain');
       if (row.base) return theme_colour('same');
       if (metric.better === 'neither' || row.value === null) return theme_colour('plain');
@@ -358,7 +366,7 @@ function sweep_lines(chosen, metric, at) {
   const chart = chart_box(360, `${metric.name} along ${axis.path}: ${lines.map((l) =>
     `${l.name} ${l.data.map((d) => `${d.x}: ${number_text(d.y)}`).join(', ')}`).join('; ')}`, (width) => {
     const named = width >= NARROW;
-    const room = named ? Math.max(...lines.map((l) => l.name.length)) * 6.6 + 14 : 8;
+    const room = named ? Math.max(...lines.map((l) => l.name.length)) * 7.4 + 16 : 8;
     return {
       type: 'line',
       data: {datasets: lines.map((line, i) => ({label: line.name, data: line.data, borderColor: colour(i), backgroundColor: colour(i),
@@ -368,7 +376,7 @@ function sweep_lines(chosen, metric, at) {
         interaction: {mode: 'x', intersect: false},
         scales: {
           x: axis_options(x_title, {type: log ? 'logarithmic' : 'linear', min: xs[0], max: xs[xs.length - 1], grid: {display: false},
-            afterBuildTicks: (scale) => { scale.ticks = xs.map((value) => ({value})); }, ticks: {callback: tick_text, autoSkip: true}}),
+            afterBuildTicks: (scale) => { scale.ticks = xs.map((value) => ({value})); }, ticks: {callback: number_text, autoSkip: true}}),
           y: axis_options(`${metric.name}${unit ? ` (${unit})` : ''}`, {min: 0, ticks: {callback: tick_text, maxTicksLimit: 7}}),
         },
         plugins: {tooltip: {callbacks: {
@@ -379,7 +387,9 @@ function sweep_lines(chosen, metric, at) {
       plugins: named && chosen.by >= 0 ? [line_names] : [],
     };
   });
-  return [legend(lines.map((line, i) => ({colour: colour(i), text: line.name, shape: LINE_STYLES[i][2].length > 0 ? 'line dashed' : 'line'}))), chart];
+  // The names stand at the lines' ends where there is room.
+  const keys = lines.map((line, i) => ({colour: colour(i), text: line.name, shape: LINE_STYLES[i][2].length > 0 ? 'line dashed' : 'line'}));
+  return [innerWidth < NARROW + 80 ? legend(keys) : null, chart].filter(Boolean);
 }
 
 /** Names at the right ends of lines, moved apart where they would cover each other. */
@@ -420,9 +430,11 @@ function sweep_matrix(chosen, metric, at) {
   const values = cells.flat().filter(Boolean).map((p) => value_of(p, metric.name)).filter(is_number);
   const low = Math.min(...values);
   const high = Math.max(...values);
-  // Values of very different size are told apart on a logarithmic scale.
-  const log = low > 0 && high / low > 30;
-  const share = (v) => (high === low ? 0 : log ? Math.log(v / low) / Math.log(high / low) : (v - low) / (high - low));
+  // Values of very different size are told apart on a logarithmic scale; what is not above zero is at its end.
+  const least = Math.min(...values.filter((v) => v > 0));
+  const log = low >= 0 && high / least > 30;
+  const share = (v) => (high === low || (log && v <= 0) ? 0
+    : log ? Math.log(v / least) / Math.log(high / least) : (v - low) / (high - low));
   const text = (v) => (metric.unit === '1' ? percent_text(v) : number_text(v));
   const cell = (point) => {
     if (point === undefined) return el('td', {class: 'muted'}, '');
@@ -475,7 +487,7 @@ function time_section() {
     el('div', {class: 'controls'}, chooser('Unit', [['seconds', 'seconds'], ['percent', 'per cent']], state.time,
         (time) => change({time}, ['time']))),
     el('h3', {}, 'What the processor cores did, by activity'),
-    el('p', {class: 'muted small'}, `${phase_text()}; ${unit}`),
+    el('p', {class: 'muted small'}, `${phase_text()}; ${unit}${!percent && state.panels >= 0 ? '; each panel has its own scale' : ''}`),
     legend(present.map((activity) => ({colour: activity_colour(activity), text: activity[0], title: activity[3]}))),
     panels(chart),
   ];
