@@ -197,6 +197,13 @@ const char* layer_name(Layer layer) {
   return "";
 }
 
+Tree::Tree() = default;
+Tree::Tree(const Tree& other) = default;
+Tree::Tree(Tree&& other) noexcept = default;
+Tree& Tree::operator=(const Tree& other) = default;
+Tree& Tree::operator=(Tree&& other) noexcept = default;
+Tree::~Tree() = default;
+
 Tree Tree::scalar(std::string text, Position at, Layer layer, bool quoted) {
   Tree out;
   out.kind = Kind::scalar;

@@ -44,6 +44,14 @@ const char* layer_name(Layer layer);
 struct Tree {
   enum class Kind { empty, scalar, list, map };
 
+  // Defined where Tree is complete: clang looks too early into a vector of pairs with it.
+  Tree();
+  Tree(const Tree& other);
+  Tree(Tree&& other) noexcept;
+  Tree& operator=(const Tree& other);
+  Tree& operator=(Tree&& other) noexcept;
+  ~Tree();
+
   Kind kind = Kind::empty;
   std::string text;     ///< scalar: as written
   bool quoted = false;  ///< scalar: written in quotes, so never a number

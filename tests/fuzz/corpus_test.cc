@@ -10,6 +10,8 @@
 
 #include "tests/fuzz/cesa_engine_fuzz.h"
 #include "tests/fuzz/crypto_ring_fuzz.h"
+#include "tests/fuzz/study_reader_fuzz.h"
+#include "tests/fuzz/trace_reader_fuzz.h"
 
 namespace cesasim::fuzz {
 namespace {
@@ -42,6 +44,9 @@ TEST(Corpus, CesaEngineSeeds) { replay("cesa_engine", fuzz_cesa_engine); }
 TEST(Corpus, CesaEngineRandomPrograms) { random_inputs(fuzz_cesa_engine); }
 TEST(Corpus, CryptoRingSeeds) { replay("crypto_ring", fuzz_crypto_ring); }
 TEST(Corpus, CryptoRingRandomPrograms) { random_inputs(fuzz_crypto_ring); }
+TEST(Corpus, TraceReaderSeeds) { replay("trace_reader", fuzz_trace_reader); }
+TEST(Corpus, TraceReaderRandomFiles) { random_inputs(fuzz_trace_reader); }
+TEST(Corpus, StudyReaderSeeds) { replay("study_reader", fuzz_study_reader); }
 
 }  // namespace
 }  // namespace cesasim::fuzz

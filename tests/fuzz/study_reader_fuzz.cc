@@ -1,0 +1,36 @@
+#include "tests/fuzz/study_reader_fuzz.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+#include "study/config/library.h"
+#include "study/config/study.h"
+
+namespace cesasim::fuzz {
+namespace {
+
+/// A matrix can be large; some points say as much as all.
+constexpr std::size_t kMaxPoints = 16;
+
+}  // namespace
+
+void fuzz_study_reader(const std::uint8_t* data, std::size_t size) {
+  static const study::Library library(std::filesystem::current_path());
+  try {
+    const study::Study parsed =
+        study::parse_study(std::string(reinterpret_cast<const char*>(data), size), "fuzz.yaml");
+    std::size_t points = 1;
+    for (const study::Axis& axis : parsed.axes) points *= axis.values.size();
+    if (points > kMaxPoints) return;
+    for (const study::Point& point : study::expand(parsed, {}, library, /*check_files=*/false)) {
+      // What a run prints must read back.
+      const std::string text = study::to_yaml(point.tree);
+      study::parse_yaml(text, "printed", study::Layer::scenario);
+    }
+  } catch (const study::ConfigError& error) {
+    if (error.problem().empty()) std::abort();
+  }
+}
+
+}  // namespace cesasim::fuzz
