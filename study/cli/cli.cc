@@ -37,6 +37,7 @@ int dispatch(int argc, char** argv) {
 
   CLI::App app("Simulates disk encryption with a crypto accelerator, from bio to disk.", "cesasim");
   app.set_version_flag("--version", std::string("cesasim ") + kVersion);
+  app.set_help_all_flag("--help-all", "Print the help of every command and exit");
   app.require_subcommand(1);
 
   Action chosen;
@@ -50,6 +51,19 @@ int dispatch(int argc, char** argv) {
   add_fit_command(app, chosen);
   add_validation_command(app, chosen);
   add_baseline_command(app, chosen);
+
+  // After the commands, which would inherit it.
+  app.footer(
+      "Examples:\n"
+      "  cesasim run studies/mkfs-vs-bonnie.yaml          compare mkfs and Bonnie over the paths\n"
+      "  cesasim run mkfs-vs-bonnie --set soc.cores=2     the same on two cores\n"
+      "  cesasim report out/mkfs-vs-bonnie                its results as one HTML page\n"
+      "  cesasim diff OLD NEW                             what moved between two runs\n"
+      "  cesasim list guide                               every key of a study (docs/studies.md)\n"
+      "\n"
+      "Exit codes: 0 fine; 1 an expectation or comparison failed; 2 bad input; 3 a point failed or "
+      "broke a guarantee; 130 interrupted.\n"
+      "Of the launcher beside it: ./cesasim test, ./cesasim build.");
 
   std::vector<int> fds;
   CLI::App* worker_command = app.add_subcommand("worker", "")->group("");

@@ -6,6 +6,7 @@
 #include "study/cli/command.h"
 #include "study/config/library.h"
 #include "study/config/scenario.h"
+#include "study/guide.h"
 #include "study/metrics.h"
 
 namespace cesasim::study {
@@ -52,6 +53,7 @@ void list(const std::string& what) {
   if (what == "faults") return list_named(fault_list());
   if (what == "metrics") return list_metrics();
   if (what == "parameters") return list_parameter_table();
+  if (what == "guide") return fmt::print("{}", study_guide());
   const Library library = Library::locate();
   if (what == "presets") return list_files(library.presets(), true);
   if (what == "studies") return list_files(library.studies(), false);
@@ -69,9 +71,11 @@ void add_list_command(CLI::App& app, Action& chosen) {
   const auto what = std::make_shared<std::string>();
   CLI::App* command = app.add_subcommand("list", "What there is to choose from");
   command
-      ->add_option("WHAT", *what, "paths, drivers, faults, presets, studies, metrics, parameters")
+      ->add_option("WHAT", *what,
+                   "paths, drivers, faults, presets, studies, metrics, parameters; guide: all of "
+                   "them and the form of a study, as Markdown")
       ->check(CLI::IsMember(
-          {"paths", "drivers", "faults", "presets", "studies", "metrics", "parameters"}));
+          {"paths", "drivers", "faults", "presets", "studies", "metrics", "parameters", "guide"}));
   command->callback([what, &chosen] {
     chosen = [what] {
       list(*what);

@@ -181,8 +181,9 @@ void describe_workload(ScenarioVisitor& v, WorkloadSettings& w) {
   describe_bench(v, w.bench);
   if (w.bench.wanted() && w.trace.empty()) w.trace = kNoTrace;
   v.text("trace", w.trace, "the path of a trace file", "block trace to replay");
-  v.text("device", w.device, "major,minor, or any",
-         "blkparse text of several devices: the one to take");
+  v.text("device", w.device,
+         "major,minor (blkparse, blktrace), a file (iolog), host,disk (msr), or any",
+         "a trace of several devices: the one to take");
   v.flag("skip_bad_lines", w.skip_bad_lines, "count lines that do not parse instead of stopping");
   v.choice("replay", w.replay, {"closed", "open"},
            "closed: per phase and direction at most `depth` bios outstanding; open: by time "

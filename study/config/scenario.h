@@ -133,7 +133,7 @@ struct WorkloadSettings {
   std::uint32_t writeback_kib = 4096;
   std::uint32_t submitter_bonus = 5;
   std::string writeback = "flusher";
-  std::string device = "any";  ///< blkparse text of several devices: the one to take
+  std::string device = "any";  ///< of a trace of several devices
   bool skip_bad_lines = false;
   std::string user_preset = "linux-2.6-arm9";
   std::map<std::string, UserCosts> user;  ///< by phase; "default" always present
