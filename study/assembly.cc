@@ -57,7 +57,8 @@ hw::SocConfig soc_config(const Scenario& s, bool checkers) {
   return c;
 }
 
-Assembly::Assembly(const Scenario& s, bool checkers, const LowerHook& lower)
+Assembly::Assembly(const Scenario& s, bool checkers, const LowerHook& lower,
+                   const DriverHook& own_driver)
     : scenario(s),
       faults(fault_plan(s)),
       soc("soc", with_faults(soc_config(s, checkers), faults)),
@@ -69,11 +70,15 @@ Assembly::Assembly(const Scenario& s, bool checkers, const LowerHook& lower)
   const bool bench = s.workload.bench.wanted();
   if (s.path_uses_ocf() && !bench) {
     ocf = std::make_unique<driver::Crypto>(kernel, s.soc.costs.ocf, ocf_options(s.ocf));
-    driver = make_crypto_driver(s.ocf.driver, *ocf, site);
+    driver = own_driver ? own_driver(*ocf, site) : make_crypto_driver(s.ocf.driver, *ocf, site);
   } else if (s.dmcrypt.path == "modern" || bench) {
     api = std::make_unique<driver::SkcipherApi>(kernel, s.soc.costs.driver, s.soc.costs.cipher);
     // "cryptosoft" means the processor: here that is the kernel's own code.
-    if (s.ocf.driver != "cryptosoft") driver = make_crypto_driver(s.ocf.driver, *api, site);
+    if (own_driver) {
+      driver = own_driver(*api, site);
+    } else if (s.ocf.driver != "cryptosoft") {
+      driver = make_crypto_driver(s.ocf.driver, *api, site);
+    }
   }
   if (bench) return;
   kernel::BlockDevice& below = lower ? lower(queue) : queue;

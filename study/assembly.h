@@ -12,6 +12,7 @@
 #include "kernel_model/block.h"
 #include "kernel_model/kernel.h"
 #include "study/config/scenario.h"
+#include "study/crypto_drivers.h"
 
 namespace cesasim::study {
 
@@ -19,9 +20,14 @@ struct Assembly {
   /// Puts something between the disk's queue and the target (which it must outlive).
   using LowerHook = std::function<kernel::BlockDevice&(kernel::RequestQueue& queue)>;
 
+  /// Makes a driver of the user's own, with its device, in the scenario's driver's place.
+  using DriverHook = std::function<std::unique_ptr<driver::CryptoDriver>(driver::CryptoCore& core,
+                                                                         const DriverSite& site)>;
+
   /// `scenario` must outlive it. `checkers`: one for the TLM base protocol on every socket.
   /// The mapping covers the disk; with a hook, the device that it returns.
-  Assembly(const Scenario& scenario, bool checkers, const LowerHook& lower = {});
+  Assembly(const Scenario& scenario, bool checkers, const LowerHook& lower = {},
+           const DriverHook& own_driver = {});
 
   const Scenario& scenario;
   hw::FaultPlan faults;

@@ -59,7 +59,8 @@ constexpr Ps kMaxDebt = 100 * hw::kPsPerMs;
 class Machine {
  public:
   Machine(const Scenario& s, const PointOptions& options)
-      : at_(s, options.checkers),
+      : at_(s, options.checkers, {}, options.own_driver),
+        own_driver_(options.own_driver != nullptr),
         table_(at_.target->table()),
         oracle_(s.seed),
         reference_(table_.cipher.str(), table_.key, table_.iv_offset, table_.sector_size,
@@ -184,6 +185,7 @@ class Machine {
   bool older_content(std::uint64_t sector, std::uint32_t generation, const std::uint8_t* plain);
 
   Assembly at_;
+  const bool own_driver_;  // of the user's: what its device does is not counted
   const dmcrypt::CryptTable& table_;
   traces::ContentOracle oracle_;
   ReferenceCipher reference_;
@@ -321,8 +323,8 @@ std::string Machine::broken_law(const Counters& c, const traces::ReplayReport& r
                        read.bytes, write.bytes, disk.bytes_read, disk.bytes_written);
   }
   // Where something was repeated or given up the engines' share is not the requests'.
-  if (at_.driver && at_.driver->name() != std::string("cryptosoft") && at_.faults.empty() &&
-      r.total.errors() == 0 && c.engine_bytes != read.bytes + write.bytes) {
+  if (at_.driver && !own_driver_ && at_.driver->name() != std::string("cryptosoft") &&
+      at_.faults.empty() && r.total.errors() == 0 && c.engine_bytes != read.bytes + write.bytes) {
     return fmt::format("bytes: {} in requests, {} through the engines", read.bytes + write.bytes,
                        c.engine_bytes);
   }

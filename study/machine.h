@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <limits>
+#include <memory>
 #include <string>
 
 #include "study/config/scenario.h"
@@ -15,8 +16,14 @@ class Soc;
 namespace cesasim::kernel {
 class Kernel;
 }
+namespace cesasim::driver {
+class CryptoCore;
+class CryptoDriver;
+}  // namespace cesasim::driver
 
 namespace cesasim::study {
+
+struct DriverSite;
 
 /// How far a run is.
 struct Progress {
@@ -39,9 +46,15 @@ struct VcdWindow {
 /// What SystemC writes until the recording is complete (it appends ".vcd" by itself).
 inline std::string vcd_part_file(const std::string& file) { return file + ".part.vcd"; }
 
+/// Makes a crypto driver, with the device that it drives, and registers it with `core`.
+using CryptoDriverHook = std::function<std::unique_ptr<driver::CryptoDriver>(
+    driver::CryptoCore& core, const DriverSite& site)>;
+
 struct PointOptions {
   ProgressFn progress;
   MachineHook on_built;
+  /// A driver of your own in the place of the scenario's (see docs/examples/own_accelerator).
+  CryptoDriverHook own_driver;
   VcdWindow vcd;
   /// The disk's content after the run, as a file with holes where nothing was written; empty: none.
   std::string export_image;
