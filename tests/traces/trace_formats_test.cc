@@ -237,7 +237,6 @@ TEST(Samples, TextHasCompletions) {
 }
 
 TEST(Samples, FioLogs) {
-  // Counted with other tools: 4-byte words of the files themselves.
   const auto v3 = rows_of(std::string(kDir) + "randwrite.v3.iolog");
   std::size_t flushes = 0;
   for (const Row& row : v3) flushes += row.record.op == Op::flush;

@@ -48,7 +48,7 @@ std::vector<std::uint64_t> backups(const Ext2Layout& layout) {
   return groups;
 }
 
-// As dumpe2fs shows a file system of mke2fs 1.47 with the same parameters, and as the capture.
+// The places that the capture of mke2fs 1.47 writes to.
 TEST(Ext2Layout, OfTheCapture) {
   const Ext2Layout layout({.device_bytes = 32ull << 30});
   EXPECT_EQ(layout.groups(), 256u);
