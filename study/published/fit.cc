@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -133,9 +134,16 @@ FitResult fit(const Study& study, const Library& library, const RunnerOptions& o
     for (std::size_t i = 0; i < n; ++i) values[i] = result.parameters[i].before;
     result.before = fit.rms_per_cent(fit.error(values));
   }
+  std::exception_ptr thrown;
   const std::function<double(const std::vector<double>&)> objective =
       [&](const std::vector<double>& logs) {
-        const double error = fit.error(set(logs));
+        double error = 0;
+        try {
+          error = fit.error(set(logs));
+        } catch (...) {
+          thrown = std::current_exception();
+          throw nlopt::forced_stop();
+        }
         result.after = fit.rms_per_cent(error);
         if (progress) progress(result);
         double pull = 0;
@@ -158,6 +166,10 @@ FitResult fit(const Study& study, const Library& library, const RunnerOptions& o
     search.optimize(x, best);
   } catch (const nlopt::roundoff_limited&) {
     // x is the best found.
+  } catch (...) {
+    // NLopt makes one error of all that a run throws.
+    if (thrown) std::rethrow_exception(thrown);
+    throw;
   }
   result.after = fit.rms_per_cent(fit.error(set(x)));
   for (std::size_t i = 0; i < n; ++i) {

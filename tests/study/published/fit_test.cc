@@ -12,14 +12,13 @@ namespace {
 
 RunnerOptions known_machine() {
   RunnerOptions options;
-  options.worker = {
-      "/bin/sh", "-c",
-      R"sh(job=$(cat <&3)
+  options.worker = {"/bin/sh", "-c",
+                    R"sh(job=$(cat <&3)
 value() { echo "$job" | tr '{},' '\n\n\n' | grep -A9 "\"$1\":" | grep -m1 '"text"' | cut -d'"' -f4; }
 s=$(echo "$(value wake_up) $(value context_switch) $(value seed)" |
     LC_ALL=C awk '{printf "%.12g", $1 / 1000 + $3 * $2 / 1000}')
 echo '{"axes":{},"status":"ok","metrics":{"sim_seconds":'$s'},"phases":[],"integrity":{},"config":null}' >&4)sh",
-      "worker"};
+                    "worker"};
   options.jobs = 2;
   return options;
 }
@@ -103,6 +102,23 @@ TEST_F(FitTest, ABoundHolds) {
   const FitResult result = fit(s, home_.library(), known_machine());
   EXPECT_NEAR(result.parameters[0].after, 800, 2);
   EXPECT_TRUE(result.parameters[0].at_bound);
+}
+
+TEST_F(FitTest, APointThatFailsIsToldAsWhatItIs) {
+  const Study s = study(kTwo);
+  const Library library = home_.library();
+  RunnerOptions options = known_machine();
+  // Runs with the values of the presets, and fails with any other.
+  options.worker[2] = options.worker[2].substr(0, options.worker[2].find("\necho")) +
+                      "\ntest \"$(value wake_up)\" = 1000 || { echo no >&2; exit 3; }" +
+                      options.worker[2].substr(options.worker[2].find("\necho"));
+  std::string message;
+  try {
+    fit(s, library, options);
+  } catch (const std::runtime_error& error) {
+    message = error.what();
+  }
+  EXPECT_NE(message.find("failed: the worker exited with code 3"), std::string::npos) << message;
 }
 
 TEST_F(FitTest, AParameterOfNoFittedFigureIsRefused) {
