@@ -146,8 +146,13 @@ class Analysis {
       for (std::size_t p = 0; p < points_.size(); ++p) {
         std::vector<std::string> paths;
         for (std::size_t i : members) {
-          const std::string &path = out_.parameters[i].parameter.path;
-          if (has_parameter(points_[p], path)) paths.push_back(path);
+          const VariedParameter &v = out_.parameters[i].parameter;
+          if (!has_parameter(points_[p], v.path)) continue;
+          if (is_cost(v)) {
+            paths.push_back(v.path);
+          } else {
+            touch({i}, p);
+          }
         }
         if (paths.size() == 1) {
           touch(members, p);  // its own run says the same
@@ -166,6 +171,12 @@ class Analysis {
     }
   }
 
+  /// More of it always takes longer, if it matters at all. A limit (a depth, a
+  /// size, a rate) may bind when it is lowered and not when it is raised.
+  static bool is_cost(const VariedParameter &v) {
+    return v.unit.find("cycle") != std::string::npos;
+  }
+
   void touch(const std::vector<std::size_t> &parameters, std::size_t point) {
     for (std::size_t i : parameters) {
       if (has_parameter(points_[point], out_.parameters[i].parameter.path)) {
@@ -175,8 +186,8 @@ class Analysis {
   }
 
   void run_ends() {
-    // The upper ends first; where one moves nothing, the lower one will not
-    // either.
+    // The upper ends first; where a cost moves nothing there, it will not at its
+    // lower one either.
     for (const End end : {End::high, End::low}) {
       std::vector<Job> jobs;
       std::vector<std::size_t> of_job;
@@ -196,7 +207,8 @@ class Analysis {
         // At its range's end already, it cannot be raised: then the lower end
         // has to tell.
         const VariedParameter &v = out_.parameters[of_job[j]].parameter;
-        if (end == End::high && same && v.high != v.base) touched_[of_job[j]][p] = false;
+        if (end == End::high && same && v.high != v.base && is_cost(v))
+          touched_[of_job[j]][p] = false;
         if (!same) out_.parameters[of_job[j]].no_effect = false;
         outcome[of_job[j]][p] = results[j];
       }
