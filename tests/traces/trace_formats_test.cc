@@ -456,9 +456,13 @@ class FileSink : public ByteSink {
 
 // A million requests, 32 in flight, through every writer and reader: memory must not follow.
 TEST(Streaming, MillionRequestsInConstantMemory) {
+#ifdef __SANITIZE_ADDRESS__
+  constexpr std::uint64_t kRequests = 50'000;  // the sanitizer keeps what was freed
+#else
   constexpr std::uint64_t kRequests = 1'000'000;
-  constexpr long kMostKib = 24 * 1024;  // the records alone would be 56 MB
-  const long before = peak_kib();
+#endif
+  [[maybe_unused]] constexpr long kMostKib = 24 * 1024;  // the records alone would be 56 MB
+  [[maybe_unused]] const long before = peak_kib();
   for (const TraceFormatInfo& info : trace_formats()) {
     const std::string path = scratch_path("million.zst");
     FileSink file(path);
@@ -481,7 +485,9 @@ TEST(Streaming, MillionRequestsInConstantMemory) {
     while (reader->next(record)) ++rows;
     EXPECT_EQ(rows, kRequests) << info.name;
   }
+#ifndef __SANITIZE_ADDRESS__
   EXPECT_LT(peak_kib() - before, kMostKib);
+#endif
 }
 
 }  // namespace
