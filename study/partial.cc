@@ -13,6 +13,7 @@
 
 #include "study/atomic_file.h"
 #include "study/version.h"
+#include "traces/blktrace_reader.h"
 
 namespace cesasim::study {
 namespace {
@@ -66,7 +67,17 @@ PointIdentity Identifier::of(const Point& point) {
   out.config = sum.hex();
   if (const std::string& file = point.scenario.workload.trace_file; !file.empty()) {
     std::string& known = files_[file];
-    if (known.empty()) known = file_checksum(file);
+    if (known.empty()) {
+      std::string sums;
+      const std::vector<std::string> files = traces::trace_files(file);
+      for (const std::string& one : files) sums += file_checksum(one);
+      if (files.size() > 1) {
+        Sha256 all;
+        all.add(sums.data(), sums.size());
+        sums = all.hex();
+      }
+      known = sums;
+    }
     out.trace = known;
   }
   return out;

@@ -97,9 +97,13 @@ std::string device_text(std::uint32_t device) {
 
 bool is_cpu_file(const std::string& path) { return !stem_of_cpu_file(path).empty(); }
 
-std::string first_cpu_file(const std::string& name) {
-  const auto files = cpu_files(name + std::string(kCpuFile));
-  return files.empty() ? "" : files.front();
+std::vector<std::string> trace_files(const std::string& name) {
+  std::string stem(stem_of_cpu_file(name));
+  if (stem.empty() && !fs::exists(name)) stem = name + std::string(kCpuFile);
+  std::vector<std::string> files;
+  if (!stem.empty()) files = cpu_files(stem);
+  if (files.empty()) files.push_back(name);
+  return files;
 }
 
 BlktraceStream::BlktraceStream(std::string path, std::unique_ptr<ByteSource> bytes)
@@ -169,11 +173,10 @@ bool BlktraceReader::recognises(std::string_view head) {
 BlktraceReader::BlktraceReader(const std::string& path, std::unique_ptr<ByteSource> bytes,
                                const TraceOptions& options)
     : TraceReader(path, bytes->encoding(), TraceFormat::blktrace, options) {
-  const std::string_view stem = stem_of_cpu_file(path);
-  if (stem.empty()) {
-    streams_.emplace_back(path, std::move(bytes));
+  if (is_cpu_file(path)) {
+    for (const std::string& file : trace_files(path)) streams_.emplace_back(file, open_bytes(file));
   } else {
-    for (const std::string& file : cpu_files(stem)) streams_.emplace_back(file, open_bytes(file));
+    streams_.emplace_back(path, std::move(bytes));
   }
   std::erase_if(streams_, [](Stream& stream) { return !stream.next(); });
 }

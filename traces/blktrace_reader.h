@@ -13,8 +13,9 @@ namespace cesasim::traces {
 
 /// True for the name of one processor's file: NAME.blktrace.3, also .gz or .zst.
 bool is_cpu_file(const std::string& path);
-/// The first processor's file of the trace NAME; "" if there is none.
-std::string first_cpu_file(const std::string& name);
+/// The files that the name of a trace stands for: those of all processors, by number, for the name
+/// of one of them or for NAME alone; the file itself for any other trace.
+std::vector<std::string> trace_files(const std::string& name);
 
 /// Events of one file, in file order.
 class BlktraceStream {

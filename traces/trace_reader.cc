@@ -126,10 +126,7 @@ std::optional<std::string_view> phase_of_message(std::string_view message) {
 
 std::unique_ptr<TraceReader> open_trace(const std::string& given, const TraceOptions& options) {
   std::string path = given;
-  if (!std::filesystem::exists(path)) {
-    const std::string first = first_cpu_file(path);
-    if (!first.empty()) path = first;
-  }
+  if (!std::filesystem::exists(path) && !is_cpu_file(path)) path = trace_files(path).front();
   constexpr std::size_t kLooked = 4096;
   auto source = std::make_unique<PeekSource>(open_bytes(path), kLooked);
   const std::string_view head = source->head();

@@ -15,6 +15,7 @@
 #include <optional>
 #include <set>
 #include <string_view>
+#include <tuple>
 
 #include "study/atomic_file.h"
 #include "study/cli/command.h"
@@ -121,7 +122,7 @@ ObserveOptions observe_options(const RunArguments& arguments, const std::vector<
   out.timeline_window = time_window("--timeline-window", arguments.timeline_window);
   out.record = arguments.record;
   out.record_disk = arguments.record_disk;
-  std::set<std::string> files;
+  std::set<std::string> files{arguments.vcd, arguments.export_image};
   for (const auto& [option, file] : out.files()) {
     if (count != 1) {
       throw UsageError(
@@ -336,31 +337,38 @@ int run_study(const Prepared& prepared, const RunArguments& arguments,
 /// Reads every trace to its end once, so that a bad line or a request beyond the disk is known
 /// before anything runs. Returns how much work each point is, in bytes. Throws TraceError.
 std::vector<double> check_traces(const std::vector<Point>& points) {
+  // The same file may be read in two ways.
+  using Way = std::tuple<std::string, std::string, bool>;
+  const auto way = [](const WorkloadSettings& w) {
+    return Way(w.trace_file, w.device, w.skip_bad_lines);
+  };
   struct Use {
     std::uint64_t sectors;  // of the smallest disk it is replayed on
     traces::TraceOptions options;
   };
-  std::map<std::string, Use> uses;
+  std::map<Way, Use> uses;
   for (const Point& point : points) {
     const std::uint64_t sectors = point.scenario.disk.sectors();
     const WorkloadSettings& w = point.scenario.workload;
     if (w.bench.wanted()) continue;
-    auto [it, added] = uses.emplace(w.trace_file, Use{sectors, w.trace_options()});
+    auto [it, added] = uses.emplace(way(w), Use{sectors, w.trace_options()});
     if (!added) it->second.sectors = std::min(it->second.sectors, sectors);
   }
   // A request costs about as much as the bytes of a small one.
   constexpr double kBytesPerRequest = 4096;
-  std::map<std::string, double> work;
-  for (const auto& [file, use] : uses) {
+  std::map<Way, double> work;
+  for (const auto& [key, use] : uses) {
+    const std::string& file = std::get<0>(key);
     const std::uint64_t sectors = use.sectors;
+    double& bytes = work[key];
     const auto reader = traces::open_trace(file, use.options);
     traces::TraceRecord record;
     std::uint64_t records = 0;
     while (reader->next(record)) {
       ++records;
-      work[file] += kBytesPerRequest;
+      bytes += kBytesPerRequest;
       if (record.op == traces::Op::read || record.op == traces::Op::write) {
-        work[file] += static_cast<double>(record.bytes);
+        bytes += static_cast<double>(record.bytes);
         if (record.end_sector() > sectors) {
           throw traces::TraceError(
               file, record.line,
@@ -378,7 +386,7 @@ std::vector<double> check_traces(const std::vector<Point>& points) {
     out.push_back(w.bench.wanted()
                       ? static_cast<double>(w.bench.requests) *
                             (kBytesPerRequest + static_cast<double>(w.bench.block_bytes))
-                      : work[w.trace_file]);
+                      : work[way(w)]);
   }
   return out;
 }
@@ -438,6 +446,9 @@ int run(const RunArguments& arguments) {
     std::remove(part.c_str());
   }
   check_export(arguments.export_image, points);
+  if (!arguments.vcd.empty() && arguments.vcd == arguments.export_image) {
+    throw UsageError(fmt::format("--export-image: {} is asked for twice", arguments.vcd));
+  }
   const ObserveOptions observe = observe_options(arguments, all.front().points, points);
   const bool watched =
       !arguments.vcd.empty() || !arguments.export_image.empty() || observe.wanted();

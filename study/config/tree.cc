@@ -1,18 +1,48 @@
 #include "study/config/tree.h"
 
 #include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <charconv>
 #include <cmath>
 #include <fstream>
+#include <sstream>
 #include <string>
+#include <utility>
 
 namespace cesasim::study {
 namespace {
 
 constexpr int kMaxDepth = 64;         // an alias that contains itself would never end
 constexpr int kMaxNodes = 1'000'000;  // nor, in practice, would aliases of aliases of aliases
+
+/// Refuses a file with more than one document.
+class OneDocument : public YAML::EventHandler {
+ public:
+  explicit OneDocument(const std::string& name) : name_(name) {}
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (std::exchange(seen_, true)) {
+      throw ConfigError({name_, mark.line + 1}, "", "a second YAML document",
+                        "one document per file");
+    }
+  }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+
+ private:
+  const std::string& name_;
+  bool seen_ = false;
+};
 
 std::string message(const Position& at, const std::string& key, const std::string& problem,
                     const std::string& valid) {
@@ -242,27 +272,28 @@ std::vector<std::string> Tree::keys() const {
 }
 
 Tree parse_yaml(const std::string& text, const std::string& name, Layer layer) {
-  std::vector<YAML::Node> documents;
+  YAML::Node document;
+  bool empty = true;
   try {
-    documents = YAML::LoadAll(text);
+    std::istringstream in(text);
+    YAML::Parser parser(in);
+    OneDocument counter(name);
+    // Not YAML::LoadAll: it makes documents of nothing without end out of some wrong files (",a").
+    while (parser.HandleNextDocument(counter)) empty = false;
+    if (!empty) document = YAML::Load(text);
   } catch (const YAML::Exception& e) {
     const int line = e.mark.is_null() ? 1 : e.mark.line + 1;
     throw ConfigError({name, line}, "",
                       fmt::format("not valid YAML: {} (column {})", e.msg,
                                   e.mark.is_null() ? 1 : e.mark.column + 1));
   }
-  if (documents.empty()) {
+  if (empty) {
     Tree out;
     out.at = {name, 1};
     out.layer = layer;
     return out;
   }
-  if (documents.size() > 1) {
-    throw ConfigError({name, documents[1].Mark().line + 1}, "", "a second YAML document",
-                      "one document per file");
-  }
-  Tree out = Converter(name, layer).convert(documents[0], "", 0);
-  return out;
+  return Converter(name, layer).convert(document, "", 0);
 }
 
 Tree load_yaml(const std::string& path, const std::string& shown_name, Layer layer) {

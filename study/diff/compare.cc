@@ -221,15 +221,17 @@ class Comparer {
   void compare_expectations() {
     const auto& left = before_.result.expectations;
     const auto& right = after_.result.expectations;
-    const auto find_named = [](const std::vector<ExpectationResult>& list,
-                               const std::string& name) -> const ExpectationResult* {
+    // Two may have one name: the first with the first, and so on, as for phases.
+    const auto nth = [](const std::vector<ExpectationResult>& list, const std::string& name,
+                        std::size_t n) -> const ExpectationResult* {
       for (const ExpectationResult& e : list) {
-        if (e.name == name) return &e;
+        if (e.name == name && n-- == 0) return &e;
       }
       return nullptr;
     };
+    std::map<std::string, std::size_t> seen;
     for (const ExpectationResult& e : left) {
-      const ExpectationResult* other = find_named(right, e.name);
+      const ExpectationResult* other = nth(right, e.name, seen[e.name]++);
       if (other == nullptr) {
         out_.others.push_back({nullptr, "expectation " + e.name, expectation_text(e), "-"});
       } else if (e.ok != other->ok) {
@@ -237,8 +239,9 @@ class Comparer {
             {nullptr, "expectation " + e.name, expectation_text(e), expectation_text(*other)});
       }
     }
+    seen.clear();
     for (const ExpectationResult& e : right) {
-      if (find_named(left, e.name) == nullptr) {
+      if (nth(left, e.name, seen[e.name]++) == nullptr) {
         out_.others.push_back({nullptr, "expectation " + e.name, "-", expectation_text(e)});
       }
     }

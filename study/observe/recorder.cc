@@ -25,7 +25,8 @@ void Recorder::ended(std::uint64_t number, std::uint64_t done_ns) {
 }
 
 void Recorder::write(bool all) {
-  while (!requests_.empty() && (all || requests_.begin()->second.ended)) {
+  while (!requests_.empty() &&
+         (all || requests_.begin()->second.ended || requests_.size() > kMostHeld)) {
     const Request& request = requests_.begin()->second;
     output_.writer().write(request.record, request.phase);
     requests_.erase(requests_.begin());

@@ -10,11 +10,13 @@
 
 namespace cesasim::study {
 
-/// Writes requests in the order of their numbers, each once it and all before it have ended: memory
-/// grows with what is outstanding and with what ends behind it. As with TextFile nothing is
-/// written before flush().
+/// Writes requests in the order of their numbers, each once it and all before it have ended. Behind
+/// one that never ends (a lost request) no more than kMostHeld wait; then it is written without a
+/// time of completion. As with TextFile nothing is written before flush().
 class Recorder {
  public:
+  static constexpr std::size_t kMostHeld = 65536;
+
   /// In the format of the file's name, or normalized CSV. Errors: OutputError.
   explicit Recorder(const std::string& file);
 

@@ -37,8 +37,8 @@ std::string value_text(const Json& value) {
                            : value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-/// The one number in `text`, with what stands before and behind it; nothing if there is none or
-/// there are several.
+/// The one number in `text`, with what stands before and behind it; nothing if there is none, if
+/// there are several or if it is a part of a name.
 struct NumberInText {
   std::string before, after;
   double value = 0;
@@ -47,6 +47,8 @@ std::optional<NumberInText> number_in(const std::string& text) {
   const auto digit = [](char c) { return c >= '0' && c <= '9'; };
   const auto begin = std::find_if(text.begin(), text.end(), digit);
   if (begin == text.end()) return std::nullopt;
+  // "4 KiB", "depth 8" and "x=8", but not "armada-370" or "sha256".
+  if (begin != text.begin() && begin[-1] != ' ' && begin[-1] != '=') return std::nullopt;
   NumberInText out;
   const char* first = text.data() + (begin - text.begin());
   const char* last = text.data() + text.size();

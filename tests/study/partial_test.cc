@@ -37,6 +37,14 @@ TEST(Identity, DependsOnConfigurationAndTraceContent) {
   EXPECT_NE(a, id.of(make_point(2, folder / "a")));
   EXPECT_NE(a, id.of(make_point(1)));
   EXPECT_THROW(id.of(make_point(1, folder / "none")), std::system_error);
+  // A trace of several processors is all of its files, whichever is named.
+  write_file(folder / "t.blktrace.0", "one");
+  write_file(folder / "t.blktrace.1", "two");
+  const PointIdentity both = id.of(make_point(1, folder / "t.blktrace.0"));
+  EXPECT_EQ(both, id.of(make_point(1, folder / "t.blktrace.1")));
+  EXPECT_EQ(both, id.of(make_point(1, folder / "t")));
+  write_file(folder / "t.blktrace.1", "three");
+  EXPECT_NE(both, Identifier().of(make_point(1, folder / "t.blktrace.0")));
   // The sum of "one" as sha256sum prints it.
   EXPECT_EQ(a.trace, "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed");
 }

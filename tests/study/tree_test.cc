@@ -48,7 +48,9 @@ TEST(Tree, BadYamlIsNamedWithItsLine) {
   EXPECT_TRUE(error("a: 1\nb: [1, 2\n").starts_with("f.yaml:3: not valid YAML: "));
   EXPECT_TRUE(error("a: 1\n\tb: 2\n").starts_with("f.yaml:2: not valid YAML: "));
   EXPECT_EQ(error("a: 1\n---\nb: 2\n"),
-            "f.yaml:3: a second YAML document; valid: one document per file");
+            "f.yaml:2: a second YAML document; valid: one document per file");
+  // yaml-cpp reads this as documents of nothing without end.
+  EXPECT_EQ(error(",a\n"), "f.yaml:1: a second YAML document; valid: one document per file");
   EXPECT_NE(error("a: &x [*x]\n").find("alias that contains itself"), std::string::npos);
   EXPECT_EQ(error("? [1, 2]\n: 3\n"), "f.yaml:1: a key must be a plain name");
 }

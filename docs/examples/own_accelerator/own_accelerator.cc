@@ -2,6 +2,10 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
+#include <algorithm>
+#include <array>
+#include <deque>
+
 #include "driver/ocf/cryptodev.h"
 #include "hw_model/soc/soc.h"
 #include "study/config/study.h"
@@ -20,23 +24,27 @@ struct Accelerator : sc_core::sc_module {
     sensitive << done;
     dont_initialize();
   }
-  void start(driver::Cryptop& crp) {
+  void start(driver::Cryptop& crp, const std::uint8_t* its_key) {
     job = &crp;
+    key = its_key;
     done.notify(sc_core::sc_time(1000 + 4.0 * crp.crp_desc.crd_len, sc_core::SC_NS));
   }
   void finish() {
     const driver::CryptoDesc& d = job->crp_desc;
     std::uint8_t* const out = soc.dram().host(job->crp_out_buf ? job->crp_out_buf : job->crp_buf);
     int n = 0;
-    EVP_CipherInit_ex(evp, EVP_aes_128_cbc(), nullptr, d.crd_key.data(), d.crd_iv.data(),
+    EVP_CipherInit_ex(evp, EVP_aes_128_cbc(), nullptr, key, d.crd_iv.data(),
                       d.crd_flags & driver::CRD_F_ENCRYPT);
     EVP_CIPHER_CTX_set_padding(evp, 0);
     EVP_CipherUpdate(evp, out, &n, soc.dram().host(job->crp_buf), static_cast<int>(d.crd_len));
+    ready = true;
     soc.intc().set_line(kIrq, true);
   }
   hw::Soc& soc;
   sc_core::sc_event done;
   driver::Cryptop* job = nullptr;
+  const std::uint8_t* key = nullptr;
+  bool ready = false;  // the cause bit of its interrupt
   EVP_CIPHER_CTX* evp = EVP_CIPHER_CTX_new();
 };
 
@@ -51,8 +59,10 @@ struct MyDriver : driver::CryptoDriver {
   const char* name() const override { return "mine"; }
   bool out_of_place() const override { return true; }
   int newsession(std::uint32_t* lid, const driver::CryptoIni& ini) override {
-    *lid = 1;
-    return ini.cri_klen == 128 ? 0 : EINVAL;
+    if (ini.cri_klen != 128) return EINVAL;
+    *lid = static_cast<std::uint32_t>(keys.size());
+    std::copy_n(ini.cri_key.begin(), 16, keys.emplace_back().begin());
+    return 0;
   }
   int freesession(std::uint32_t) override { return 0; }
   int process(driver::Cryptop* crp, int) override {
@@ -61,11 +71,11 @@ struct MyDriver : driver::CryptoDriver {
     kernel.charge(hw::Activity::driver, 500);
     map(*crp, true);
     kernel.sync_now();  // the device starts at this core's time
-    device.start(*crp);
+    device.start(*crp, keys[driver::crypto_sid_lid(crp->crp_sid)].data());
     return 0;
   }
   bool interrupt() {
-    if (device.job == nullptr) return false;
+    if (!std::exchange(device.ready, false)) return false;  // no job may end before its time
     device.soc.intc().set_line(kIrq, false);
     driver::Cryptop* const crp = std::exchange(device.job, nullptr);
     map(*crp, false);
@@ -88,6 +98,7 @@ struct MyDriver : driver::CryptoDriver {
   kernel::SpinLock spinlock;
   Accelerator device;
   std::uint32_t id;
+  std::deque<std::array<std::uint8_t, 16>> keys;  // by session
   bool full = false;
 };
 

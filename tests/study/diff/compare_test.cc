@@ -121,6 +121,8 @@ TEST(Compare, EveryKindOfDifferenceCounts) {
       << "a fault that only the new run knows is nothing to compare with";
   EXPECT_TRUE(differs([](StudyResult& r) { r.expectations[0].ok.reset(); }));
   EXPECT_TRUE(differs([](StudyResult& r) { r.expectations.pop_back(); }));
+  EXPECT_TRUE(differs([](StudyResult& r) { r.expectations.push_back(r.expectations[0]); }))
+      << "two of one name are two";
   EXPECT_FALSE(differs([](StudyResult& r) { r.points[1].config["seed"] = 2; }))
       << "configuration explains, it is no failure";
 }

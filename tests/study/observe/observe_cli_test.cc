@@ -63,7 +63,9 @@ TEST_F(ObserveCli, WritesWhatIsAskedFor) {
   const Json timeline = Json::parse(read_file(work_ / "t.json"));
   EXPECT_GT(timeline.at("traceEvents").size(), 100u);
   for (const Json& e : timeline.at("traceEvents")) {
-    if (e.at("ph") == "X") EXPECT_LE(e.at("ts").get<double>(), 1000);
+    if (e.at("ph") == "X") {
+      EXPECT_LE(e.at("ts").get<double>(), 1000);
+    }
   }
   EXPECT_TRUE(exists("bios.csv.zst") && exists("disk.csv.gz"));
   for (const auto& entry : fs::directory_iterator(work_)) {
@@ -90,6 +92,8 @@ TEST_F(ObserveCli, RefusesBeforeItRuns) {
   }
   refused("one.yaml --resume --requests f", "--resume");
   refused("one.yaml --requests f --timeline f", "twice");
+  refused("one.yaml --vcd f --timeline f", "twice");
+  refused("one.yaml --vcd f --export-image f", "twice");
   refused("one.yaml --requests-window 0:1", "--requests FILE");
   refused("one.yaml --timeline-window 0:1", "--timeline FILE");
   refused("one.yaml --timeline f --timeline-window 2:1", "before it begins");

@@ -82,6 +82,8 @@ TEST(ReportData, AxesOfNumbers) {
   EXPECT_EQ(numbers({"one", "two"}), "none");
   EXPECT_EQ(numbers({"ocf-v1", "async"}), "none");
   EXPECT_EQ(numbers({"1 of 2", "2 of 2"}), "none");
+  EXPECT_EQ(numbers({"armada-370", "armada-385"}), "none") << "names";
+  EXPECT_EQ(numbers({"sha256", "sha512"}), "none");
   EXPECT_EQ(numbers({"a 1", "b 2"}), "none");
   EXPECT_EQ(numbers({true, false}), "none");
   EXPECT_EQ(numbers({7}), "none");
