@@ -119,7 +119,7 @@ int copy(const CopyArguments& arguments) {
     const traces::CutCounts counts = traces::copy_trace(*reader, writer, arguments.cut);
     say_skipped(*reader);
     if (counts.kept != counts.read) {
-      complain(fmt::format("{} of {} requests kept", counts.kept, counts.read));
+      complain(fmt::format("{} requests kept of {} read", counts.kept, counts.read));
     }
     if (counts.across_edge != 0) {
       complain(fmt::format("{} requests across an edge of the sector range left out",
@@ -318,9 +318,13 @@ std::vector<traces::FioParams::Size> parse_sizes(const std::vector<std::string>&
     std::string bytes = text.substr(0, colon);
     const std::string weight = colon == std::string::npos ? "1" : text.substr(colon + 1);
     traces::FioParams::Size size{};
-    const std::string error = CLI::AsSizeValue(false)(bytes);
-    const bool good = error.empty() && CLI::detail::lexical_cast(bytes, size.bytes) &&
-                      CLI::detail::lexical_cast(weight, size.weight);
+    bool good = false;
+    try {
+      good = CLI::AsSizeValue(false)(bytes).empty() &&
+             CLI::detail::lexical_cast(bytes, size.bytes) &&
+             CLI::detail::lexical_cast(weight, size.weight);
+    } catch (const CLI::ValidationError&) {  // an unknown unit
+    }
     if (!good) throw UsageError(fmt::format("--bs '{}' is not SIZE or SIZE:WEIGHT", text));
     sizes.push_back(size);
   }
