@@ -41,11 +41,7 @@ traces::ReplayParams replay_params(const Scenario& s) {
   p.submitter_bonus = s.workload.submitter_bonus;
   p.writeback = s.workload.writeback;
   p.mode = s.workload.replay;
-  p.phase_costs.clear();
-  for (const auto& [phase, cost] : s.workload.user) {
-    p.phase_costs[phase] = {cost.user_cycles_per_byte, cost.user_cycles_per_bio,
-                            cost.fs_cycles_per_byte, cost.fs_cycles_per_bio};
-  }
+  p.phase_costs = s.workload.user;
   return p;
 }
 

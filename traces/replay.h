@@ -37,19 +37,12 @@
 #include "kernel_model/kernel.h"
 #include "traces/content_oracle.h"
 #include "traces/latency_histogram.h"
+#include "traces/phase_cost.h"
 #include "traces/trace_reader.h"
 
 namespace cesasim::traces {
 
 using hw::Ps;
-
-/// Processor time of the application (user) and of the file system and page cache (fs).
-struct PhaseCost {
-  double user_cycles_per_byte = 0;
-  double user_cycles_per_bio = 0;
-  double fs_cycles_per_byte = 0;
-  double fs_cycles_per_bio = 0;
-};
 
 struct ReplayParams {
   std::uint32_t depth_read = 2;

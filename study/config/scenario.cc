@@ -262,21 +262,6 @@ void OpensslCosts::describe(hw::ParamVisitor& v) {
   v.number("des3_per_byte", des3_per_byte, "cycles/byte", 0, 10000, "3DES-CBC");
 }
 
-void UserCosts::describe(hw::ParamVisitor& v) {
-  v.number("user_cycles_per_byte", user_cycles_per_byte, "cycles/byte", 0, 100000,
-           "application, per byte read or written");
-  v.number("user_cycles_per_bio", user_cycles_per_bio, "cycles", 0, 1e9, "application, per bio");
-  v.number("fs_cycles_per_byte", fs_cycles_per_byte, "cycles/byte", 0, 100000,
-           "system call, page cache and file system, per byte");
-  v.number("fs_cycles_per_bio", fs_cycles_per_bio, "cycles", 0, 1e9,
-           "system call, page cache and file system, per bio");
-}
-
-const UserCosts& WorkloadSettings::user_costs(const std::string& phase) const {
-  const auto found = user.find(phase);
-  return found != user.end() ? found->second : user.at("default");
-}
-
 std::vector<Named> path_list() {
   std::vector<Named> out;
   for (const dmcrypt::PathInfo& p : dmcrypt::crypt_paths()) out.push_back({p.name, p.doc});

@@ -22,6 +22,7 @@
 #include "study/config/library.h"
 #include "study/config/tree.h"
 #include "study/config/visitor.h"
+#include "traces/phase_cost.h"
 #include "traces/trace_reader.h"
 
 namespace cesasim::study {
@@ -62,15 +63,6 @@ struct SocParams {
   hw::RingParams ring;
   std::string costs_preset;
   Costs costs;
-};
-
-/// What a trace does not carry: processor time of the application and the file system.
-struct UserCosts {
-  double user_cycles_per_byte = 0;
-  double user_cycles_per_bio = 0;
-  double fs_cycles_per_byte = 0;
-  double fs_cycles_per_bio = 0;
-  void describe(hw::ParamVisitor& v);
 };
 
 /// The mapping: either a dmsetup line in `table`, or the keys from `cipher` on.
@@ -136,10 +128,8 @@ struct WorkloadSettings {
   std::string device = "any";  ///< of a trace of several devices
   bool skip_bad_lines = false;
   std::string user_preset = "linux-2.6-arm9";
-  std::map<std::string, UserCosts> user;  ///< by phase; "default" always present
+  std::map<std::string, traces::PhaseCost> user;  ///< by phase; "default" always present
 
-  /// Costs of `phase`, or the default ones.
-  const UserCosts& user_costs(const std::string& phase) const;
   traces::TraceOptions trace_options() const {
     return {traces::TraceFormat::detect, skip_bad_lines, device == "any" ? "" : device};
   }

@@ -76,7 +76,7 @@ struct SocGroups {
 };
 
 struct UserGroups {
-  UserCosts costs;
+  traces::PhaseCost costs;
   void describe(hw::ParamVisitor& v) {
     v.group("default", costs, "");
     v.group("mkfs", costs, "");
