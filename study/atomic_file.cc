@@ -21,6 +21,14 @@ namespace {
   throw OutputError(fmt::format("{}: {}: {}", path, what, std::strerror(error)));
 }
 
+/// A device or a pipe is not to become a file.
+void refuse_special(const std::string& path) {
+  struct stat there;
+  if (::stat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode)) {
+    throw OutputError(fmt::format("{}: is no regular file, which would be replaced", path));
+  }
+}
+
 /// A temporary file that vanishes unless it was renamed.
 class TemporaryFile {
  public:
@@ -83,7 +91,17 @@ class HoldSignals {
 
 }  // namespace
 
+void refuse_input(const std::string& output, const std::vector<std::string>& inputs) {
+  for (const std::string& input : inputs) {
+    std::error_code error;
+    if (fs::equivalent(output, input, error)) {
+      throw OutputError(fmt::format("{}: is also an input, which would be replaced", output));
+    }
+  }
+}
+
 void write_file_atomic(const std::string& path, const std::string& content) {
+  refuse_special(path);
   const HoldSignals hold;
   TemporaryFile file(path);
   file.write(content, path);
@@ -91,10 +109,7 @@ void write_file_atomic(const std::string& path, const std::string& content) {
 }
 
 SparseFile::SparseFile(std::string path) : path_(std::move(path)) {
-  struct stat there;
-  if (::stat(path_.c_str(), &there) == 0 && !S_ISREG(there.st_mode)) {
-    throw OutputError(fmt::format("{}: is no regular file, which would be replaced", path_));
-  }
+  refuse_special(path_);
   // An old part may stand there from a run that was killed.
   fd_ =
       ::open(part_file(path_).c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace cesasim::study {
 
@@ -13,8 +14,12 @@ struct OutputError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// Errors: OutputError if `output` is one of `inputs`, by whatever name: it would be replaced.
+void refuse_input(const std::string& output, const std::vector<std::string>& inputs);
+
 /// Replaces `path` by `content`: temporary file in the same folder, fsync, rename. On failure
-/// the old file stands and nothing is left behind. Errors: OutputError.
+/// the old file stands and nothing is left behind. What stands at `path` must be a regular file, if
+/// anything. Errors: OutputError.
 void write_file_atomic(const std::string& path, const std::string& content);
 
 /// A large file written piece by piece, with holes where it holds zeros. Until commit() it is

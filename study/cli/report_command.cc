@@ -34,8 +34,11 @@ Json read_results(const std::filesystem::path& file) {
   }
   try {
     return Json::parse(text.str());
-  } catch (const nlohmann::json::exception& error) {
-    throw UsageError(fmt::format("{}: {}", file.string(), error.what()));
+  } catch (const nlohmann::json::parse_error& error) {
+    throw UsageError(
+        fmt::format("{}: not JSON (byte {}); valid: a folder with the results of a "
+                    "run, as out/STUDY, or its results.json",
+                    file.string(), error.byte));
   }
 }
 
@@ -46,6 +49,11 @@ int report(const ReportArguments& arguments) {
   const fs::path output =
       arguments.output.empty() ? file.parent_path() / "report.html" : fs::path(arguments.output);
   const Json results = read_results(file);
+  try {
+    refuse_input(output.string(), {file.string()});
+  } catch (const OutputError& error) {
+    throw UsageError(fmt::format("--output: {}; valid: another file", error.what()));
+  }
   ReportOptions options;
   for (const ParameterInfo& parameter : list_parameters()) {
     options.units[parameter.path] = parameter.unit;

@@ -29,6 +29,7 @@
 #include "study/runner.h"
 #include "study/table.h"
 #include "study/version.h"
+#include "traces/blktrace_reader.h"
 #include "traces/trace_reader.h"
 
 namespace cesasim::study {
@@ -410,10 +411,12 @@ int run(const RunArguments& arguments) {
   for (const std::string& text : arguments.set) overrides.push_back(parse_override(text));
   // Everything is checked before anything runs.
   std::vector<Prepared> all;
+  std::vector<std::string> inputs;
   std::set<std::string> names;
   for (const std::string& name : arguments.studies) {
     Prepared prepared;
-    prepared.study = load_study(library.find_study(name).string());
+    inputs.push_back(library.find_study(name).string());
+    prepared.study = load_study(inputs.back());
     if (!names.insert(prepared.study.name).second) {
       throw ConfigError({prepared.study.file, 0}, "name",
                         fmt::format("two studies are called '{}'", prepared.study.name),
@@ -463,6 +466,26 @@ int run(const RunArguments& arguments) {
     }
   } else if (watched || !arguments.junit.empty()) {
     throw UsageError("--sensitivity: not with --junit or options that record a point");
+  }
+  for (const Prepared& prepared : all) {
+    for (const Point& point : prepared.points) {
+      if (point.scenario.workload.trace_file.empty()) continue;
+      for (std::string& file : traces::trace_files(point.scenario.workload.trace_file)) {
+        if (inputs.back() != file) inputs.push_back(std::move(file));
+      }
+    }
+  }
+  std::vector<std::pair<const char*, std::string>> outputs = {
+      {"--vcd", arguments.vcd},
+      {"--export-image", arguments.export_image},
+      {"--junit", arguments.junit}};
+  for (const auto& [option, file] : observe.files()) outputs.emplace_back(option, *file);
+  for (const auto& [option, file] : outputs) {
+    try {
+      refuse_input(file, inputs);
+    } catch (const OutputError& error) {
+      throw UsageError(fmt::format("{}: {}; valid: another file", option, error.what()));
+    }
   }
   if (!arguments.junit.empty()) {
     // Before anything runs, as for the folders below; and what CI finds if nothing comes after it.

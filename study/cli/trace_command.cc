@@ -1,13 +1,18 @@
 // cesasim trace.
 #include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include <charconv>
+#include <csignal>
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "study/atomic_file.h"
 #include "study/cli/command.h"
 #include "study/trace_output.h"
+#include "traces/blktrace_reader.h"
 #include "traces/trace_cut.h"
 #include "traces/trace_generator.h"
 #include "traces/trace_info.h"
@@ -65,10 +70,37 @@ struct OutputArguments {
   }
 };
 
+/// While it lives, a signal that ends the program takes the file with it.
+class RemoveOnSignal {
+ public:
+  explicit RemoveOnSignal(std::string file) {
+    file_ = std::move(file);
+    struct sigaction action = {};
+    action.sa_handler = [](int signal) {
+      ::unlink(file_.c_str());
+      std::signal(signal, SIG_DFL);
+      std::raise(signal);
+    };
+    ::sigaction(SIGINT, &action, &before_[0]);
+    ::sigaction(SIGTERM, &action, &before_[1]);
+  }
+  ~RemoveOnSignal() {
+    ::sigaction(SIGINT, &before_[0], nullptr);
+    ::sigaction(SIGTERM, &before_[1], nullptr);
+  }
+  RemoveOnSignal(const RemoveOnSignal&) = delete;
+  RemoveOnSignal& operator=(const RemoveOnSignal&) = delete;
+
+ private:
+  static inline std::string file_;
+  struct sigaction before_[2];
+};
+
 /// Writes a trace by `fill`, says what was lost on the way, and how many requests it has.
 void write_trace(const OutputArguments& arguments,
                  const std::function<void(traces::TraceWriter&)>& fill) {
   TraceOutput output(arguments.path, arguments.chosen_format());
+  const RemoveOnSignal remove(SparseFile::part_file(arguments.path));
   try {
     fill(output.writer());
   } catch (const traces::TraceWriteError& error) {
@@ -114,10 +146,19 @@ struct CopyArguments {
 };
 
 int copy(const CopyArguments& arguments) {
+  try {
+    refuse_input(arguments.output.path, traces::trace_files(arguments.input.file));
+  } catch (const OutputError& error) {
+    throw UsageError(fmt::format("{}; valid: another file for OUT", error.what()));
+  }
   const auto reader = arguments.input.open();
   write_trace(arguments.output, [&](traces::TraceWriter& writer) {
     const traces::CutCounts counts = traces::copy_trace(*reader, writer, arguments.cut);
     say_skipped(*reader);
+    if (counts.kept == 0) {
+      throw UsageError(fmt::format("{}: none of the {} requests read fulfils all that is given",
+                                   arguments.input.file, counts.read));
+    }
     if (counts.kept != counts.read) {
       complain(fmt::format("{} requests kept of {} read", counts.kept, counts.read));
     }
@@ -245,8 +286,10 @@ CLI::Option* add_size(CLI::App* command, const char* name, std::uint64_t& value,
 void add_ext2(CLI::App* command, traces::Ext2Params& ext2) {
   add_size(command, "--size", ext2.device_bytes, "size of the partition");
   add_size(command, "--block", ext2.block_bytes, "block size: 1024, 2048 or 4096");
-  command->add_option("--blocks-per-group", ext2.blocks_per_group,
-                      "blocks per group; 0: as many as one bitmap block describes");
+  command
+      ->add_option("--blocks-per-group", ext2.blocks_per_group,
+                   "blocks per group; 0: as many as one bitmap block describes")
+      ->check(CLI::NonNegativeNumber);
   add_size(command, "--inode-ratio", ext2.bytes_per_inode, "bytes per inode");
   add_size(command, "--inode-size", ext2.inode_bytes, "size of an inode");
   command->add_flag("!--no-sparse-super", ext2.sparse_super, "superblock backups in every group");
@@ -273,6 +316,7 @@ void add_mkfs(CLI::App& generate, Action& chosen) {
   command
       ->add_option("--dirty-kib", p.dirty_kib,
                    "buffered tables: KiB still in memory at the final sync")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command->add_option("--rate-mb-s", p.rate_mb_s, "rate that the time stamps pretend")
       ->capture_default_str();
@@ -291,9 +335,14 @@ void add_bonnie(CLI::App& generate, Action& chosen) {
   add_size(command, "--writeback", p.writeback_bytes, "largest write-back bio");
   add_size(command, "--dirty", p.dirty_bytes, "how far write-back lags behind the writer");
   add_size(command, "--cached", p.cached_bytes, "part of the file in memory when seeks begin");
-  command->add_option("--seeks", p.seeks, "number of seeks")->capture_default_str();
-  command->add_option("--seekers", p.seekers, "processes that seek")->capture_default_str();
+  command->add_option("--seeks", p.seeks, "number of seeks")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->add_option("--seekers", p.seekers, "processes that seek")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   command->add_option("--update-every", p.update_every, "one seek in so many writes")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command
       ->add_option("--seek-writeback-at", p.seek_writeback_at,
@@ -304,7 +353,9 @@ void add_bonnie(CLI::App& generate, Action& chosen) {
       ->add_option("--split-share", p.split_share,
                    "chance that half a slice of write-back is cut in two")
       ->capture_default_str();
-  command->add_option("--seed", p.seed, "of the random numbers")->capture_default_str();
+  command->add_option("--seed", p.seed, "of the random numbers")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   command->add_option("--rate-mb-s", p.rate_mb_s, "rate that the time stamps pretend")
       ->capture_default_str();
   when_chosen(command, given, &traces::generate_bonnie, chosen);
@@ -342,15 +393,22 @@ void add_fio(CLI::App& generate, Action& chosen) {
   command->add_option("--bs", *sizes, "block sizes with weights: 4k:70,64k:30")->delimiter(',');
   add_size(command, "--offset", p.offset_bytes, "start of the region");
   add_size(command, "--region", p.region_bytes, "size of the region");
-  command->add_option("--count", p.count, "reads and writes")->capture_default_str();
-  command->add_option("--depth", p.depth, "requests in flight")->capture_default_str();
+  command->add_option("--count", p.count, "reads and writes")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--depth", p.depth, "requests in flight")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   command
       ->add_option("--service-us", p.service_us,
                    "time of a request, from which time stamps and completions are made")
       ->capture_default_str();
   command->add_option("--fsync", p.fsync_every, "a flush after so many writes; 0: none")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  command->add_option("--seed", p.seed, "of the random numbers")->capture_default_str();
+  command->add_option("--seed", p.seed, "of the random numbers")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   when_chosen<traces::FioParams>(
       command, given, &traces::generate_fio, chosen, [given, sizes, pattern] {
         traces::FioParams& p = given->params;

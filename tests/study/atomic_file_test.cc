@@ -78,6 +78,24 @@ TEST_F(AtomicFileTest, ATargetThatCannotBeReplacedLeavesNothingBehind) {
   EXPECT_EQ(files(), 1u);
 }
 
+TEST_F(AtomicFileTest, APipeStaysAPipe) {
+  ASSERT_EQ(::mkfifo((folder_ / "pipe").c_str(), 0600), 0);
+  EXPECT_THROW(write_file_atomic(folder_ / "pipe", "x"), OutputError);
+  EXPECT_THROW(SparseFile(folder_ / "pipe"), OutputError);
+  EXPECT_TRUE(fs::is_fifo(folder_ / "pipe"));
+}
+
+TEST_F(AtomicFileTest, AnInputIsKnownByWhateverName) {
+  write_file_atomic(folder_ / "in", "x");
+  fs::create_symlink("in", folder_ / "link");
+  fs::create_hard_link(folder_ / "in", folder_ / "hard");
+  for (const char* name : {"in", "./in", "link", "hard"}) {
+    EXPECT_THROW(refuse_input(folder_ / name, {folder_ / "in"}), OutputError) << name;
+  }
+  EXPECT_NO_THROW(refuse_input(folder_ / "out", {folder_ / "in", folder_ / "gone"}));
+  EXPECT_NO_THROW(refuse_input("", {folder_ / "in"}));
+}
+
 TEST_F(AtomicFileTest, PrepareMakesTheFolderAndLeavesNoProbe) {
   prepare_folder(folder_ / "x" / "y");
   EXPECT_TRUE(fs::is_directory(folder_ / "x" / "y"));

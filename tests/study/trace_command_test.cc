@@ -157,6 +157,11 @@ TEST_F(TraceCommand, RefusesAndLeavesNothingBehind) {
       {"generate fio o.csv --bs 4k:x", "--bs '4k:x'"},
       {"generate bonnie o.csv --block 0", "valid: 1024, 2048, 4096"},
       {"generate mkfs o.csv --tables half", "--tables"},
+      {"generate fio o.csv --count -3", "--count"},
+      {"generate fio o.csv --seed -1", "--seed"},
+      {"cut a.csv o.csv --phase nowhere", "none of the 2 requests read"},
+      {"cut a.csv ./a.csv --records 0:1", "./a.csv: is also an input"},
+      {"convert a.csv a.csv", "a.csv: is also an input"},
   };
   (void)run("info a.csv");  // stdout and stderr are there
   const std::set<std::string> before = files();
@@ -173,6 +178,18 @@ TEST_F(TraceCommand, RefusesAndLeavesNothingBehind) {
   write_file(work_ / "o.csv", "before");
   EXPECT_EQ(run("convert bad.csv o.csv").code, 2);
   EXPECT_EQ(read_file(work_ / "o.csv"), "before");
+}
+
+TEST_F(TraceCommand, AnInterruptedOneLeavesNothingBehind) {
+  (void)run("info none.csv");  // stdout and stderr are there
+  const std::set<std::string> before = files();
+  const std::string command =
+      "cd " + work_.string() + " && CESASIM_HOME=" + home_.string() + " " + program_ +
+      " trace generate fio o.csv --count 1000000000000 2>stderr & pid=$!; "
+      "until [ -s " +
+      (work_ / "o.csv.part").string() + " ]; do sleep 0.05; done; kill -TERM $pid; wait $pid";
+  EXPECT_NE(std::system(command.c_str()), 0);
+  EXPECT_EQ(files(), before);
 }
 
 }  // namespace

@@ -93,6 +93,9 @@ TEST_F(ObserveCli, RefusesBeforeItRuns) {
   refused("one.yaml --resume --requests f", "--resume");
   refused("one.yaml --requests f --timeline f", "twice");
   refused("one.yaml --vcd f --timeline f", "twice");
+  refused("one.yaml --junit ./one.yaml", "is also an input");
+  refused("one.yaml --requests one.yaml", "is also an input");
+  refused("one.yaml --record t.csv", "t.csv: is also an input");
   refused("one.yaml --vcd f --export-image f", "twice");
   refused("one.yaml --requests-window 0:1", "--requests FILE");
   refused("one.yaml --timeline-window 0:1", "--timeline FILE");
