@@ -46,6 +46,7 @@ struct Accelerator : sc_core::sc_module {
   const std::uint8_t* key = nullptr;
   bool ready = false;  // the cause bit of its interrupt
   EVP_CIPHER_CTX* evp = EVP_CIPHER_CTX_new();
+  ~Accelerator() override { EVP_CIPHER_CTX_free(evp); }
 };
 
 // --- its driver ----------------------------------------------------------------------------------
