@@ -55,12 +55,6 @@ bool ExpectReports::saw(const std::string& text) const {
 
 }  // namespace cesasim::test
 
-/// What LeakSanitizer leaves out: the lists and timers of modelled threads that still sleep when a
-/// test ends. Their coroutines are freed without being unwound.
-extern "C" const char* __lsan_default_suppressions() {
-  return "leak:WaitQueue::sleep\nleak:wait_event_timeout\n";
-}
-
 int sc_main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
   testing::UnitTest::GetInstance()->listeners().Append(new cesasim::test::OneElaboration);
