@@ -243,10 +243,6 @@ TEST_F(ImageTest, WhatIsWrongIsSaidAndNothingWritten) {
 
 // A full disk and an interrupt, in the middle of the run.
 TEST_F(ImageTest, AnUnfinishedRunLeavesTheOldFile) {
-#ifdef __SANITIZE_ADDRESS__
-  GTEST_SKIP() << "SystemC's coroutines leave the sanitizer without the main stack's bounds: an "
-                  "exception after a simulation looks like an error to it";
-#endif
   // Minutes of work: the signal finds it running on any machine.
   constexpr std::uint64_t kBytes = std::uint64_t{16} << 30;
   write_file(work_ / "in", "x");
