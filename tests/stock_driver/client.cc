@@ -140,8 +140,8 @@ int CipherRequest::submit(bool encrypt, unsigned flags) {
   return encrypt ? crypto_skcipher_encrypt(req_) : crypto_skcipher_decrypt(req_);
 }
 
-void CipherRequest::on_complete(crypto_async_request* req, int error) {
-  auto* self = static_cast<CipherRequest*>(req->data);
+void CipherRequest::on_complete(crypto_completion_arg* arg, int error) {
+  auto* self = static_cast<CipherRequest*>(crypto_completion_data(arg));
   if (error == -EINPROGRESS) {
     ++self->promoted_;
     return;
@@ -206,8 +206,8 @@ int HashRequest::export_import() {
 
 Bytes HashRequest::result() const { return {result_.get(), result_.get() + hash_.digest_bytes()}; }
 
-void HashRequest::on_complete(crypto_async_request* req, int error) {
-  auto* self = static_cast<HashRequest*>(req->data);
+void HashRequest::on_complete(crypto_completion_arg* arg, int error) {
+  auto* self = static_cast<HashRequest*>(crypto_completion_data(arg));
   if (error == -EINPROGRESS) return;
   if (!self->busy_) SimulatedKernel::current().report("a request ended twice");
   self->busy_ = false;

@@ -100,7 +100,7 @@ class CipherRequest {
   const Bytes& iv() const { return iv_; }
 
  private:
-  static void on_complete(crypto_async_request* req, int error);
+  static void on_complete(crypto_completion_arg* arg, int error);
 
   Bytes iv_;
   Scattered src_;
@@ -150,7 +150,7 @@ class HashRequest {
  private:
   int start(int (*step)(ahash_request*));
   int start(int (*step)(ahash_request*), Scattered data, std::size_t size);
-  static void on_complete(crypto_async_request* req, int error);
+  static void on_complete(crypto_completion_arg* arg, int error);
 
   Hash& hash_;
   Scattered src_;

@@ -45,6 +45,14 @@ void free_with_context(T* object) {
   ::operator delete (object, std::align_val_t{alignof(T)});
 }
 
+// Freed with its place in a queue, a request is used again when its turn comes. Taken out, so that
+// this ends with the report; a place among queue->queued stays taken.
+void check_not_queued(crypto_async_request& req) {
+  if (req.list.next == nullptr) return;
+  kernel().report("a request is freed that is still queued");
+  list_del(&req.list);
+}
+
 template <typename Tfm>
 Tfm* alloc_tfm(crypto_alg& alg) {
   Tfm* tfm = alloc_with_context<Tfm>(alg.cra_ctxsize, 0);
@@ -125,6 +133,27 @@ crypto_async_request* crypto_dequeue_request(crypto_queue* queue) {
   return request_of(first);
 }
 
+void crypto_request_complete(crypto_async_request* req, int err) {
+#if STOCK_LINUX_AT_LEAST(6, 3)
+  req->complete(req->data, err);
+#else
+  req->complete(req, err);
+#endif
+}
+
+void crypto_req_done(crypto_completion_arg* arg, int err) {
+  if (err == -EINPROGRESS) return;  // out of the backlog
+  auto* wait = static_cast<crypto_wait*>(crypto_completion_data(arg));
+  wait->err = err;
+  complete(&wait->completion);
+}
+
+int crypto_wait_req(int err, crypto_wait* wait) {
+  if (err != -EINPROGRESS && err != -EBUSY) return err;
+  wait_for_completion(&wait->completion);
+  return wait->err;
+}
+
 // --- Ciphers
 
 unsigned crypto_tfm_alg_blocksize(crypto_tfm* tfm) { return tfm->__crt_alg->cra_blocksize; }
@@ -162,7 +191,10 @@ skcipher_request* skcipher_request_alloc(crypto_skcipher* tfm, gfp_t) {
   req->base.tfm = &tfm->base;
   return req;
 }
-void skcipher_request_free(skcipher_request* req) { free_with_context(req); }
+void skcipher_request_free(skcipher_request* req) {
+  check_not_queued(req->base);
+  free_with_context(req);
+}
 
 int crypto_skcipher_encrypt(skcipher_request* req) {
   return crypto_skcipher_alg(owner_of(req->base.tfm, &crypto_skcipher::base))->encrypt(req);
@@ -203,10 +235,13 @@ ahash_request* ahash_request_alloc(crypto_ahash* tfm, gfp_t) {
   req->base.tfm = &tfm->base;
   return req;
 }
-void ahash_request_free(ahash_request* req) { free_with_context(req); }
+void ahash_request_free(ahash_request* req) {
+  check_not_queued(req->base);
+  free_with_context(req);
+}
 
-void ahash_request_set_callback(ahash_request* req, u32 flags,
-                                void (*done)(crypto_async_request*, int), void* data) {
+void ahash_request_set_callback(ahash_request* req, u32 flags, crypto_completion_t done,
+                                void* data) {
   req->base.flags = flags;
   req->base.complete = done;
   req->base.data = data;

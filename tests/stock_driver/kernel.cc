@@ -70,7 +70,15 @@ int SimulatedKernel::probe(platform_device& pdev) {
 
 void SimulatedKernel::remove() {
   if (device == nullptr) return;
+#if STOCK_LINUX_AT_LEAST(6, 11)
   kernel_module->remove(device);
+#else
+  if (kernel_module->remove_new != nullptr) {
+    kernel_module->remove_new(device);
+  } else {
+    kernel_module->remove(device);
+  }
+#endif
   for (const auto& alg : skciphers) report(std::string(alg->base.cra_driver_name) + " is left");
   for (const auto& alg : ahashes) report(std::string(alg->halg.base.cra_driver_name) + " is left");
   for (const auto& c : clocks) {
@@ -216,6 +224,8 @@ int wait_for_completion_interruptible(completion* c) {
   kernel().report("hung task: nothing will complete what it waits for");
   return -EINTR;  // as if a signal had ended the wait
 }
+
+void wait_for_completion(completion* c) { wait_for_completion_interruptible(c); }
 
 // --- Memory
 

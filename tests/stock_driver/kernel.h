@@ -1,7 +1,7 @@
 // The part of the kernel's programming interface that the stock marvell-cesa driver uses, for a
 // single-threaded process: the driver's C files see it through kernel_macros.h, the kernel's side
-// (kernel.cc, crypto.cc, dma.cc) and the tests as C++. Names and meaning are the kernel's; the
-// code is ours.
+// (kernel.cc, crypto.cc, dma.cc) and the tests as C++. Names and meaning are the kernel's, of the
+// version whose driver is linked in; the code is ours.
 #pragma once
 
 #include <errno.h>
@@ -10,6 +10,10 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/types.h>
+
+/// STOCK_LINUX_MAJOR and _MINOR: the kernel sources that the driver was taken from.
+#define STOCK_LINUX_AT_LEAST(major, minor) \
+  (STOCK_LINUX_MAJOR > (major) || (STOCK_LINUX_MAJOR == (major) && STOCK_LINUX_MINOR >= (minor)))
 
 #ifdef __cplusplus
 extern "C" {
@@ -59,6 +63,7 @@ struct completion {
 void init_completion(struct completion *c);
 void complete(struct completion *c);
 int wait_for_completion_interruptible(struct completion *c);
+void wait_for_completion(struct completion *c);
 
 // --- Memory ----------------------------------------------------------------------------------
 
@@ -103,7 +108,15 @@ struct platform_device_id {
 };
 struct platform_driver {
   int (*probe)(struct platform_device *);
+#if STOCK_LINUX_AT_LEAST(6, 11)
+  union {
+    void (*remove)(struct platform_device *);
+    void (*remove_new)(struct platform_device *);
+  };
+#else
   int (*remove)(struct platform_device *);
+  void (*remove_new)(struct platform_device *);  // since 6.3
+#endif
   const struct platform_device_id *id_table;
   struct {
     const char *name;
@@ -241,13 +254,39 @@ struct crypto_tfm {
 static inline void *crypto_tfm_ctx(struct crypto_tfm *tfm) { return tfm + 1; }
 unsigned crypto_tfm_alg_blocksize(struct crypto_tfm *tfm);
 
+/// What a request's completion function gets: the request; since 6.3 the request's data.
+#if STOCK_LINUX_AT_LEAST(6, 3)
+typedef void crypto_completion_arg;
+#else
+typedef struct crypto_async_request crypto_completion_arg;
+#endif
+typedef void (*crypto_completion_t)(crypto_completion_arg *arg, int err);
+
 struct crypto_async_request {
   struct list_head list;
-  void (*complete)(struct crypto_async_request *req, int err);
+  crypto_completion_t complete;
   void *data;
   struct crypto_tfm *tfm;
   u32 flags;
 };
+
+/// The request's data, from what its completion function got.
+static inline void *crypto_completion_data(crypto_completion_arg *arg) {
+#if STOCK_LINUX_AT_LEAST(6, 3)
+  return arg;
+#else
+  return arg->data;
+#endif
+}
+void crypto_request_complete(struct crypto_async_request *req, int err);
+
+/// Waits for a request: DECLARE_CRYPTO_WAIT, crypto_req_done as its completion function.
+struct crypto_wait {
+  struct completion completion;
+  int err;
+};
+void crypto_req_done(crypto_completion_arg *arg, int err);
+int crypto_wait_req(int err, struct crypto_wait *wait);
 
 struct crypto_queue {
   struct list_head queued;   // max_qlen of them at most
@@ -323,8 +362,7 @@ struct ahash_alg *crypto_ahash_alg(struct crypto_ahash *tfm);
 int crypto_ahash_setkey(struct crypto_ahash *tfm, const u8 *key, unsigned len);
 struct ahash_request *ahash_request_alloc(struct crypto_ahash *tfm, gfp_t flags);
 void ahash_request_free(struct ahash_request *req);
-void ahash_request_set_callback(struct ahash_request *req, u32 flags,
-                                void (*done)(struct crypto_async_request *req, int err),
+void ahash_request_set_callback(struct ahash_request *req, u32 flags, crypto_completion_t done,
                                 void *data);
 void ahash_request_set_crypt(struct ahash_request *req, struct scatterlist *src, u8 *result,
                              unsigned nbytes);

@@ -65,6 +65,8 @@
 #define atomic_add(v, a) ((void)((a)->counter += (v)))
 #define atomic_sub(v, a) ((void)((a)->counter -= (v)))
 
+#define DECLARE_CRYPTO_WAIT(wait) struct crypto_wait wait = {{false}, 0}
+
 #define kfree_sensitive kfree
 #define memzero_explicit(p, size) memset(p, 0, size)
 #define devm_kzalloc(dev, size, flags) devm_kcalloc(dev, 1, size, flags)

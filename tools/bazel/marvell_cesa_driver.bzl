@@ -1,33 +1,74 @@
-"""The stock Linux marvell-cesa driver, unpacked from Debian's linux-source-6.1 package.
+"""The stock Linux marvell-cesa driver, unpacked from the release's linux-source package.
 
 Nothing of it is in this tree. The files are for one test binary (tests/stock_driver); they are
 GPL-2.0, so nothing that is handed out may link them.
 """
 
-_TARBALL = "/usr/src/linux-source-6.1.tar.xz"
-_FOLDER = "linux-source-6.1/drivers/crypto/marvell/cesa/"
+_FOLDER = "/usr/src"
+_CESA = "drivers/crypto/marvell/cesa/"
 _FILES = ["cesa.c", "cesa.h", "cipher.c", "hash.c", "tdma.c"]
 
-def _marvell_cesa_driver_impl(ctx):
-    if not ctx.path(_TARBALL).exists:
-        fail("\n%s is missing: please install the Debian package linux-source-6.1.\n" % _TARBALL +
-             "Only the tests with the stock driver (//tests/stock_driver) need it.")
+def _version_of(name):
+    """[6, 12] for "linux-source-6.12.tar.xz"; None for any other kind of name."""
+    base, dot, compression = name.partition(".tar.")
+    if not base.startswith("linux-source-") or "." in compression or not compression:
+        return None
+    numbers = base[len("linux-source-"):].split(".")
+    for number in numbers:
+        if not number.isdigit():
+            return None
+    return [int(number) for number in numbers] if len(numbers) == 2 else None
 
-    # By its label the archive is watched: a new kernel package unpacks again.
-    tarball = ctx.path(ctx.attr.archive)
+def _linux_source_impl(ctx):
+    given = ctx.os.environ.get("CESASIM_LINUX_SOURCE", "")
+    if given:
+        archive = ctx.path(given)
+        version = _version_of(archive.basename)
+        if not archive.exists or version == None:
+            fail("\nCESASIM_LINUX_SOURCE: '%s' is no file with a name " % given +
+                 "like linux-source-6.12.tar.xz.\n")
+    else:
+        archive = None
+        version = None
+        folder = ctx.path(_FOLDER)
+        for entry in folder.readdir() if folder.exists else []:
+            found = _version_of(entry.basename)
+            if found != None and (version == None or found > version):
+                archive = entry
+                version = found
+        if archive == None:
+            fail("\nNo %s/linux-source-*.tar.*: please install the package " % _FOLDER +
+                 "linux-source (Debian), or name such a file in CESASIM_LINUX_SOURCE.\n" +
+                 "Only the tests with the stock driver (//tests/stock_driver) need it.\n")
+    ctx.symlink(archive, "linux-source.tar")
+    ctx.file("version", "%d.%d" % tuple(version))
+    ctx.file("BUILD", """exports_files(["linux-source.tar", "version"])\n""")
+
+# Which archive it is: the newest in /usr/src. Looked up whenever Bazel starts, which is cheap; the
+# driver is unpacked again only if the archive has changed.
+linux_source = repository_rule(
+    implementation = _linux_source_impl,
+    environ = ["CESASIM_LINUX_SOURCE"],
+    local = True,
+)
+
+def _marvell_cesa_driver_impl(ctx):
+    version = ctx.read(ctx.path(ctx.attr.version))
+    folder = "linux-source-%s/%s" % (version, _CESA)
     result = ctx.execute(
         [
             "tar",
             "--extract",
-            "--xz",
-            "--file=%s" % tarball,
+            "--file=%s" % ctx.path(ctx.attr.archive).realpath,
             "--occurrence=1",  # stop at the last of them
-            "--strip-components=%d" % _FOLDER.count("/"),
-        ] + [_FOLDER + f for f in _FILES],
+            "--strip-components=%d" % folder.count("/"),
+        ] + [folder + f for f in _FILES],
         timeout = 600,
     )
     if result.return_code != 0:
-        fail("tar could not take the marvell-cesa driver out of %s:\n%s" % (_TARBALL, result.stderr))
+        fail("tar could not take the marvell-cesa driver out of %s:\n%s" %
+             (ctx.path(ctx.attr.archive).realpath, result.stderr))
+    major, minor = version.split(".")
     ctx.file("BUILD", """package(default_visibility = ["//visibility:public"])
 
 licenses(["restricted"])  # GPL-2.0
@@ -36,12 +77,22 @@ filegroup(
     name = "sources",
     srcs = %s,
 )
-""" % _FILES)
+
+# Whose driver it is, for what depends on that.
+cc_library(
+    name = "version",
+    defines = [
+        "STOCK_LINUX_MAJOR=%s",
+        "STOCK_LINUX_MINOR=%s",
+    ],
+)
+""" % (_FILES, major, minor))
 
 marvell_cesa_driver = repository_rule(
     implementation = _marvell_cesa_driver_impl,
-    attrs = {"archive": attr.label(
-        allow_single_file = True,
-        default = "@usr_src//:linux-source-6.1.tar.xz",
-    )},
+    attrs = {
+        # By their labels these are watched.
+        "archive": attr.label(allow_single_file = True, default = "@linux_source//:linux-source.tar"),
+        "version": attr.label(allow_single_file = True, default = "@linux_source//:version"),
+    },
 )
