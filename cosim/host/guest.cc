@@ -333,6 +333,7 @@ class Boot {
     }
     if (why.empty()) return "";
     if (!panic.empty()) why += ": " + panic;
+    if (out.report.release.empty()) why += "; it never came up, " + find_start_failure(out.console);
     return why + model;
   }
 

@@ -89,6 +89,38 @@ std::string find_panic(const std::string& console) {
   return found;
 }
 
+std::string find_start_failure(const std::string& console) {
+  constexpr std::size_t kLines = 3;
+  std::vector<std::string> complaints, last;
+  for (const std::string& line : lines_of(readable_console(console))) {
+    if (line.find_first_not_of(" \t") == std::string::npos) continue;
+    last.push_back(line);
+    if (line.find("Kernel panic") != std::string::npos) continue;  // find_panic's
+    for (const char* sign :
+         {"ptrace", "errno", "noexec", "tmpfs", "tempdir", "initrd", "dtb", "No space left",
+          "Permission denied", "Operation not permitted", "Cannot allocate memory", "No such file",
+          "cannot open shared object", "ailed to", "failed", "Too few", "error while loading"}) {
+      if (line.find(sign) == std::string::npos || line.ends_with("OK")) continue;
+      complaints.push_back(line);
+      break;
+    }
+  }
+  if (last.empty()) return "its console is empty";
+  const bool found = !complaints.empty();
+  std::vector<std::string>& lines = found ? complaints : last;
+  if (lines.size() > kLines) {
+    // The first complaint is the cause of the others; of a log that says nothing the end counts.
+    if (found) {
+      lines.resize(kLines);
+    } else {
+      lines.erase(lines.begin(), lines.end() - kLines);
+    }
+  }
+  std::string text = found ? "its console says: " : "its console ends with: ";
+  for (std::size_t i = 0; i < lines.size(); ++i) text += (i == 0 ? "" : "; ") + lines[i];
+  return text;
+}
+
 std::string readable_console(const std::string& console) {
   std::string out;
   for (const std::string& line : lines_of(console)) {

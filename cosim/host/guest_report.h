@@ -50,6 +50,9 @@ GuestReport parse_guest_report(const std::string& text);
 /// What the kernel's log says about the end: the lines of a panic and of a blocked task; empty if
 /// there are none.
 std::string find_panic(const std::string& console);
+/// Why a guest that never came up did not, from the kernel's log: what User-mode Linux complains of
+/// towards its host (ptrace, temporary memory, files, memory), or else the log's last lines.
+std::string find_start_failure(const std::string& console);
 /// The kernel's log without what it says about terminals that nobody asked for.
 std::string readable_console(const std::string& console);
 /// The line with which the kernel's test manager refused `driver`; empty if it did not.

@@ -6,12 +6,15 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <cstdlib>
+#include <string_view>
 #include <system_error>
 #include <thread>
 
 #include "cosim/host/files.h"
+#include "cosim/host/host_check.h"
 #include "cosim/host/process.h"
 #include "cosim/transport/socket.h"
 
@@ -19,7 +22,9 @@ namespace cesasim::cosim {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kTarball = "/usr/src/linux-source-6.1.tar.xz";
+// Between these the recipes are right; both ends are built and booted.
+constexpr KernelVersion kOldest = {6, 1};
+constexpr KernelVersion kNewest = {6, 12};
 constexpr const char* kDriverFolder = "drivers/crypto/marvell/cesa";
 constexpr unsigned kLogLines = 20;
 
@@ -39,19 +44,26 @@ class Builder {
   }
 
   Kernel run() {
-    for (const char* tool : {"make", "gcc", "flex", "bison", "bc"}) {
+    const HostTracing host = probe_tracing();
+    if (const std::string why = start_obstacle(host, std::nullopt); !why.empty()) {
+      throw UsageError(why);
+    }
+    for (const char* tool : {"make", "gcc", "flex", "bison", "bc", "patch"}) {
       if (find_program(tool).empty()) {
         throw UsageError(std::string("'") + tool + "' is needed to build the guest's kernel");
       }
     }
     fs::create_directories(cache_folder());
     const FileDescriptor lock = take_lock();
-    const Tree tree = options_.kernel.empty()                   ? debian_tree()
+    const Tree tree = options_.kernel.empty()                   ? distribution_tree()
                       : is_built(options_.kernel)               ? built_tree(options_.kernel)
                       : fs::exists(options_.kernel / "Kconfig") ? user_tree(options_.kernel)
                                                                 : throw no_kernel();
+    const std::string why = start_obstacle(host, register_buffer_bytes(tree.build));
+    if (!why.empty()) throw UsageError((options_.kernel.empty() ? "" : "--kernel: ") + why);
     Kernel kernel;
     kernel.program = tree.build / "linux";
+    kernel.version = version_of(tree);
     const fs::path modules = build_modules(tree);
     kernel.glue_module = modules / "glue" / "cesa_glue.ko";
     kernel.dmcrypt_module = modules / "glue" / "cesa_dmcrypt.ko";
@@ -110,22 +122,47 @@ class Builder {
     return print.str();
   }
 
+  /// Our own patches to User-mode Linux's host layer, in the order of their names.
+  std::vector<fs::path> patches() const {
+    std::vector<fs::path> files;
+    if (!fs::exists(recipes_ / "patches")) return files;
+    for (const auto& entry : fs::directory_iterator(recipes_ / "patches")) {
+      if (entry.path().extension() == ".patch") files.push_back(entry.path());
+    }
+    std::ranges::sort(files);
+    return files;
+  }
+
+  static KernelVersion version_of(const Tree& tree) {
+    const fs::path file = tree.build / "include" / "config" / "kernel.release";
+    if (!fs::exists(file)) {
+      throw UsageError("--kernel: '" + tree.build.string() +
+                       "' has no include/config/kernel.release, as a kernel has that is built "
+                       "with its modules");
+    }
+    return parse_kernel_version(read_file(file));
+  }
+
   static std::string jobs() {
     return "-j" + std::to_string(std::max(1u, std::thread::hardware_concurrency()));
   }
 
-  /// Debian's kernel sources, unpacked and built in the tree, so that the folder can be renamed
-  /// when it is complete.
-  Tree debian_tree() {
-    if (!fs::exists(kTarball)) {
-      throw UsageError(std::string(kTarball) +
-                       " is missing; please install the Debian package linux-source-6.1, or name "
-                       "a kernel with --kernel DIR");
+  /// The distribution's kernel sources, unpacked, patched and built in the tree, so that the folder
+  /// can be renamed when it is complete.
+  Tree distribution_tree() {
+    const fs::path tarball = find_kernel_sources(options_.distribution);
+    if (tarball.empty()) {
+      throw UsageError("no sources of Linux " + kOldest.str() + " to " + kNewest.str() + " in " +
+                       options_.distribution.string() +
+                       " (linux-source-VERSION.tar.xz); please install Debian's package "
+                       "linux-source, or name a kernel with --kernel DIR");
     }
     Fingerprint print;
-    print.add(std::to_string(fs::file_size(kTarball)));
-    print.add(std::to_string(fs::last_write_time(kTarball).time_since_epoch().count()));
+    print.add(tarball.filename().string());
+    print.add(std::to_string(fs::file_size(tarball)));
+    print.add(std::to_string(fs::last_write_time(tarball).time_since_epoch().count()));
     print.add(recipe_fingerprint());
+    for (const fs::path& file : patches()) print.add(read_file(file));
     const fs::path folder = cache_folder() / ("kernel-" + print.str());
     if (is_built(folder)) return {folder, folder};
 
@@ -134,7 +171,13 @@ class Builder {
     fs::remove_all(part);  // what an interrupted build left
     fs::create_directories(part);
     const fs::path log = part / "build.log";
-    step({(recipes_ / "unpack").string(), kTarball, part.string()}, log, "unpacking the kernel");
+    step({(recipes_ / "unpack").string(), tarball.string(), part.string()}, log,
+         "unpacking the kernel");
+    for (const fs::path& file : patches()) {
+      // No fuzz: a patch that does not fit must not be guessed at.
+      step({"patch", "-s", "-f", "-p1", "-F0", "-d", part.string(), "-i", file.string()}, log,
+           "patching the kernel with " + file.filename().string());
+    }
     step({(recipes_ / "configure").string(), part.string(), part.string()}, log,
          "configuring the kernel");
     step({"make", "-s", "-C", part.string(), "ARCH=um", jobs(), "linux", "modules"}, log,
@@ -302,6 +345,48 @@ fs::path cache_folder() {
     throw UsageError("neither XDG_CACHE_HOME nor HOME says where built kernels may be kept");
   }
   return fs::path(home) / ".cache" / "cesasim";
+}
+
+std::string KernelVersion::str() const {
+  return std::to_string(major) + "." + std::to_string(minor);
+}
+
+KernelVersion parse_kernel_version(const std::string& release) {
+  KernelVersion version;
+  const char* const end = release.data() + release.size();
+  const auto major = std::from_chars(release.data(), end, version.major);
+  if (major.ec == std::errc() && major.ptr != end && *major.ptr == '.') {
+    const auto minor = std::from_chars(major.ptr + 1, end, version.minor);
+    if (minor.ec == std::errc()) return version;
+  }
+  throw std::invalid_argument("'" + release + "' is no kernel's version, as 6.1.192");
+}
+
+fs::path find_kernel_sources(const fs::path& folder) {
+  constexpr std::string_view kPrefix = "linux-source-";
+  constexpr std::string_view kSuffix = ".tar.xz";
+  fs::path best;
+  KernelVersion best_version;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) continue;
+    const std::string middle =
+        name.substr(kPrefix.size(), name.size() - kPrefix.size() - kSuffix.size());
+    KernelVersion version;
+    try {
+      version = parse_kernel_version(middle);
+    } catch (const std::invalid_argument&) {
+      continue;
+    }
+    // Others of that name are patches and parts, as linux-source-6.1-rt.
+    if (middle != version.str() || version < kOldest || version > kNewest) continue;
+    if (best.empty() || version > best_version) {
+      best = entry.path();
+      best_version = version;
+    }
+  }
+  return best;
 }
 
 Kernel prepare_kernel(const KernelOptions& options) { return Builder(options).run(); }

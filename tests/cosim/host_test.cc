@@ -13,6 +13,7 @@
 #include "cosim/host/expectations.h"
 #include "cosim/host/files.h"
 #include "cosim/host/guest_report.h"
+#include "cosim/host/host_check.h"
 #include "cosim/host/junit.h"
 #include "cosim/host/kernel.h"
 #include "cosim/host/process.h"
@@ -128,6 +129,97 @@ TEST(Report, TheConsoleWithoutNoise) {
                              "setup_one_line failed for device 2 : failed to parse channel pair\n"
                              "Run /init as init process\n"),
             "Run /init as init process\n");
+}
+
+// The texts are User-mode Linux 6.1's own.
+TEST(Report, WhyAGuestDidNotStart) {
+  const std::string head =
+      "Core dump limits :\n\tsoft - 0\n\thard - 0\n"
+      "Checking that ptrace can change system call numbers...OK\n"
+      "Checking syscall emulation patch for ptrace...OK\n"
+      "Using a channel type which is configured out of UML\n";
+  EXPECT_EQ(find_start_failure(head + "Linux version 6.1.192\nRun /init as init process\n"
+                                      "userspace - ptrace set fp regs failed, errno = 14\n"
+                                      "Kernel panic - not syncing: Attempted to kill init!\n"),
+            "its console says: userspace - ptrace set fp regs failed, errno = 14");
+  EXPECT_EQ(find_start_failure("Checking PROT_EXEC mmap in /dev/shm...Operation not permitted\n"
+                               "/dev/shm must be not mounted noexec\n"),
+            "its console says: Checking PROT_EXEC mmap in /dev/shm...Operation not permitted; "
+            "/dev/shm must be not mounted noexec");
+  EXPECT_EQ(
+      find_start_failure("ptrace: Operation not permitted\n"
+                         "check_ptrace : expected SIGSTOP, got status = 256\n"),
+      "its console says: ptrace: Operation not permitted; check_ptrace : expected SIGSTOP, got "
+      "status = 256");
+  EXPECT_EQ(find_start_failure(head + "one\n\ntwo\nthree\nfour\n"),
+            "its console ends with: two; three; four");
+  EXPECT_EQ(find_start_failure(""), "its console is empty");
+}
+
+TEST(Host, TheProbeOfThisOne) {
+  const HostTracing host = probe_tracing();
+  if (!host.refusal.empty()) GTEST_SKIP() << "ptrace: " << host.refusal;
+  EXPECT_EQ(start_obstacle(host, std::nullopt), "");
+  if (!host.xstate_bytes) GTEST_SKIP() << "no XSAVE";
+  EXPECT_GE(*host.xstate_bytes, 576u);  // legacy area and header of XSAVE
+  EXPECT_EQ(start_obstacle(host, *host.xstate_bytes), "");
+  EXPECT_NE(start_obstacle(host, *host.xstate_bytes - 8), "");
+}
+
+TEST(Host, AnObstacleNamesBothSizes) {
+  const HostTracing amx = {"", 11008};
+  const std::string why = start_obstacle(amx, 2696);
+  EXPECT_NE(why.find("11008 bytes"), std::string::npos) << why;
+  EXPECT_NE(why.find("room for 2696"), std::string::npos) << why;
+  EXPECT_NE(why.find("xstate-size.patch"), std::string::npos) << why;
+  EXPECT_EQ(start_obstacle(amx, 11008), "");
+  EXPECT_EQ(start_obstacle(amx, 16384), "");
+  EXPECT_EQ(start_obstacle(amx, std::nullopt), "");  // the kernel asks the host itself
+  EXPECT_EQ(start_obstacle({"", std::nullopt}, 2696), "");
+  const std::string refused = start_obstacle({"Operation not permitted", std::nullopt}, 16384);
+  EXPECT_NE(refused.find("ptrace: Operation not permitted"), std::string::npos) << refused;
+}
+
+TEST(Host, TheBufferOfABuiltKernel) {
+  const TemporaryFolder folder;
+  const fs::path generated = folder.path() / "include" / "generated";
+  EXPECT_EQ(register_buffer_bytes(folder.path()), std::nullopt);
+  fs::create_directories(generated);
+  write_file(generated / "user_constants.h",
+             "#define HOST_FP_SIZE 337 /* 2696 / sizeof(unsigned long) */\n"
+             "#define HOST_BX 5 /* RBX */\n");
+  EXPECT_EQ(register_buffer_bytes(folder.path()), 2696u);
+  write_file(generated / "user_constants.h", "/* HOST_FP_SIZE */\n#define HOST_BX 5\n");
+  EXPECT_EQ(register_buffer_bytes(folder.path()), std::nullopt);
+}
+
+TEST(KernelVersions, ReadAndCompared) {
+  EXPECT_EQ(parse_kernel_version("6.1.192\n"), (KernelVersion{6, 1}));
+  EXPECT_EQ(parse_kernel_version("6.12"), (KernelVersion{6, 12}));
+  EXPECT_LT(parse_kernel_version("6.1"), parse_kernel_version("6.12"));
+  EXPECT_LT(parse_kernel_version("6.9"), parse_kernel_version("6.12"));
+  EXPECT_EQ(parse_kernel_version("6.12.117-local").str(), "6.12");
+  for (const char* bad : {"", "6", "6.", "x.1", ".1", "-6.1"}) {
+    EXPECT_THROW(parse_kernel_version(bad), std::invalid_argument) << bad;
+  }
+}
+
+TEST(KernelVersions, TheNewestKnownSourcesAreTaken) {
+  const TemporaryFolder folder;
+  EXPECT_EQ(find_kernel_sources(folder.path()), fs::path());
+  EXPECT_EQ(find_kernel_sources(folder.path() / "missing"), fs::path());
+  const auto add = [&](const char* name) { write_file(folder.path() / name, ""); };
+  for (const char* other :
+       {"linux-source-5.10.tar.xz", "linux-source-6.99.tar.xz", "linux-source-6.9-rt.tar.xz",
+        "linux-patch-6.1-rt.patch.xz", "linux-source-.tar.xz", "linux-source-6.5.tar.gz"}) {
+    add(other);
+  }
+  EXPECT_EQ(find_kernel_sources(folder.path()), fs::path());
+  add("linux-source-6.1.tar.xz");
+  EXPECT_EQ(find_kernel_sources(folder.path()).filename(), "linux-source-6.1.tar.xz");
+  add("linux-source-6.9.tar.xz");
+  add("linux-source-6.12.tar.xz");
+  EXPECT_EQ(find_kernel_sources(folder.path()).filename(), "linux-source-6.12.tar.xz");
 }
 
 TEST(Junit, CasesAndEscapes) {
@@ -268,6 +360,14 @@ TEST_F(KernelFolders, AKernelWithoutWhatItNeeds) {
   write_file(folder.path() / ".config", "CONFIG_UML=y\n");
   options.kernel = folder.path();
   EXPECT_NE(refusal().find("without CONFIG_UML_PCI_OVER_VIRTIO=y"), std::string::npos) << refusal();
+}
+
+TEST_F(KernelFolders, NoSourcesOfAKnownKernel) {
+  if (find_program("flex").empty() || find_program("bc").empty()) GTEST_SKIP() << "no build tools";
+  options.distribution = folder.path();
+  EXPECT_NE(refusal().find("no sources of Linux 6.1 to 6.12 in " + folder.path().string()),
+            std::string::npos)
+      << refusal();
 }
 
 TEST_F(KernelFolders, AHomeWithoutRecipes) {
