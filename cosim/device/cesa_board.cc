@@ -182,6 +182,7 @@ void CesaBoard::dma_transport(int engine, tlm::tlm_generic_payload& trans,
   std::uint8_t* host = memory_.find(address, bytes);
   if (inject_now(Injection::Kind::bus_error, ++counters_.dma_accesses)) {
     log_.inject(now_ps(), injection_.str());
+    if (on_injection) on_injection(Injection::Kind::bus_error);
     host = nullptr;
   }
   if (host == nullptr) {
@@ -209,6 +210,7 @@ void CesaBoard::irq_changed() {
       log_.irq(now_ps(), i);
       if (inject_now(Injection::Kind::lost_irq, ++counters_.interrupts)) {
         log_.inject(now_ps(), injection_.str());
+        if (on_injection) on_injection(Injection::Kind::lost_irq);
       } else {
         pending_[i] = true;
       }

@@ -58,7 +58,7 @@ class CesaBoard : public sc_core::sc_module, public SimulatedDevice {
   /// What the processor's accesses would have cost it (it is charged nothing: the guest's
   /// processor is infinitely fast).
   sc_core::sc_time access_time() const { return access_time_; }
-  /// Called for Injection::Kind::stuck and kill, instead of answering.
+  /// Called when the fault happens; for Injection::Kind::stuck and kill instead of answering.
   std::function<void(Injection::Kind)> on_injection;
 
  private:

@@ -53,15 +53,16 @@ void serve_guest(const DeviceOptions& options, FileDescriptor calendar_listener,
     Session session(std::move(calendar_listener), std::move(device_listener), memory, board,
                     session_options);
     board.on_injection = [&](Injection::Kind kind) {
+      status.injected = true;
       copy_counters(board, session, status.summary);
       if (kind == Injection::Kind::kill) ::kill(::getpid(), SIGKILL);
-      stop_answering();
+      if (kind == Injection::Kind::stuck) stop_answering();
     };
     // The counters go along now and then, for the case that this process is killed.
-    unsigned turns = 0;
     session.on_busy = [&](std::uint64_t since_ns) {
       status.busy_since_ns = since_ns;
-      if (++turns % kTurnsPerReport == 0) copy_counters(board, session, status.summary);
+      status.simulated_ns = session.now_ns();
+      if (++status.turns % kTurnsPerReport == 0) copy_counters(board, session, status.summary);
     };
     DeviceEnd end = DeviceEnd::guest_left;
     try {

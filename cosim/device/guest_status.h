@@ -38,6 +38,12 @@ struct DeviceStatus {
   };
 
   std::atomic<DeviceEnd> end{DeviceEnd::running};
+  /// The injected fault has happened.
+  std::atomic<bool> injected{false};
+  /// Simulated time so far; live, unlike the summary's.
+  std::atomic<std::uint64_t> simulated_ns{0};
+  /// Messages and events that the device has begun to work on.
+  std::atomic<std::uint64_t> turns{0};
   /// Time of the monotonic clock since which the device has been busy with one thing, 0 if idle.
   std::atomic<std::uint64_t> busy_since_ns{0};
   Summary summary;

@@ -5,20 +5,41 @@
 #include <string>
 #include <vector>
 
+#include "cosim/host/kernel.h"
 #include "hw_model/cesa/params.h"
 
 namespace cesasim::cosim {
 
+/// Kernels whose driver was looked at with these lists.
+inline constexpr KernelVersion kKnownKernels[] = {{6, 1}, {6, 12}};
+
+/// The known kernel whose lists are used for `version`: the newest that is not newer, else the
+/// oldest.
+KernelVersion lists_for(KernelVersion version);
+
+/// A fault of the driver as it is seen on right hardware.
+struct KnownFault {
+  std::string what;  ///< empty: none
+  std::string sign;  ///< part of the message with which a test fails through it
+};
+
 struct ExpectedAlgorithm {
   std::string driver;
-  std::string known_fault;  ///< why its self test fails on right hardware; empty: it passes
+  KnownFault fault;  ///< why its self test fails; none: it passes
+};
+
+struct ExpectedCheck {
+  std::string name;
+  KnownFault fault;
 };
 
 /// In the order in which the driver registers them. `randomized`: with the kernel's randomized
 /// tests.
-std::vector<ExpectedAlgorithm> expected_algorithms(const hw::CesaParams& params, bool randomized);
+std::vector<ExpectedAlgorithm> expected_algorithms(const hw::CesaParams& params,
+                                                   KernelVersion version, bool randomized);
 
-/// Why the guest's check `name` fails on right hardware; empty if it passes.
-std::string known_fault_of_check(const hw::CesaParams& params, const std::string& name);
+/// The guest's checks in these steps of cosim/guest/init, each of which must be reported.
+std::vector<ExpectedCheck> expected_checks(const hw::CesaParams& params, KernelVersion version,
+                                           const std::vector<std::string>& steps);
 
 }  // namespace cesasim::cosim

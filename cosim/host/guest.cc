@@ -12,9 +12,11 @@
 #include <cerrno>
 #include <csignal>
 #include <new>
+#include <optional>
 #include <sstream>
 #include <system_error>
 
+#include "cosim/host/activity.h"
 #include "cosim/host/cpio.h"
 #include "cosim/host/files.h"
 #include "cosim/host/process.h"
@@ -29,10 +31,8 @@ using Clock = std::chrono::steady_clock;
 constexpr int kResultFd = 3;
 constexpr int kCommandFd = 4;
 
-/// The device works on one message or event for microseconds.
-constexpr std::chrono::seconds kStuckAfter{20};
-/// How long the guest may live without its device (it panics by itself).
-constexpr std::chrono::seconds kOrphanLimit{2};
+/// How often both are looked at.
+constexpr std::chrono::milliseconds kSampleEvery{500};
 
 std::string shell_quoted(const std::string& word) {
   std::string out = "'";
@@ -141,6 +141,7 @@ class SharedStatus {
   SharedStatus& operator=(const SharedStatus&) = delete;
   DeviceStatus& operator*() { return *status_; }
   DeviceStatus* operator->() { return status_; }
+  const DeviceStatus* operator->() const { return status_; }
 
  private:
   DeviceStatus* status_;
@@ -173,12 +174,6 @@ std::string drain(Pipe& pipe) {
   return fresh;
 }
 
-std::chrono::nanoseconds busy_time(const DeviceStatus& status) {
-  const std::uint64_t since = status.busy_since_ns;
-  if (since == 0) return {};
-  return Clock::now().time_since_epoch() - std::chrono::nanoseconds(since);
-}
-
 class Boot {
  public:
   Boot(const Kernel& kernel, const DeviceOptions& device, const fs::path& home,
@@ -203,9 +198,7 @@ class Boot {
     watch(start);
     GuestOutcome out;
     out.wall_seconds = std::chrono::duration<double>(Clock::now() - start).count();
-    forward(drain(command_));
-    drain(result_);
-    drain(console_);
+    take_output();
     // A device that is alive here is not to blame for what the signals below do to it.
     device_died_ = device_.ended() && device_.status() != 0;
     if (device_died_) device_end_ = status_text(device_.status());
@@ -215,8 +208,10 @@ class Boot {
     out.console = console_.text;
     out.report = parse_guest_report(result_.text);
     out.device = status_->summary;
+    out.injected = status_->injected;
+    out.end = end_of(out);
     out.failure = failure(out);
-    out.ok = out.failure.empty();
+    out.ok = out.end == GuestEnd::planned;
     return out;
   }
 
@@ -277,8 +272,13 @@ class Boot {
     options_.on_output(plain);
   }
 
+  void take_output() {
+    forward(drain(command_));
+    drain(result_);
+    drain(console_);
+  }
+
   void watch(Clock::time_point start) {
-    std::optional<Clock::time_point> orphaned;
     while (!guest_.ended()) {
       pollfd fds[3] = {{console_.in.get(), POLLIN, 0},
                        {result_.in.get(), POLLIN, 0},
@@ -286,55 +286,126 @@ class Boot {
       ::poll(fds, 3, 50);
       // At the end of the guest a closed pipe is always ready: do not spin on it.
       if ((fds[0].revents | fds[1].revents | fds[2].revents) == POLLHUP) ::usleep(10000);
-      forward(drain(command_));
-      drain(result_);
-      drain(console_);
+      take_output();
       if (SignalWatch::interrupted()) throw Interrupted();
-      const auto now = Clock::now();
-      if (now - start > options_.wall_limit) {
-        killed_ = "the guest did not end within " + std::to_string(options_.wall_limit.count()) +
-                  " s (--wall-limit)";
+      if (options_.wall_limit.count() > 0 && Clock::now() - start > options_.wall_limit) {
+        stop(GuestEnd::wall_limit, "the guest did not end within " +
+                                       std::to_string(options_.wall_limit.count()) +
+                                       " s (--wall-limit)");
         return;
       }
-      if (busy_time(*status_) > kStuckAfter) {
-        killed_ = "the device has not answered for " + std::to_string(kStuckAfter.count()) + " s";
-        return;
-      }
-      if (device_.ended() && !orphaned) orphaned = now;
-      if (orphaned && now - *orphaned > kOrphanLimit) {
-        killed_ = "the guest did not end with its device";
-        return;
-      }
+      if (!look()) return;
     }
-    device_.wait_for(kOrphanLimit);
+    // A device that the guest came to sees that it has gone, and writes what it has left.
+    while (status_->turns > 0 && !device_.wait_for(kSampleEvery)) {
+      if (SignalWatch::interrupted()) throw Interrupted();
+      if (!look()) return;
+    }
   }
 
-  std::string failure(const GuestOutcome& out) {
-    const std::string panic = find_panic(out.console);
-    const std::string model =
-        *out.device.report ? "; the unit reports: " + std::string(out.device.report) : "";
-    std::string why;
-    const DeviceEnd end = status_->end;
-    if (end == DeviceEnd::time_limit || end == DeviceEnd::error) {
-      why = "the device ended: " + std::string(status_->message);
-    } else if (end == DeviceEnd::protocol) {
-      why = "the guest broke the protocol of the device: " + std::string(status_->message);
-    } else if (device_died_) {
-      why = "the device's process was ended by " + device_end_ + " after " +
-            std::to_string(out.device.register_accesses) + " register accesses";
-    } else if (!killed_.empty()) {
-      why = killed_;
-    } else if (!panic.empty()) {
-      why = "the guest's kernel gave up";
-    } else if (!out.report.fatal.empty()) {
-      why = out.report.fatal;
-    } else if (!out.report.ended) {
-      why = "the guest ended early (" + guest_end_ + ")";
+  /// Samples both; false if it stopped them.
+  bool look() {
+    const auto now = Clock::now();
+    if (now - last_look_ < kSampleEvery) return true;
+    const auto elapsed = now - last_look_;
+    last_look_ = now;
+
+    const auto device = activity_of_process(device_.pid()).value_or(Activity{});
+    if (status_->busy_since_ns == 0 || device_.ended()) {
+      device_silence_.reset();
+    } else {
+      device_silence_.add(status_->turns, device, elapsed);
     }
-    if (why.empty()) return "";
-    if (!panic.empty()) why += ": " + panic;
+    if (device_silence_.silent() || device_silence_.spins()) {
+      stop(GuestEnd::device_silent,
+           device_silence_.silent()
+               ? "the device has not answered for " + seconds(options_.silence_limit)
+               : "the device has computed for " + seconds(options_.computing_limit) +
+                     " of processor time without an answer");
+      return false;
+    }
+
+    Activity both = activity_of_group(guest_.pid());
+    both.awake = both.awake || device.awake;
+    both.cpu += device.cpu;
+    const std::uint64_t said = console_.text.size() + result_.text.size() + command_.text.size();
+    if (device_.ended()) orphan_.add(0, both, elapsed);
+    silence_.add(said + status_->turns, both, elapsed);
+    standstill_.add(status_->simulated_ns, both, elapsed);
+    if (orphan_.silent() || orphan_.spins()) {
+      stop(GuestEnd::orphan, "the guest did not end with its device");
+      return false;
+    }
+    if (silence_.silent()) {
+      stop(GuestEnd::silent, "neither the guest nor its device has done anything for " +
+                                 seconds(options_.silence_limit));
+      return false;
+    }
+    if (standstill_.spins()) {
+      stop(GuestEnd::spins, "guest and device have computed for " +
+                                seconds(options_.computing_limit) +
+                                " of processor time while simulated time stood still");
+      return false;
+    }
+    return true;
+  }
+
+  static std::string seconds(std::chrono::seconds s) { return std::to_string(s.count()) + " s"; }
+
+  void stop(GuestEnd end, const std::string& why) {
+    stopped_ = end;
+    stop_reason_ = why;
+  }
+
+  GuestEnd end_of(const GuestOutcome& out) const {
+    const DeviceEnd end = status_->end;
+    if (end == DeviceEnd::time_limit || end == DeviceEnd::error) return GuestEnd::device_error;
+    if (end == DeviceEnd::protocol) return GuestEnd::protocol;
+    if (device_died_) return GuestEnd::device_died;
+    if (stopped_) return *stopped_;
+    if (out.report.release.empty()) return GuestEnd::never_up;
+    if (!find_panic(out.console).empty()) return GuestEnd::panic;
+    if (!out.report.fatal.empty()) return GuestEnd::failed;
+    return out.report.ended ? GuestEnd::planned : GuestEnd::early;
+  }
+
+  std::string failure(const GuestOutcome& out) const {
+    std::string why;
+    switch (out.end) {
+      case GuestEnd::planned:
+        return "";
+      case GuestEnd::device_error:
+        why = "the device ended: " + std::string(status_->message);
+        break;
+      case GuestEnd::protocol:
+        why = "the guest broke the protocol of the device: " + std::string(status_->message);
+        break;
+      case GuestEnd::device_died:
+        why = "the device's process was ended by " + device_end_ + " after " +
+              std::to_string(out.device.register_accesses) + " register accesses";
+        break;
+      case GuestEnd::panic:
+        why = "the guest's kernel gave up";
+        break;
+      case GuestEnd::failed:
+        why = out.report.fatal;
+        break;
+      case GuestEnd::never_up:
+      case GuestEnd::early:
+        why = "the guest ended early (" + guest_end_ + ")";
+        break;
+      case GuestEnd::device_silent:
+      case GuestEnd::orphan:
+      case GuestEnd::silent:
+      case GuestEnd::spins:
+      case GuestEnd::wall_limit:
+        why = stop_reason_;
+        break;
+    }
+    if (const std::string panic = find_panic(out.console); !panic.empty()) why += ": " + panic;
     if (out.report.release.empty()) why += "; it never came up, " + find_start_failure(out.console);
-    return why + model;
+    if (*out.device.report) why += "; the unit reports: " + std::string(out.device.report);
+    return why;
   }
 
   const Kernel& kernel_;
@@ -349,7 +420,13 @@ class Boot {
   ChildProcess guest_;
   bool device_died_ = false;
   std::string device_end_, guest_end_;
-  std::string killed_;
+  std::optional<GuestEnd> stopped_;
+  std::string stop_reason_;
+  Clock::time_point last_look_ = Clock::now();
+  Silence device_silence_{options_.silence_limit, options_.computing_limit};
+  Silence silence_{options_.silence_limit, options_.computing_limit};
+  Silence standstill_{options_.silence_limit, options_.computing_limit};
+  Silence orphan_{options_.silence_limit, options_.silence_limit};
 };
 
 }  // namespace

@@ -26,7 +26,7 @@ struct SelftestOptions {
   bool quick = false;
   unsigned fuzz_iterations = 100;  ///< of the kernel's randomized tests; 0: none
   unsigned concurrency_seconds = 60;
-  std::chrono::seconds wall_limit{600};
+  std::chrono::seconds wall_limit{0};  ///< of host time for one boot; 0: none
   std::string junit_file;
 };
 
@@ -41,7 +41,7 @@ struct RunOptions {
   Injection injection;
   std::string device_log;
   std::vector<std::string> command;
-  std::chrono::seconds wall_limit{600};
+  std::chrono::seconds wall_limit{0};  ///< of host time for one boot; 0: none
   unsigned simulated_limit_s = 3600;
   bool console = false;  ///< show the kernel's log on standard error
 };

@@ -22,7 +22,7 @@ struct CosimArguments {
   std::string inject;
   std::string junit;
   std::vector<std::string> command;
-  unsigned wall_limit = 600;
+  unsigned wall_limit = 0;
   unsigned simulated_limit = 3600;
   unsigned seconds = 60;
   unsigned fuzz = 100;
@@ -124,10 +124,13 @@ void add_cosim_command(CLI::App& app, Action& chosen) {
                         "soc preset (default: selftest all kinds, run armada-370)");
     command->add_option("--kernel", cosim.kernel,
                         "kernel source tree, or a folder with a built User-mode Linux "
-                        "(default: Debian's linux-source-6.1)");
+                        "(default: the distribution's linux-source)");
     command->add_option("--module-dir", cosim.module_dir,
                         "sources of a driver to load instead of the kernel's");
-    command->add_option("--wall-limit", cosim.wall_limit, "seconds that one boot may take (600)")
+    command
+        ->add_option("--wall-limit", cosim.wall_limit,
+                     "seconds of host time that one boot may take (default: none; a boot that does "
+                     "not get on ends anyway)")
         ->check(CLI::Range(1u, 86400u));
   }
   selftest_command->add_flag("--quick", cosim.quick, "self tests and dm-crypt only");

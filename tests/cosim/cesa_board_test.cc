@@ -183,8 +183,11 @@ struct BusError : CesaBoardTest {
   BusError() : CesaBoardTest({Injection::Kind::bus_error, 3}) {}
 };
 TEST_F(BusError, TheThirdAccessIsRefused) {
+  std::vector<Injection::Kind> calls;
+  board.on_injection = [&](Injection::Kind kind) { calls.push_back(kind); };
   start_chain(0);
   run_to_rest();
+  EXPECT_EQ(calls, std::vector<Injection::Kind>{Injection::Kind::bus_error});
   EXPECT_FALSE(board.take_interrupt());
   EXPECT_EQ(board.counters().dma_accesses, 3u);
   EXPECT_EQ(ciphertext(), "attack at dawn!!");
@@ -195,8 +198,11 @@ struct LostInterrupt : CesaBoardTest {
   LostInterrupt() : CesaBoardTest({Injection::Kind::lost_irq, 1}) {}
 };
 TEST_F(LostInterrupt, TheWorkIsDoneButNobodyHears) {
+  std::vector<Injection::Kind> calls;
+  board.on_injection = [&](Injection::Kind kind) { calls.push_back(kind); };
   start_chain(0);
   run_to_rest();
+  EXPECT_EQ(calls, std::vector<Injection::Kind>{Injection::Kind::lost_irq});
   EXPECT_EQ(ciphertext(), expected());
   EXPECT_FALSE(board.take_interrupt());
   start_chain(1);

@@ -1,0 +1,39 @@
+// Judges one boot: whether what was expected has happened, and for its reason.
+#pragma once
+
+#include <string>
+
+#include "cosim/device/injection.h"
+#include "cosim/host/expectations.h"
+#include "cosim/host/guest.h"
+
+namespace cesasim::cosim {
+
+struct Verdict {
+  enum class Kind {
+    passed,
+    failed,
+    as_expected,  ///< fails through a known fault of the stock driver
+    news,         ///< passes although the stock driver has a fault there
+  };
+  Kind kind = Kind::failed;
+  std::string text;  ///< why, or what is known
+
+  /// `own`: the driver or the kernel is the user's, so that a mended fault is no contradiction.
+  bool ok(bool own) const {
+    return kind == Kind::passed || kind == Kind::as_expected || (kind == Kind::news && own);
+  }
+};
+
+/// A self test. A known fault must show as itself: the kernel's test manager refused the very
+/// algorithm with the message of that fault, and the guest came to its end.
+Verdict judge_algorithm(const ExpectedAlgorithm& expected, const GuestOutcome& out);
+
+/// A check of the guest, likewise. One that was not reported has failed.
+Verdict judge_check(const ExpectedCheck& expected, const GuestOutcome& out);
+
+/// A boot with an injected fault: the guest was up and used the device, the fault happened, and the
+/// guest ended by what that fault leads to. Empty text: it is so.
+Verdict judge_fault(const Injection& fault, const GuestOutcome& out);
+
+}  // namespace cesasim::cosim
