@@ -16,6 +16,9 @@ namespace cesasim::stock {
 /// Bug 2 of the driver (known_bugs_test.cc): every hash over TDMA may run into it.
 inline constexpr char kDoubleFree[] = "dma_pool_free cesa_cache: already free";
 
+/// Of a request that the driver, or a test that gives up, frees while the driver has it queued.
+inline constexpr char kFreedWhileQueued[] = "a request is freed that is still queued";
+
 class StockDriverTest : public ::testing::Test {
  protected:
   Board& boot(const Variant& variant, hw::Fidelity fidelity = hw::Fidelity::descriptor) {

@@ -214,14 +214,13 @@ TEST_F(KnownBugTest, KeySetWhileTheQueueIsFull) {
       const Bytes key = random_bytes(rng_, key_bytes);
       Hash hash(alg, key);
       EXPECT_EQ(hash.key_error(), has_fault(8) ? -EBUSY : 0) << key_bytes;
-      expect_bug(8, board.kernel.take_reports() ==
-                        std::vector<std::string>{"a request is freed that is still queued"});
-      board.kernel.run_until_quiet();
-      for (const auto& job : jobs) {
-        ASSERT_TRUE(job->request.ended());
-        job->check(cipher);
-      }
-      if (hash.key_error() == 0) {
+      expect_bug(8, board.kernel.take_reports() == std::vector<std::string>{kFreedWhileQueued});
+      if (!has_fault(8)) {
+        board.kernel.run_until_quiet();
+        for (const auto& job : jobs) {
+          ASSERT_TRUE(job->request.ended());
+          job->check(cipher);
+        }
         const Bytes data = random_bytes(rng_, 100);
         HashRequest request(hash);
         ASSERT_EQ(request.digest(Scattered(data), data.size()), -EINPROGRESS);
@@ -229,7 +228,7 @@ TEST_F(KnownBugTest, KeySetWhileTheQueueIsFull) {
         EXPECT_EQ(request.result(), reference_hash(alg, key, data));
       }
     }
-    // Nobody cleans up after the request that was freed.
+    // Where the request has gone nothing can go on: its descriptors are in the chain.
     EXPECT_EQ(unbind().empty(), !has_fault(8));
     EXPECT_EQ(board.stats().guest_errors, 0u) << board.stats().last_report;
     board_.reset();

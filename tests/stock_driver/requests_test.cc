@@ -206,6 +206,8 @@ TEST_F(StockDriverTest, ABusErrorStopsAnEngineForGood) {
       EXPECT_EQ(board.stats().chains, 1u);
     }
     EXPECT_EQ(board.stats().guest_errors, 1u);
+    // We gave up the three that wait behind the first.
+    EXPECT_EQ(board.kernel.take_reports(), std::vector<std::string>(3, kFreedWhileQueued));
     // Four requests' descriptors, contexts and mappings; a tfm is not in use any more.
     const std::vector<std::string> left = unbind();
     EXPECT_EQ(left.size(), 2u + 4u);
