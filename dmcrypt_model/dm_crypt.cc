@@ -33,12 +33,7 @@ DmCrypt::~DmCrypt() = default;
 
 CryptIo* DmCrypt::get_io(Bio& bio) {
   kernel_.charge_slab_alloc(Activity::dm);
-  if (free_ios_.empty()) {
-    io_slab_.push_back(std::make_unique<CryptIo>());
-    free_ios_.push_back(io_slab_.back().get());
-  }
-  CryptIo* io = free_ios_.back();
-  free_ios_.pop_back();
+  CryptIo* io = &io_slab_.take();
   *io = CryptIo{};
   io->target = this;
   io->bio = &bio;
@@ -50,12 +45,7 @@ DmCrypt::Clone* DmCrypt::get_clone(CryptIo& io) {
   kernel_.charge_slab_alloc(Activity::dm);
   kernel_.charge(Activity::dm, costs_.clone_bio);
   ++stats_.clones;
-  if (free_clones_.empty()) {
-    clone_slab_.push_back(std::make_unique<Clone>());
-    free_clones_.push_back(clone_slab_.back().get());
-  }
-  Clone* clone = free_clones_.back();
-  free_clones_.pop_back();
+  Clone* clone = &clone_slab_.take();
   clone->io = &io;
   clone->target = this;
   clone->bio.op = io.bio->op;
@@ -69,7 +59,7 @@ DmCrypt::Clone* DmCrypt::get_clone(CryptIo& io) {
 
 void DmCrypt::put_clone(Clone& clone) {
   kernel_.charge_slab_free(Activity::dm);
-  free_clones_.push_back(&clone);
+  clone_slab_.put(clone);
 }
 
 int DmCrypt::crypt_map(Bio& bio) {
@@ -114,7 +104,7 @@ int DmCrypt::map_clones(CryptIo& io) {
         dec_pending(io, -ENOMEM);
         return 0;
       }
-      free_ios_.push_back(&io);
+      io_slab_.put(io);
       kernel_.charge_slab_free(Activity::dm);
       return -ENOMEM;
     }
@@ -203,7 +193,7 @@ void DmCrypt::dec_pending(CryptIo& io, int error) {
   Bio& bio = *io.bio;
   const int result = io.error;
   kernel_.charge_slab_free(Activity::dm);
-  free_ios_.push_back(&io);
+  io_slab_.put(io);
   bio.end_io(bio, result);
 }
 

@@ -14,6 +14,7 @@
 #include "dmcrypt_model/crypt_target.h"
 #include "dmcrypt_model/iv_generator.h"
 #include "driver/crypto_api/crypto_tfm.h"
+#include "hw_model/base/object_pool.h"
 #include "kernel_model/bio.h"
 #include "kernel_model/kernel.h"
 #include "kernel_model/mempool.h"
@@ -109,10 +110,8 @@ class DmCrypt : public CryptTarget {
 
   const char* path_;
   unsigned writes_inside_ = 0;
-  std::vector<std::unique_ptr<CryptIo>> io_slab_;
-  std::vector<CryptIo*> free_ios_;
-  std::vector<std::unique_ptr<Clone>> clone_slab_;
-  std::vector<Clone*> free_clones_;
+  hw::ObjectPool<CryptIo> io_slab_;
+  hw::ObjectPool<Clone> clone_slab_;
 };
 
 }  // namespace cesasim::dmcrypt

@@ -153,12 +153,7 @@ std::uint32_t ModernPath::piece_limit(bool write) const {
 }
 
 int ModernPath::crypt_map(Bio& bio) {
-  if (free_wholes_.empty()) {
-    wholes_.push_back(std::make_unique<Whole>());
-    free_wholes_.push_back(wholes_.back().get());
-  }
-  Whole& whole = *free_wholes_.back();
-  free_wholes_.pop_back();
+  Whole& whole = wholes_.take();
   whole = Whole{&bio, 1, 0};
   const std::uint32_t limit = piece_limit(bio.op == BioOp::write);
   for (std::uint32_t offset = 0; offset < bio.size;) {
@@ -177,7 +172,7 @@ void ModernPath::put_whole(Whole& whole, int error) {
   if (--whole.pending != 0) return;
   Bio& bio = *whole.bio;
   const int result = whole.error;
-  free_wholes_.push_back(&whole);
+  wholes_.put(whole);
   bio.end_io(bio, result);
 }
 
@@ -190,12 +185,7 @@ void ModernPath::map_piece(Whole& whole, std::uint32_t offset, std::uint32_t byt
     put_whole(whole, -EIO);  // DM_MAPIO_KILL
     return;
   }
-  if (free_ios_.empty()) {
-    ios_.push_back(std::make_unique<Io>(*this, kernel_));
-    free_ios_.push_back(ios_.back().get());
-  }
-  Io& io = *free_ios_.back();
-  free_ios_.pop_back();
+  Io& io = ios_.take(*this, kernel_);
   io.whole = &whole;
   io.base.op = bio.op;
   io.base.id = bio.id;
@@ -275,7 +265,7 @@ void ModernPath::drop(Io& io) {
   if (io.req != nullptr) crypt_free_req(*std::exchange(io.req, nullptr));
   Whole& whole = *io.whole;
   const int error = io.error;
-  free_ios_.push_back(&io);
+  ios_.put(io);
   put_whole(whole, error);
 }
 
@@ -353,19 +343,14 @@ void ModernPath::crypt_convert_init(Io& io, const Bio& out) {
 bool ModernPath::crypt_alloc_req(Io& io) {
   if (io.req != nullptr) return true;
   if (!req_pool_.alloc(!kernel_.in_interrupt())) return false;
-  if (free_requests_.empty()) {
-    requests_.push_back(std::make_unique<Request>());
-    free_requests_.push_back(requests_.back().get());
-  }
-  io.req = free_requests_.back();
-  free_requests_.pop_back();
+  io.req = &requests_.take();
   io.req->io = &io;
   return true;
 }
 
 void ModernPath::crypt_free_req(Request& req) {
   if (&req == &req.io->request) return;
-  free_requests_.push_back(&req);
+  requests_.put(req);
   req_pool_.free();
 }
 

@@ -18,6 +18,7 @@
 #include "dmcrypt_model/path_info.h"
 #include "driver/crypto_api/skcipher.h"
 #include "driver/params.h"
+#include "hw_model/base/object_pool.h"
 #include "kernel_model/mempool.h"
 #include "kernel_model/workqueue.h"
 
@@ -174,12 +175,9 @@ class ModernPath : public CryptTarget {
   kernel::Thread* write_thread_ = nullptr;
 
   // Host storage, recycled; what is charged is charged by the pools.
-  std::vector<std::unique_ptr<Io>> ios_;
-  std::vector<Io*> free_ios_;
-  std::vector<std::unique_ptr<Whole>> wholes_;
-  std::vector<Whole*> free_wholes_;
-  std::vector<std::unique_ptr<Request>> requests_;
-  std::vector<Request*> free_requests_;
+  hw::ObjectPool<Io> ios_;
+  hw::ObjectPool<Whole> wholes_;
+  hw::ObjectPool<Request> requests_;
 };
 
 }  // namespace cesasim::dmcrypt

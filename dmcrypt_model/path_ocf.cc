@@ -107,14 +107,9 @@ OcfV3Path::~OcfV3Path() = default;
 
 OcfV3Path::WrPriv* OcfV3Path::get_priv() {
   kernel_.charge_slab_alloc(Activity::dm);  // kmalloc
-  if (free_privs_.empty()) {
-    priv_slab_.push_back(std::make_unique<WrPriv>());
-    priv_slab_.back()->path = this;
-    priv_slab_.back()->wait = std::make_unique<kernel::WaitQueue>(kernel_);
-    free_privs_.push_back(priv_slab_.back().get());
-  }
-  WrPriv* priv = free_privs_.back();
-  free_privs_.pop_back();
+  WrPriv* priv = &priv_slab_.take();
+  priv->path = this;
+  if (priv->wait == nullptr) priv->wait = std::make_unique<kernel::WaitQueue>(kernel_);
   priv->completed = priv->pending = priv->posted = 0;
   priv->abandoned = false;
   return priv;
@@ -144,7 +139,7 @@ int OcfV3Path::crypt_convert(ConvertContext& ctx) {
   }
   kernel_.charge_slab_free(Activity::dm);
   if (priv->completed == priv->posted) {
-    free_privs_.push_back(priv);
+    priv_slab_.put(*priv);
   } else {
     priv->abandoned = true;
     ++stats_.freed_in_use;
@@ -160,7 +155,7 @@ int OcfV3Path::dm_ocf_wr_cb(Cryptop* crp) {
   ++priv->completed;
   if (priv->abandoned) {
     ++self.stats_.late_callbacks;
-    if (priv->completed == priv->posted) self.free_privs_.push_back(priv);
+    if (priv->completed == priv->posted) self.priv_slab_.put(*priv);
   } else if (priv->completed == priv->pending) {
     priv->wait->wake_up();
   }

@@ -9,6 +9,7 @@
 
 #include "dmcrypt_model/dm_crypt.h"
 #include "driver/ocf/crypto.h"
+#include "hw_model/base/object_pool.h"
 
 namespace cesasim::dmcrypt {
 
@@ -108,8 +109,7 @@ class OcfV3Path : public OcfPath {
   /// What a read's requests carry, but for the last sector's, which carries the io. (The original
   /// has a null pointer and finds its globals without one.)
   CryptIo no_io_;
-  std::vector<std::unique_ptr<WrPriv>> priv_slab_;
-  std::vector<WrPriv*> free_privs_;
+  hw::ObjectPool<WrPriv> priv_slab_;
 };
 
 /// ocf-lsp: as ocf-v3, but a refused request is tried again, reads' submission and writes'

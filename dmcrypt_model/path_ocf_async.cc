@@ -107,12 +107,7 @@ bool OcfAsyncPath::fill_buffer(Clone& clone, std::uint32_t bytes, bool may_wait)
 OcfAsyncPath::Conversion& OcfAsyncPath::get_conversion(CryptIo& io, const Bio& out,
                                                        std::uint64_t sector, bool write) {
   kernel_.charge_slab_alloc(Activity::dm);
-  if (free_conversions_.empty()) {
-    conversion_slab_.push_back(std::make_unique<Conversion>());
-    free_conversions_.push_back(conversion_slab_.back().get());
-  }
-  Conversion& c = *free_conversions_.back();
-  free_conversions_.pop_back();
+  Conversion& c = conversion_slab_.take();
   crypt_convert_init(c, io, out, *io.bio, sector + table_.iv_offset, write);
   c.path = this;
   c.clone = nullptr;
@@ -271,7 +266,7 @@ void OcfAsyncPath::end_write(Conversion& c) {
 
 void OcfAsyncPath::put_conversion(Conversion& c) {
   kernel_.charge_slab_free(Activity::dm);
-  free_conversions_.push_back(&c);
+  conversion_slab_.put(c);
 }
 
 bool OcfAsyncPath::may_sleep() const { return !kernel_.in_interrupt() && !kernel_.irqs_disabled(); }

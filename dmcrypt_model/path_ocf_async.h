@@ -9,11 +9,11 @@
 #pragma once
 
 #include <deque>
-#include <memory>
 #include <vector>
 
 #include "dmcrypt_model/path_info.h"
 #include "dmcrypt_model/path_ocf.h"
+#include "hw_model/base/object_pool.h"
 
 namespace cesasim::dmcrypt {
 
@@ -107,8 +107,7 @@ class OcfAsyncPath : public OcfPath {
   kernel::Workqueue kcryptd_io_;
   kernel::Workqueue kcryptd_again_;
 
-  std::vector<std::unique_ptr<Conversion>> conversion_slab_;
-  std::vector<Conversion*> free_conversions_;
+  hw::ObjectPool<Conversion> conversion_slab_;
 };
 
 }  // namespace cesasim::dmcrypt

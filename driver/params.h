@@ -163,10 +163,12 @@ struct HalSettings {
              "which of Marvell's two OCF drivers: one result an interrupt, or all that are ready");
     v.count("kirkwood_slots", kirkwood_slots, "requests", 2, 65536, "CESA_Q_SIZE");
     v.count("armada_slots", armada_slots, "requests", 2, 65536, "queue of one channel");
-    v.flag("chain", chain, "chain the descriptors of waiting requests (hardware version 3 on)");
+    v.flag("chain", chain,
+           "kirkwood: chain the descriptors of waiting requests (hardware version 3 on)");
     v.count("max_chain", max_chain, "requests", 1, 1024, "MAX_CESA_CHAIN_LENGTH");
     v.count("coalesce_count", coalesce_count, "operations", 0, 255,
-            "armada: operations before an interrupt; 0: each interrupts");
+            "armada: requests are started one by one, so many operations make an interrupt; 0: "
+            "chained, one a chain");
     v.number("coalesce_us", coalesce_us, "us", 0, 100000,
              "armada: longest wait for coalesce_count operations");
   }

@@ -80,20 +80,10 @@ RequestQueue::Epoch& RequestQueue::new_epoch() {
   return epochs_.back();
 }
 
-Request& RequestQueue::get_request() {
-  if (free_.empty()) {
-    pool_.push_back(std::make_unique<Request>());
-    return *pool_.back();
-  }
-  Request* r = free_.back();
-  free_.pop_back();
-  return *r;
-}
-
 void RequestQueue::put_request(Request& request) {
   request.segments.clear();
   request.parts.clear();
-  free_.push_back(&request);
+  pool_.put(request);
 }
 
 // --- submission -----------------------------------------------------------------------------
@@ -271,7 +261,7 @@ void RequestQueue::add_request(bool write, std::uint64_t sector, std::uint32_t s
                                const Request::Part& part) {
   account();
   ++allocated_[write];
-  Request& r = get_request();
+  Request& r = pool_.take();
   r.write = write;
   r.sector = sector;
   r.sectors = sectors;

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "hw_model/base/object_pool.h"
 #include "hw_model/disk/disk.h"
 #include "kernel_model/bio.h"
 #include "kernel_model/elevator.h"
@@ -112,7 +113,6 @@ class RequestQueue : public BlockDevice {
   void send(Request& request);
   std::uint32_t take_tag();
   Epoch& new_epoch();
-  Request& get_request();
   void put_request(Request& request);
   void account();
 
@@ -149,8 +149,7 @@ class RequestQueue : public BlockDevice {
   Tasklet done_tasklet_;
   Timer command_timer_;
 
-  std::vector<std::unique_ptr<Request>> pool_;
-  std::vector<Request*> free_;
+  hw::ObjectPool<Request> pool_;
   std::vector<hw::DiskSegment> scratch_;  // segments of the piece being added
   hw::DiskCommand command_;
   RequestQueueStats stats_;

@@ -68,6 +68,7 @@ Kernel::Kernel(sc_core::sc_module_name name, const KernelCosts& costs,
             if (c->tasklets.empty()) schedule();
             set_running();
             if (!c->tasklets.empty()) do_softirq(*c);
+            cond_resched();
           }
         },
         19, static_cast<int>(c->id));
@@ -453,53 +454,92 @@ void Kernel::request_irq(unsigned irq, std::function<bool()> handler, std::strin
 
 void Kernel::request_threaded_irq(unsigned irq, std::function<IrqReturn()> handler,
                                   std::function<void()> thread_fn, std::string name, unsigned cpu) {
-  auto due = std::make_shared<bool>(false);
-  auto installed = std::make_shared<bool>(true);
-  Thread& thread = kthread_run(
-      "irq/" + std::to_string(irq) + "-" + name,
-      [this, irq, due, installed, fn = std::move(thread_fn)] {
-        for (;;) {
-          set_blocked();
-          if (!*due) schedule();
-          set_running();
-          if (!std::exchange(*due, false)) continue;
-          fn();
-          if (*installed) enable_irq(irq);
-        }
-      },
-      kIrqThreadNice, static_cast<int>(cpu));
+  Irq& slot = irqs_.at(irq);
+  const std::string thread_name = "irq/" + std::to_string(irq) + "-" + name;
   request_irq(
       irq,
-      [this, irq, due, &thread, handler = std::move(handler)] {
+      [this, irq, &slot, handler = std::move(handler)] {
         const IrqReturn result = handler ? handler() : IrqReturn::wake_thread;
         if (result == IrqReturn::wake_thread) {
-          disable_irq(irq);
-          *due = true;
-          wake_up_process(thread);
+          charge(Activity::irq, costs_.mmio_write);
+          sync();
+          slot.masked = true;
+          update_irq_line(irq);
+          slot.thread_active = true;
+          wake_up_process(*slot.thread);
         }
         return result != IrqReturn::none;
       },
       std::move(name), cpu);
-  irqs_.at(irq).installed = std::move(installed);
+  slot.wait_for_threads = std::make_unique<WaitQueue>(*this);
+  slot.thread = &kthread_run(
+      thread_name,
+      [this, irq, &slot, fn = std::move(thread_fn)] {
+        for (;;) {
+          set_blocked();
+          if (!slot.thread_active) schedule();
+          set_running();
+          if (!slot.thread_active) continue;
+          fn();
+          charge(Activity::irq, costs_.mmio_write);
+          sync_now();  // a line that is still high interrupts at once
+          slot.thread_active = false;
+          slot.masked = false;
+          update_irq_line(irq);
+          slot.wait_for_threads->wake_up();
+        }
+      },
+      kIrqThreadNice, static_cast<int>(cpu));
 }
 
-void Kernel::free_irq(unsigned irq) {
-  disable_irq(irq);
+Kernel::Irq& Kernel::requested(unsigned irq) {
   Irq& slot = irqs_.at(irq);
-  if (slot.installed != nullptr) *slot.installed = false;
-  slot = {};
+  if (!slot.handler) throw std::logic_error("interrupt " + std::to_string(irq) + " is nobody's");
+  return slot;
+}
+
+void Kernel::update_irq_line(unsigned irq) {
+  const Irq& slot = irqs_[irq];
+  intc_.enable(irq, slot.depth == 0 && !slot.masked);
+}
+
+void Kernel::disable_irq_nosync(unsigned irq) {
+  Irq& slot = requested(irq);
+  charge(Activity::irq, costs_.mmio_write);
+  sync();
+  ++slot.depth;
+  update_irq_line(irq);
 }
 
 void Kernel::disable_irq(unsigned irq) {
-  charge(Activity::irq, costs_.mmio_write);
-  sync();
-  intc_.enable(irq, false);
+  const Irq& slot = requested(irq);
+  if (current_ == slot.thread || (slot.in_progress && slot.cpu == smp_processor_id())) {
+    throw std::logic_error("deadlock: disable_irq of interrupt " + std::to_string(irq) + " (" +
+                           slot.name + ") waits for its handler, which calls it");
+  }
+  disable_irq_nosync(irq);
+  synchronize_irq(irq);
+}
+
+void Kernel::synchronize_irq(unsigned irq) {
+  const Irq& slot = irqs_[irq];
+  while (slot.in_progress) {
+    charge(Activity::irq, costs_.lock + 1);
+    sync_now();
+  }
+  if (slot.thread_active) slot.wait_for_threads->wait_event([&] { return !slot.thread_active; });
 }
 
 void Kernel::enable_irq(unsigned irq) {
+  Irq& slot = requested(irq);
+  if (slot.depth == 0) {
+    throw std::logic_error("unbalanced enable for interrupt " + std::to_string(irq) + " (" +
+                           slot.name + ")");
+  }
   charge(Activity::irq, costs_.mmio_write);
   sync_now();  // a line that is still high interrupts at once
-  intc_.enable(irq, true);
+  --slot.depth;
+  update_irq_line(irq);
 }
 
 bool Kernel::in_irq() const { return this_cpu().in_hardirq != 0; }
@@ -546,7 +586,10 @@ void Kernel::do_irq(Cpu& cpu) {
       Irq& irq = irqs_[static_cast<unsigned>(number)];
       ++irq.count;
       ++interrupts_;
+      irq.in_progress = true;
+      irq.cpu = cpu.id;
       if (!irq.handler || !irq.handler()) ++spurious_;
+      irq.in_progress = false;
     }
   }
   charge(Activity::irq, costs_.irq_exit);
@@ -573,10 +616,20 @@ void Kernel::do_softirq(Cpu& cpu) {
       const auto chosen = cpu.tasklets.begin() + static_cast<std::ptrdiff_t>(roll(n));
       Tasklet* t = *chosen;
       cpu.tasklets.erase(chosen);
+      if (t->running) {
+        // On another core: it stays scheduled on this one, which tries again. A cycle at least, or
+        // time would not pass and the other core would never end it.
+        cpu.tasklets.push_back(t);
+        charge(Activity::irq, costs_.softirq + 1);
+        sync_now();
+        continue;
+      }
       t->scheduled = false;
+      t->running = true;
       charge(Activity::irq, costs_.softirq);
       t->fn();
       sync();
+      t->running = false;
     }
   }
   if (tracer_ != nullptr) tracer_->leave(cpu.id, now());

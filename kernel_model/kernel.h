@@ -36,6 +36,7 @@ using hw::PhysAddr;
 using hw::Ps;
 
 class Kernel;
+class WaitQueue;
 
 /// A schedulable thread (kernel or user). Created by Kernel::kthread_run.
 class Thread {
@@ -66,10 +67,12 @@ class Thread {
   sc_core::sc_event resume_;
 };
 
-/// Work deferred to softirq context. schedule it with Kernel::tasklet_schedule.
+/// Work deferred to softirq context. schedule it with Kernel::tasklet_schedule. Never runs on two
+/// cores at once: one that finds it running tries again until it has ended.
 struct Tasklet {
   std::function<void()> fn;
-  bool scheduled = false;
+  bool scheduled = false;  // TASKLET_STATE_SCHED
+  bool running = false;    // TASKLET_STATE_RUN
 };
 
 /// One-shot kernel timer; runs in softirq context of cpu 0, rounded up to a tick.
@@ -94,13 +97,6 @@ enum class IrqReturn { none, handled, wake_thread };
 
 class Kernel : public sc_core::sc_module {
  public:
-  struct Irq {
-    std::function<bool()> handler;  ///< returns true if the device had raised it
-    std::string name;
-    std::uint64_t count = 0;
-    std::shared_ptr<bool> installed = nullptr;  ///< what its thread, if it has one, knows of it
-  };
-
   Kernel(sc_core::sc_module_name name, const KernelCosts& costs, const KernelSettings& settings,
          std::vector<hw::CpuCore*> cores, hw::Intc& intc, hw::Dram& dram);
   ~Kernel() override;
@@ -159,16 +155,24 @@ class Kernel : public sc_core::sc_module {
   void schedule_timeout(Ps ps);
 
   // --- interrupts -------------------------------------------------------------------------
-  /// Installs the handler of `irq`, enables it and routes it to `cpu`.
+  // There is no free_irq: nothing here is unloaded before the simulation ends. A driver that is to
+  // be quiet disables its line.
+
+  /// Installs the handler of `irq`, enables it and routes it to `cpu`. Throws std::logic_error if
+  /// it has one (lines are not shared), std::out_of_range for a line that is not there.
   void request_irq(unsigned irq, std::function<bool()> handler, std::string name, unsigned cpu = 0);
   /// request_threaded_irq with IRQF_ONESHOT: when `handler` answers wake_thread (as no handler at
   /// all does), the line stays masked until `thread_fn` has run in a thread of its own,
   /// "irq/N-name", which any other thread gives way to.
   void request_threaded_irq(unsigned irq, std::function<IrqReturn()> handler,
                             std::function<void()> thread_fn, std::string name, unsigned cpu = 0);
-  /// The line goes to nobody; its thread, if it has one, sleeps for good.
-  void free_irq(unsigned irq);
+  /// Nobody hears of `irq` until enable_irq() has been called as often. The handler, and the thread
+  /// of a threaded one, may still be running on another core.
+  void disable_irq_nosync(unsigned irq);
+  /// The same, and waits until they have ended; sleeps if that is a thread. Throws std::logic_error
+  /// where it would wait for itself.
   void disable_irq(unsigned irq);
+  /// Takes one disable_irq() back. Throws std::logic_error if there is none ("unbalanced enable").
   void enable_irq(unsigned irq);
   bool in_interrupt() const;
   bool in_irq() const;
@@ -295,6 +299,18 @@ class Kernel : public sc_core::sc_module {
   const hw::DmaSanitizer& dma_sanitizer() const { return sanitizer_; }
 
  private:
+  struct Irq {                      // irq_desc
+    std::function<bool()> handler;  // returns true if the device had raised it
+    std::string name;
+    std::uint64_t count = 0;
+    unsigned depth = 0;        // disable_irq() calls to take back
+    bool masked = false;       // IRQF_ONESHOT: until its thread has run
+    bool in_progress = false;  // the handler, on `cpu`
+    unsigned cpu = 0;
+    Thread* thread = nullptr;  // of a threaded one
+    bool thread_active = false;
+    std::unique_ptr<WaitQueue> wait_for_threads;
+  };
   struct Cpu {
     unsigned id = 0;
     hw::CpuCore* core = nullptr;
@@ -326,6 +342,9 @@ class Kernel : public sc_core::sc_module {
   bool irq_due(const Cpu& cpu) const;
   void do_irq(Cpu& cpu);
   void do_softirq(Cpu& cpu);
+  Irq& requested(unsigned irq);
+  void update_irq_line(unsigned irq);
+  void synchronize_irq(unsigned irq);
   void run_timers();
   void arm_timer_device();
   void timer_device();

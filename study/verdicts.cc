@@ -35,8 +35,7 @@ void Verdicts::submitted(const traces::RequestLog& log) {
     if (chunk == nullptr) chunk = std::make_unique<Chunk>();
     const std::uint64_t at = sector % kChunkSectors;
     const std::uint64_t count = std::min(end - sector, kChunkSectors - at);
-    std::fill_n(chunk->begin() + static_cast<std::ptrdiff_t>(at), count,
-                static_cast<std::uint32_t>(log.id));
+    std::fill_n(chunk->begin() + static_cast<std::ptrdiff_t>(at), count, log.id);
     sector += count;
   }
 }

@@ -31,7 +31,7 @@ const char* verdict_name(Verdict verdict);
 /// What the verdict breaks, in words; "" for right and failed.
 const char* broken_guarantee(Verdict verdict);
 
-/// Watches a replay. Memory: a word per sector of the disk that was written, and the requests that
+/// Watches a replay. Memory: 8 bytes per sector of the disk that was written, and the requests that
 /// did not end right.
 class Verdicts {
  public:
@@ -64,7 +64,7 @@ class Verdicts {
 
  private:
   static constexpr std::uint64_t kChunkSectors = 4096;
-  using Chunk = std::array<std::uint32_t, kChunkSectors>;  // id of the latest write; 0: none
+  using Chunk = std::array<std::uint64_t, kChunkSectors>;  // id of the latest write; 0: none
 
   struct First {
     std::uint64_t sector = 0;

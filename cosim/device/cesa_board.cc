@@ -179,12 +179,13 @@ void CesaBoard::dma_transport(int engine, tlm::tlm_generic_payload& trans,
     log_.dma(now_ps() + delay.value(), static_cast<unsigned>(engine), trans.is_write(), address,
              bytes);
   }
-  std::uint8_t* host = memory_.find(address, bytes);
   if (inject_now(Injection::Kind::bus_error, ++counters_.dma_accesses)) {
     log_.inject(now_ps(), injection_.str());
     if (on_injection) on_injection(Injection::Kind::bus_error);
-    host = nullptr;
+    trans.set_response_status(tlm::TLM_GENERIC_ERROR_RESPONSE);
+    return;
   }
+  std::uint8_t* host = memory_.find(address, bytes);
   if (host == nullptr) {
     trans.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
     return;

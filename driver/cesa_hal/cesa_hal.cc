@@ -64,6 +64,7 @@ CesaHal::CesaHal(Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
       costs_(costs),
       settings_(settings),
       armada_(settings.generation == "armada"),
+      coalescing_(armada_ && settings.coalesce_count != 0),
       slots_(armada_ ? settings.armada_slots : settings.kirkwood_slots),
       buffer_bytes_(platform.sram_bytes >= 4096 ? 3200 : 1600),
       dram_bytes_(platform.dram_bytes),
@@ -76,9 +77,9 @@ CesaHal::CesaHal(Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
     throw std::invalid_argument("cesa_hal: the SRAM is too small for its " +
                                 std::to_string(buffer_bytes_) + "-byte buffer");
   }
-  // The later HAL chains always: coalescing counts the packets of a chain.
-  if (armada_) settings_.chain = true;
-  if (armada_ && settings_.coalesce_count != 0) irq_bits_ = bit::irq::kEndOfPacketCoalesce;
+  // A choice when the later HAL is built: MV_CESA_CHAIN_MODE or MV_CESA_INT_COALESCING_SUPPORT.
+  if (armada_) settings_.chain = !coalescing_;
+  if (coalescing_) irq_bits_ = bit::irq::kEndOfPacketCoalesce;
   const std::size_t channels = armada_ ? platform.engines.size() : 1;
   for (std::size_t i = 0; i < channels; ++i) {
     auto channel = std::make_unique<Channel>();
@@ -105,7 +106,7 @@ void CesaHal::probe() {
   probed_ = true;
   const std::uint32_t cfg = bit::cfg::kCh0WaitDma | bit::cfg::kCh0ActivateDma |
                             bit::cfg::kNoParallel |
-                            (settings_.chain ? bit::cfg::kMultiPacketChain : 0);
+                            (settings_.chain || coalescing_ ? bit::cfg::kMultiPacketChain : 0);
   for (auto& c : channels_) {
     const PhysAddr regs = c->at.regs;
     const auto write = [&](std::uint32_t value, std::uint32_t offset) {
@@ -117,7 +118,7 @@ void CesaHal::probe() {
     write(kTdmaControl, reg::kTdmaControl);
     write(cfg, reg::kCfg);
     write(c->sram_offset + buffer_bytes_, reg::kDescP0);
-    if (irq_bits_ == bit::irq::kEndOfPacketCoalesce) {
+    if (coalescing_) {
       // Time in TCLK is what the later HAL takes; its unit is not documented.
       write(settings_.coalesce_count, reg::kCoalescePackets);
       write(coalesce_ticks_, reg::kCoalesceTime);
@@ -248,12 +249,7 @@ int CesaHal::process(Cryptop* crp, int) {
                                 [](auto& a, auto& b) { return a->used < b->used; });
   Channel& channel = **least;
   ++channel.used;
-  if (free_slots_.empty()) {
-    slab_.push_back(std::make_unique<Slot>());
-    free_slots_.push_back(slab_.back().get());
-  }
-  Slot& slot = *free_slots_.back();
-  free_slots_.pop_back();
+  Slot& slot = slab_.take();
   slot.crp = crp;
   slot.session = &session;
   slot.bytes = crd.crd_len;
@@ -291,7 +287,11 @@ void CesaHal::action(Channel& channel, Slot& slot, const HalSession& session, bo
   }
   channel.queue.push_back(&slot);
   stats_.max_queue = std::max<std::uint64_t>(stats_.max_queue, channel.used);
-  if (channel.in_hw == 0) start(channel);
+  if (coalescing_) {
+    start_next(channel);
+  } else if (channel.in_hw == 0) {
+    start(channel);
+  }
 }
 
 void CesaHal::build(Channel& channel, Fragment& fragment, const HalSession& session, bool encrypt,
@@ -348,15 +348,29 @@ void CesaHal::start(Channel& channel) {
   }
   channel.in_hw = std::min<std::size_t>(channel.queue.size(), settings_.max_chain);
   const Fragment* before = nullptr;
-  for (std::size_t i = 0; i < channel.in_hw; ++i) {
-    for (const Fragment& fragment : channel.queue[i]->fragments) {
-      if (before != nullptr) {
-        store32(before->last + 12, static_cast<std::uint32_t>(fragment.first));
-      }
-      before = &fragment;
-    }
-  }
+  for (std::size_t i = 0; i < channel.in_hw; ++i) before = link(*channel.queue[i], before);
   launch(channel, channel.queue.front()->fragments.front().first);
+}
+
+/// Links the fragments of a request behind `before`; returns the last one.
+const CesaHal::Fragment* CesaHal::link(const Slot& slot, const Fragment* before) {
+  for (const Fragment& fragment : slot.fragments) {
+    if (before != nullptr) store32(before->last + 12, static_cast<std::uint32_t>(fragment.first));
+    before = &fragment;
+  }
+  return before;
+}
+
+void CesaHal::start_next(Channel& channel) {
+  if (active(channel) || channel.in_hw == channel.queue.size()) return;
+  const Slot& slot = *channel.queue[channel.in_hw++];
+  link(slot, nullptr);
+  launch(channel, slot.fragments.front().first);
+}
+
+bool CesaHal::active(const Channel& channel) {
+  return (kernel_.readl(channel.at.regs + reg::kStatus, Activity::driver) &
+          bit::status::kActive0) != 0;
 }
 
 void CesaHal::launch(Channel& channel, PhysAddr first) {
@@ -396,31 +410,44 @@ CesaHal::Slot* CesaHal::ready_get(Channel& channel) {
 }
 
 void CesaHal::reap(Channel& channel) {
-  const PhysAddr regs = channel.at.regs;
-  const bool active =
-      (kernel_.readl(regs + reg::kCmd, Activity::driver) & bit::cmd::kActivate0) != 0;
-  if (!settings_.chain) {
-    if (active) return;
-    Slot& slot = *channel.queue.front();
-    if (++slot.next_fragment < slot.fragments.size()) {
-      launch(channel, slot.fragments[slot.next_fragment].first);
-      return;
+  if (coalescing_) {
+    // Of those that were started the last may be in the engine, the others have ended.
+    while (channel.in_hw != 0) {
+      if (active(channel) && channel.in_hw == 1) return;
+      channel.ready.push_back(channel.queue.front());
+      channel.queue.pop_front();
+      --channel.in_hw;
+      start_next(channel);
     }
-    channel.queue.pop_front();
-    channel.ready.push_back(&slot);
-    channel.in_hw = 0;
-    start(channel);
     return;
   }
+  if (settings_.chain) {
+    reap_chain(channel);
+    return;
+  }
+  if (active(channel)) return;
+  Slot& slot = *channel.queue.front();
+  if (++slot.next_fragment < slot.fragments.size()) {
+    launch(channel, slot.fragments[slot.next_fragment].first);
+    return;
+  }
+  channel.queue.pop_front();
+  channel.ready.push_back(&slot);
+  channel.in_hw = 0;
+  start(channel);
+}
+
+void CesaHal::reap_chain(Channel& channel) {
+  const bool busy = active(channel);
   const PhysAddr current =
-      active ? kernel_.readl(regs + reg::kTdmaCurrent, Activity::driver) : PhysAddr{0};
+      busy ? kernel_.readl(channel.at.regs + reg::kTdmaCurrent, Activity::driver) : PhysAddr{0};
   while (channel.in_hw != 0) {
     Slot* slot = channel.queue.front();
     // A request has ended when the engine works on a later one.
     const auto holds = [current](const Fragment& f) {
       return current >= f.memory && current < f.memory + kPoolElement;
     };
-    if (active && std::any_of(slot->fragments.begin(), slot->fragments.end(), holds)) return;
+    if (busy && std::any_of(slot->fragments.begin(), slot->fragments.end(), holds)) return;
     channel.queue.pop_front();
     --channel.in_hw;
     channel.ready.push_back(slot);
@@ -441,7 +468,7 @@ void CesaHal::complete(Channel&, Slot& slot) {
   }
   for (const Fragment& fragment : slot.fragments) pool_.push_back(fragment.memory);
   Cryptop* crp = slot.crp;
-  free_slots_.push_back(&slot);
+  slab_.put(slot);
   completions_.done(crp);
 }
 

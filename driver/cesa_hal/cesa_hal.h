@@ -3,8 +3,11 @@
 // kirkwood: cesa_ocf_drv.c and mvCesa.c of the Orion and Kirkwood kernels (crypto/ocf/kirkwood in
 // linux-marvell). 64 slots; one fragment in the engine at a time, an interrupt after each; the
 // handler takes one result and calls back in the hard interrupt.
-// armada: the later driver (drivers/crypto/mvebu_cesa): 256 slots for each engine, waiting requests
-// chained, interrupts coalesced, all results taken.
+// armada: the later driver (drivers/crypto/mvebu_cesa): 256 slots for each engine, all results
+// taken. Built for chains it links waiting requests and has an interrupt for each chain; built for
+// coalescing (its default) it starts one request at a time, when it is called and finds STATUS
+// idle, and hears of several at once. A request that waits behind an engine that has become idle is
+// not started before the coalesced interrupt, or the next request.
 //
 // What it does not do is as much part of it. It never calls crypto_unblock, so it needs a core that
 // hands ERESTART to the caller (policy "marvell"). It ends a request that it refuses without
@@ -22,6 +25,7 @@
 #include "driver/ocf/completions.h"
 #include "driver/ocf/crypto.h"
 #include "driver/params.h"
+#include "hw_model/base/object_pool.h"
 #include "kernel_model/kernel.h"
 
 namespace cesasim::driver {
@@ -79,7 +83,7 @@ class CesaHal : public CryptoDriver {
     std::uint32_t sram_offset = 0;       // the same as SA offset
     std::deque<Slot*> queue;             // pending and in process, oldest first
     std::deque<Slot*> ready;             // ended and not taken
-    std::size_t in_hw = 0;               // of the queue
+    std::size_t in_hw = 0;               // of the queue: started; coalescing: some have ended
     std::size_t used = 0;                // slots taken, those that are ready included
     const HalSession* loaded = nullptr;  // whose area the SRAM holds after the last queued packet
     kernel::SpinLock lock;
@@ -96,12 +100,17 @@ class CesaHal : public CryptoDriver {
   void build(Channel& channel, Fragment& fragment, const HalSession& session, bool encrypt,
              std::uint32_t config, std::uint32_t iv_bytes, hw::PhysAddr data, std::uint32_t bytes);
   void start(Channel& channel);
+  /// Coalescing: starts the oldest request that has not been, if the engine is idle.
+  void start_next(Channel& channel);
+  bool active(const Channel& channel);
+  const Fragment* link(const Slot& slot, const Fragment* before);
   void launch(Channel& channel, hw::PhysAddr first);
   bool interrupt(Channel& channel);
   /// Takes what the engine has ended, starts what waits, and hands out one result
   /// (mvCesaReadyGet); nullptr if none is ready.
   Slot* ready_get(Channel& channel);
   void reap(Channel& channel);
+  void reap_chain(Channel& channel);
   void complete(Channel& channel, Slot& slot);
   void store32(hw::PhysAddr addr, std::uint32_t value);
 
@@ -110,18 +119,18 @@ class CesaHal : public CryptoDriver {
   DriverCosts costs_;
   HalSettings settings_;
   bool armada_;
+  bool coalescing_;
   std::uint32_t slots_;         // of one channel
   std::uint32_t buffer_bytes_;  // of the SRAM: the largest fragment
   std::uint64_t dram_bytes_;
   std::uint32_t coalesce_ticks_;
-  std::uint32_t irq_bits_;
+  std::uint32_t irq_bits_;  // unmasked
   std::uint32_t driverid_ = 0;
   bool probed_ = false;
   std::vector<std::unique_ptr<Session>> sessions_;
   std::vector<std::unique_ptr<Channel>> channels_;
   std::vector<hw::PhysAddr> pool_;
-  std::vector<std::unique_ptr<Slot>> slab_;
-  std::vector<Slot*> free_slots_;
+  hw::ObjectPool<Slot> slab_;
   Completions completions_;
   DriverStats stats_;
 };

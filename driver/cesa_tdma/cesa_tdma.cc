@@ -101,12 +101,7 @@ int CesaTdma::freesession(std::uint32_t lid) { return sessions_.close(lid); }
 /// A request with all that it takes for so many pieces, so that what it takes of the pools is its
 /// own from here on; nullptr when there is no memory for that.
 CesaTdma::Request* CesaTdma::get_request(std::size_t chunks) {
-  if (free_requests_.empty()) {
-    request_slab_.push_back(std::make_unique<Request>());
-    free_requests_.push_back(request_slab_.back().get());
-  }
-  Request* r = free_requests_.back();
-  free_requests_.pop_back();
+  Request* r = &request_slab_.take();
   r->error = 0;
   r->used_descriptors = r->used_ops = 0;
   if (pool_take(op_pool_, kOpBytes, chunks, r->ops) &&
@@ -123,7 +118,7 @@ void CesaTdma::put_request(Request& request) {
   op_pool_.insert(op_pool_.end(), request.ops.begin(), request.ops.end());
   request.descriptors.clear();
   request.ops.clear();
-  free_requests_.push_back(&request);
+  request_slab_.put(request);
 }
 
 /// `count` elements into `out`; false, and none, when there is no memory for them.
@@ -223,7 +218,7 @@ int CesaTdma::process(Cryptop* crp, int) {
   Request* const made = get_request(chunks);
   if (made == nullptr) {
     // The requests that hold descriptors will give them back.
-    if (free_requests_.size() == request_slab_.size()) return end(ENOMEM);
+    if (request_slab_.in_use() == 0) return end(ENOMEM);
     starved_ = true;
     return restart();
   }

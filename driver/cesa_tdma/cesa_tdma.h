@@ -20,6 +20,7 @@
 #include "driver/ocf/crypto.h"
 #include "driver/ocf/restarts.h"
 #include "driver/params.h"
+#include "hw_model/base/object_pool.h"
 #include "kernel_model/kernel.h"
 
 namespace cesasim::driver {
@@ -132,8 +133,7 @@ class CesaTdma : public CryptoDriver {
   std::vector<std::unique_ptr<Engine>> engines_;
   std::vector<hw::PhysAddr> descriptor_pool_;
   std::vector<hw::PhysAddr> op_pool_;
-  std::vector<std::unique_ptr<Request>> request_slab_;
-  std::vector<Request*> free_requests_;
+  hw::ObjectPool<Request> request_slab_;
   CesaTdmaStats stats_;
 };
 

@@ -135,12 +135,7 @@ Cryptop* Crypto::crypto_getreq() {
     kernel_.charge_slab_free(Activity::ocf);
     return nullptr;
   }
-  if (free_.empty()) {
-    slab_.push_back(std::make_unique<Cryptop>());
-    free_.push_back(slab_.back().get());
-  }
-  Cryptop* crp = free_.back();
-  free_.pop_back();
+  Cryptop* crp = &slab_.take();
   *crp = Cryptop{};
   crp->core = this;
   return crp;
@@ -150,7 +145,7 @@ void Crypto::crypto_freereq(Cryptop* crp) {
   kernel_.charge(Activity::ocf, costs_.freereq);
   kernel_.charge_slab_free(Activity::ocf);
   kernel_.charge_slab_free(Activity::ocf);
-  free_.push_back(crp);
+  slab_.put(*crp);
 }
 
 // --- requests -----------------------------------------------------------------------------

@@ -11,6 +11,7 @@
 
 #include "driver/ocf/cryptodev.h"
 #include "driver/params.h"
+#include "hw_model/base/object_pool.h"
 #include "kernel_model/kernel.h"
 
 namespace cesasim::driver {
@@ -160,8 +161,7 @@ class Crypto : public CryptoCore {
   };
   std::vector<std::unique_ptr<Unloaded>> unloaded_;
   std::map<std::uint32_t, std::uint32_t> moved_;  // ids that drivers still use for themselves
-  std::vector<std::unique_ptr<Cryptop>> slab_;
-  std::vector<Cryptop*> free_;
+  hw::ObjectPool<Cryptop> slab_;
 };
 
 }  // namespace cesasim::driver

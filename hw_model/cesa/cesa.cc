@@ -6,6 +6,7 @@
 
 #include "hw_model/base/lookahead.h"
 #include "hw_model/memory/mbus_extension.h"
+#include "hw_model/memory/memory_access.h"
 
 namespace cesasim::hw {
 namespace {
@@ -241,47 +242,27 @@ unsigned Cesa::regs_debug(tlm::tlm_generic_payload& trans) {
   return 4 * done;
 }
 
-bool Cesa::sram_move(int id, tlm::tlm_generic_payload& trans) {
-  const auto memory = units_[static_cast<std::size_t>(id)]->core.sram();
-  const std::uint64_t address = trans.get_address();
-  const std::uint64_t bytes = trans.get_data_length();
-  if (trans.get_byte_enable_ptr() != nullptr) {
-    trans.set_response_status(tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE);
-    return false;
-  }
-  if (trans.get_streaming_width() < bytes) {
-    trans.set_response_status(tlm::TLM_BURST_ERROR_RESPONSE);
-    return false;
-  }
-  if (address > memory.size() || bytes > memory.size() - address) {
-    trans.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
-    return false;
-  }
-  if (trans.is_read()) {
-    std::memcpy(trans.get_data_ptr(), memory.data() + address, bytes);
-  } else if (trans.is_write()) {
-    std::memcpy(memory.data() + address, trans.get_data_ptr(), bytes);
-  }
-  trans.set_dmi_allowed(true);
-  trans.set_response_status(tlm::TLM_OK_RESPONSE);
-  return true;
-}
-
 void Cesa::sram_transport(int id, tlm::tlm_generic_payload& trans, sc_core::sc_time& delay) {
-  if (!sram_move(id, trans)) {
-    units_[static_cast<std::size_t>(id)]->core.guest_error("access outside the SRAM");
+  CesaEngine& core = units_[static_cast<std::size_t>(id)]->core;
+  const tlm::tlm_response_status status = memory_response(trans, core.sram().size());
+  trans.set_response_status(status);
+  if (!trans.is_response_ok()) {
+    core.guest_error(std::string("access to the SRAM ") + response_text(status));
     return;
   }
-  const CesaTiming& timing = units_[static_cast<std::size_t>(id)]->core.timing();
-  delay += to_sc_time(timing.sram_access(trans.get_data_length(), trans.is_read()));
+  memory_move(trans, core.sram().data());
+  trans.set_dmi_allowed(true);
+  delay += to_sc_time(core.timing().sram_access(trans.get_data_length(), trans.is_read()));
 }
 
 unsigned Cesa::sram_debug(int id, tlm::tlm_generic_payload& trans) {
-  return sram_move(id, trans) ? trans.get_data_length() : 0;
+  const auto memory = units_[static_cast<std::size_t>(id)]->core.sram();
+  return memory_debug(trans, memory.data(), memory.size());
 }
 
 bool Cesa::sram_dmi(int id, tlm::tlm_generic_payload& trans, tlm::tlm_dmi& dmi) {
   CesaEngine& core = units_[static_cast<std::size_t>(id)]->core;
+  if (trans.get_address() >= core.sram().size()) return false;
   dmi.set_dmi_ptr(core.sram().data());
   dmi.set_start_address(0);
   dmi.set_end_address(core.sram().size() - 1);

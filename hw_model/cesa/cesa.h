@@ -75,7 +75,6 @@ class Cesa : public sc_core::sc_module {
   void sram_transport(int id, tlm::tlm_generic_payload& trans, sc_core::sc_time& delay);
   unsigned sram_debug(int id, tlm::tlm_generic_payload& trans);
   bool sram_dmi(int id, tlm::tlm_generic_payload& trans, tlm::tlm_dmi& dmi);
-  bool sram_move(int id, tlm::tlm_generic_payload& trans);
 
   CesaParams params_;
   std::vector<std::unique_ptr<Unit>> units_;

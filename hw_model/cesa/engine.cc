@@ -241,7 +241,7 @@ void CesaEngine::activate(unsigned channel, Ps now) {
   ++stats_.chains;
   regs_.set_bits(kCmd, cmd::activate(channel));
   regs_.set_bits(kStatus, cesa_bit::status::active(channel));
-  regs_.clear_bits(kStatus, cesa_bit::status::kDigestError);
+  regs_.clear_bits(kStatus, cesa_bit::status::digest_error(channel));
 }
 
 bool CesaEngine::start_dma(unsigned channel, Ps now) {
@@ -309,9 +309,16 @@ bool CesaEngine::next_step_visible() const {
       channels_[1].at != kNever) {
     return true;
   }
+  if (hand_over_visible()) return true;
   if (!dma_.operation_pending) return false;
-  return params_.coalescing || channels_[dma_.channel].failed ||
+  return channels_[dma_.channel].failed ||
          (channels_[dma_.channel].causes & regs_.get(kIntMask)) != 0;
+}
+
+bool CesaEngine::hand_over_visible() const {
+  if (!dma_.packet || dma_.state != DmaState::execute || dma_.descriptor.own) return false;
+  return (regs_.get(kIntMask) & cesa_bit::irq::kChainedPacketDone) != 0 ||
+         (params_.coalescing && (regs_.get(kCoalescePackets) | regs_.get(kCoalesceTime)) != 0);
 }
 
 Ps CesaEngine::step(Ps now) {
@@ -376,8 +383,9 @@ void CesaEngine::step_channel(unsigned channel) {
                          : dma_.state == DmaState::execute ? execute(delay)
                                                            : move(delay);
     if (!goes_on) return;
+    // By descriptor one step, but for what a driver could see of it too early.
   } while ((dma_.state == DmaState::execute || dma_.state == DmaState::move) &&
-           (fidelity_ == Fidelity::descriptor || delay == 0));
+           (delay == 0 || (fidelity_ == Fidelity::descriptor && !hand_over_visible())));
   const bool held = dma_.state == DmaState::hold || (dma_.operation_pending && delay == kNever);
   dma_.at = held ? kNever : now_ + delay;
 }
@@ -431,6 +439,7 @@ bool CesaEngine::execute(Ps& delay) {
 }
 
 bool CesaEngine::hand_over(Ps& delay) {
+  end_packet();
   unsigned channel = dma_.channel;
   if (channel == kNoChannel) {
     for (unsigned i = params_.channels; i-- > 0;) {
@@ -566,6 +575,7 @@ void CesaEngine::finish_dma() {
   dma_.at = kNever;
   regs_.clear_bits(kTdmaControl, control::kActive);
   raise(causes);
+  end_packet();
 }
 
 void CesaEngine::halt_dma() {
@@ -575,6 +585,7 @@ void CesaEngine::halt_dma() {
     if (state == ChannelState::wait || state == ChannelState::linger || held) idle_channel(i);
   }
   dma_.operation_pending = false;
+  dma_.packet = false;
   set_dma(DmaState::idle);
   dma_.at = kNever;
   regs_.clear_bits(kTdmaControl, control::kActive);
@@ -607,9 +618,7 @@ Ps CesaEngine::operate(unsigned channel, Ps start) {
   const SaResult r = sa_.run(sram_, at, digest);
 
   c.causes = cesa_bit::irq::accel_done(channel);
-  if (dma_.channel == channel && dma_.operations > 0) {
-    c.causes |= cesa_bit::irq::kChainedPacketDone;
-  }
+  c.in_chain = dma_.channel == channel && dma_.operations > 0;
   c.mismatch = false;
   Ps took = timing_.sa_overhead();
   if (r.status == SaStatus::done) {
@@ -644,16 +653,15 @@ bool CesaEngine::end_operation(unsigned channel) {
     fail_operation(channel);
     return false;
   }
-  const bool in_chain = c.causes & cesa_bit::irq::kChainedPacketDone;
   if (c.mismatch) {
     ++stats_.digest_errors;
-    regs_.set_bits(kStatus, cesa_bit::status::kDigestError);
+    regs_.set_bits(kStatus, cesa_bit::status::digest_error(channel));
     const std::uint32_t policy = regs_.get(kCfg) & cfg::kDigestErrorMask;
-    if (in_chain && policy == cfg::kDigestErrorSkip) dma_.skipping = true;
-    if (in_chain && policy == cfg::kDigestErrorStop) set_dma(DmaState::finish);
+    if (c.in_chain && policy == cfg::kDigestErrorSkip) dma_.skipping = true;
+    if (c.in_chain && policy == cfg::kDigestErrorStop) set_dma(DmaState::finish);
   }
   raise(c.causes);
-  if (in_chain) count_packet();
+  if (c.in_chain) dma_.packet = true;
   return true;
 }
 
@@ -678,7 +686,10 @@ void CesaEngine::idle_channel(unsigned channel) {
   regs_.clear_bits(kStatus, cesa_bit::status::active(channel));
 }
 
-void CesaEngine::count_packet() {
+void CesaEngine::end_packet() {
+  if (!dma_.packet) return;
+  dma_.packet = false;
+  raise(cesa_bit::irq::kChainedPacketDone);
   if (!params_.coalescing) return;
   const std::uint32_t packets = regs_.get(kCoalescePackets);
   const std::uint32_t time = regs_.get(kCoalesceTime);

@@ -1,6 +1,19 @@
 // One engine of the unit without SystemC: registers, SRAM, DMA and accelerator as a state
 // machine that its owner steps from one instant to the next.
 //
+// What drivers of the silicon confirm (HAL: Marvell's, drivers/crypto/mvebu_cesa/hal of its kernel):
+// - A channel is active, in CMD and STATUS, until the chain's data is out: the HAL hears of a
+//   coalesced interrupt alone, looks at STATUS and takes the buffers of what is not active.
+// - A packet of a chain is done (cause 11, AccAndTDMAInt_CM in register headers of the 88F6281) when
+//   accelerator and DMA have done with it: at the hand-over to the next, or at the end of the chain.
+//   Coalescing counts these causes, and its time runs from the first one not announced (help texts
+//   of the HAL's Kconfig). The thresholds have 8 bits for packets and 24 for time.
+// - CFG bit 13 keeps cipher and MAC of one operation from overlapping (the HAL sets it on early
+//   steppings, Linux always). CONTROL bits 17..16 ask for two, three or four reads ahead (the HAL's
+//   names: 2 transactions, 3 transactions, new mode "up to 4").
+// - STATUS has a digest error for each channel, bits 8 and 9 (HAL of the two-channel Orion:
+//   1 << (channel + 8)). That a start clears its own one alone is assumed.
+//
 // What no source says and is assumed here:
 // - Power-on is the only reset: registers take their reset values, the SRAM is zero. CMD's stop
 //   ends what runs and resets nothing.
@@ -28,8 +41,7 @@
 //   A unit without DMA has no register that could say so: CMD reads 0 and no done cause is there.
 //   A stuck operation leaves the SRAM as it was too, and lasts until CMD's stop (in a chain also
 //   until the DMA is disabled). An access with a bus error moves nothing.
-// - Coalescing counts the operations of chains; the timer runs from the first one not announced.
-//   0 in a register turns its half off; writing either starts over.
+// - 0 in a coalescing register turns its half off; writing either starts over.
 #pragma once
 
 #include <algorithm>
@@ -188,6 +200,7 @@ class CesaEngine {
     bool kicked = false;       // CMD started the DMA together with it (CFG bit 9 without 7)
     bool dma_ended = false;    // and the DMA has ended first
     std::uint32_t causes = 0;  // of the operation in progress, raised at its end
+    bool in_chain = false;     // likewise: a descriptor handed over to it
     bool mismatch = false;     // likewise
     bool failed = false;       // by a fault: nothing is announced
   };
@@ -206,6 +219,7 @@ class CesaEngine {
     Transfer transfer;               // its bytes
     unsigned channel = kNoChannel;   // the one it works for
     bool operation_pending = false;  // that channel's operation ends at `at`
+    bool packet = false;             // an operation has ended, its data may be in the SRAM yet
     bool skipping = false;           // the rest of a packet with a wrong digest
     std::uint32_t descriptors = 0;   // since the start
     std::uint32_t operations = 0;
@@ -250,7 +264,10 @@ class CesaEngine {
   void fail_operation(unsigned channel);
   bool fault(FaultKind kind, Ps at, std::uint64_t where);
   void idle_channel(unsigned channel);
-  void count_packet();
+  /// The data of the packet before, if there is one, has left the SRAM: announces and counts it.
+  void end_packet();
+  /// True if the step due next is a hand-over that says so to somebody who listens.
+  bool hand_over_visible() const;
   void announce_packets();
 
   bool reach(PhysAddr addr, std::uint32_t bytes, const char* what);

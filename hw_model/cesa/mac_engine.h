@@ -52,8 +52,8 @@ struct MacRun {
 /// to the caller's registers.
 class MacEngine {
  public:
-  /// Whether silicon keeps a partial block between fragments is unknown. With
-  /// `buffers_partial_block` it does; without, such a fragment is refused.
+  /// With `buffers_partial_block` a partial block is kept between fragments, as in silicon
+  /// (security_accelerator.h); without, such a fragment is refused.
   explicit MacEngine(bool buffers_partial_block) : buffers_(buffers_partial_block) {}
 
   /// Why the engine cannot run `r`, or empty.

@@ -73,13 +73,14 @@ constexpr RegisterField kCfgFields[] = {
     {"digest_error", 1, 0, "on a digest mismatch: 0 continue, 1 skip, 3 stop"}};
 constexpr RegisterField kStatusFields[] = {
     {"state", 31, 13, "internal state"},
-    {"digest_error", 8, 8, "the digest did not match"},
+    {"digest_error1", 9, 9, "channel 1: the digest did not match", CesaFeature::second_channel},
+    {"digest_error0", 8, 8, "channel 0: the digest did not match"},
     {"active1", 1, 1, "channel 1 runs", CesaFeature::second_channel},
     {"active0", 0, 0, "channel 0 runs"}};
 constexpr RegisterField kIrqFields[] = {
     {"end_of_packet", 14, 14, "coalesced end of packet", CesaFeature::coalescing},
     {"tdma_parity_error", 12, 12, "parity error in the DMA", CesaFeature::tdma},
-    {"chained_packet_done", 11, 11, "one packet of a chain done"},
+    {"chained_packet_done", 11, 11, "one packet of a chain done, its data out of the SRAM"},
     {"dma_ownership_error", 10, 10, "a descriptor nobody may take"},
     {"dma_done", 9, 9, "DMA done"},
     {"accel1_dma_done", 8, 8, "channel 1 and its DMA done: end of the chain",

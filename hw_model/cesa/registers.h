@@ -127,8 +127,10 @@ constexpr std::uint32_t activate_dma(unsigned channel) { return kCh0ActivateDma 
 namespace status {
 inline constexpr std::uint32_t kActive0 = 1u << 0;
 inline constexpr std::uint32_t kActive1 = 1u << 1;
-inline constexpr std::uint32_t kDigestError = 1u << 8;
+inline constexpr std::uint32_t kDigestError0 = 1u << 8;
+inline constexpr std::uint32_t kDigestError1 = 1u << 9;
 constexpr std::uint32_t active(unsigned channel) { return kActive0 << channel; }
+constexpr std::uint32_t digest_error(unsigned channel) { return kDigestError0 << channel; }
 }  // namespace status
 namespace irq {
 inline constexpr std::uint32_t kAuthDone = 1u << 0;

@@ -1,4 +1,20 @@
 // The accelerator's function: run the operation that a descriptor in SRAM describes.
+//
+// What drivers of the silicon confirm:
+// - The states of an HMAC are stored big endian, MD5's too (Linux's driver and Marvell's HAL swap
+//   them all on their little-endian cores).
+// - A MAC fragment that ends inside a 64-byte block waits for the next one: FreeBSD's driver
+//   (sys/dev/cesa) hashes in fragments of 1896 bytes and gets right plain MD5 and SHA-1 digests.
+// - Chaining values: a cipher's stands at the IV pointer after every operation (Linux copies it from
+//   there after the last one), a MAC's in the IV/digest registers (Linux and the HAL read them to
+//   finish a message in software).
+//
+// What stays undecided:
+// - Whether the 88F5181 looks at 14 bits only of the total MAC length. Marvell's HAL lets software
+//   finish messages of 16 KiB and more on the 5181L, and no source says why. Here it is 16 bits on
+//   every unit.
+// - What a combined last fragment does whose MAC length is 0 (the cipher's data goes on behind the
+//   MAC's). Here a MAC length of 0 is refused, alone and combined.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +35,7 @@ enum class SaStatus : std::uint8_t {
 struct SaOptions {
   bool sha256 = true;  ///< the unit knows SHA-256
   /// Whether a fragment that ends inside a 64-byte MAC block waits in the engine for the next
-  /// fragment (true) or is refused (false). What silicon does is unknown.
+  /// fragment (true, as in silicon) or is refused (false: finds drivers that need it).
   bool buffers_partial_block = true;
 };
 
@@ -48,7 +64,7 @@ class SecurityAccelerator {
   /// Runs the operation at `descriptor_offset` of `sram`. CBC: a first or whole fragment that
   /// encrypts takes its IV from the IV pointer and copies it to the IV buffer (the packet's IV
   /// field); one that decrypts takes it from the IV buffer. Later fragments go on from the IV
-  /// pointer, where every fragment leaves its chaining value (for the last one assumed).
+  /// pointer, where every fragment leaves its chaining value.
   ///
   /// `ivdig` are the IV/digest registers
   /// A..H: a middle or last MAC fragment goes on from them, and every MAC leaves its chaining

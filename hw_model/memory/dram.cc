@@ -2,8 +2,9 @@
 
 #include <sys/mman.h>
 
-#include <cstring>
 #include <new>
+
+#include "hw_model/memory/memory_access.h"
 
 namespace cesasim::hw {
 
@@ -27,33 +28,11 @@ Dram::Dram(sc_core::sc_module_name name, const DramParams& params)
   socket.register_get_direct_mem_ptr(this, &Dram::get_direct_mem_ptr);
 }
 
-bool Dram::move(tlm::tlm_generic_payload& trans) {
-  const std::uint64_t addr = trans.get_address();
-  const std::uint64_t len = trans.get_data_length();
-  if (trans.get_byte_enable_ptr() != nullptr) {
-    trans.set_response_status(tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE);
-    return false;
-  }
-  if (trans.get_streaming_width() < len) {
-    trans.set_response_status(tlm::TLM_BURST_ERROR_RESPONSE);
-    return false;
-  }
-  if (addr > size() || len > size() - addr) {
-    trans.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
-    return false;
-  }
-  if (trans.is_read()) {
-    std::memcpy(trans.get_data_ptr(), host(addr), len);
-  } else if (trans.is_write()) {
-    std::memcpy(host(addr), trans.get_data_ptr(), len);
-  }
-  trans.set_dmi_allowed(true);
-  trans.set_response_status(tlm::TLM_OK_RESPONSE);
-  return true;
-}
-
 void Dram::b_transport(tlm::tlm_generic_payload& trans, sc_core::sc_time& delay) {
-  if (!move(trans)) return;
+  trans.set_response_status(memory_response(trans, size()));
+  if (!trans.is_response_ok()) return;
+  memory_move(trans, storage_.data());
+  trans.set_dmi_allowed(true);
   const auto* ext = trans.get_extension<MbusExtension>();
   const unsigned master = ext ? ext->master : 0;
   Ps own = ext ? ext->own_ps : 0;
@@ -71,8 +50,7 @@ void Dram::b_transport(tlm::tlm_generic_payload& trans, sc_core::sc_time& delay)
 }
 
 unsigned Dram::transport_dbg(tlm::tlm_generic_payload& trans) {
-  if (trans.get_command() == tlm::TLM_IGNORE_COMMAND) return 0;
-  return move(trans) ? trans.get_data_length() : 0;
+  return memory_debug(trans, storage_.data(), size());
 }
 
 bool Dram::get_direct_mem_ptr(tlm::tlm_generic_payload& trans, tlm::tlm_dmi& dmi) {

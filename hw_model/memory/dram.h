@@ -65,7 +65,6 @@ class Dram : public sc_core::sc_module {
   void b_transport(tlm::tlm_generic_payload& trans, sc_core::sc_time& delay);
   unsigned transport_dbg(tlm::tlm_generic_payload& trans);
   bool get_direct_mem_ptr(tlm::tlm_generic_payload& trans, tlm::tlm_dmi& dmi);
-  bool move(tlm::tlm_generic_payload& trans);
 
   DramStorage storage_;
   SharedBandwidth bandwidth_;

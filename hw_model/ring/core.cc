@@ -294,13 +294,13 @@ void RingCore::reset_ring(unsigned ring, Ps now) {
   Ring& r = rings_[ring];
   for (RingRequest* request : r.ready) {
     ++stats_.abandoned;
-    recycle(*request);
+    requests_.put(*request);
   }
   for (RingRequest* request : r.order) {
     request->abandoned = true;
     if (request->engine == RingCompletion::kNoEngine || request->ended) {
       ++stats_.abandoned;
-      recycle(*request);
+      requests_.put(*request);
     }
   }
   r.ready.clear();
@@ -529,7 +529,7 @@ bool RingCore::dispatch_from(unsigned ring) {
     engine = least_loaded();
     if (engine == nullptr) return false;
   }
-  RingRequest& request = new_request();
+  RingRequest& request = requests_.take();
   request.start(ring, f.index, f.d);
   r.prefetched.pop_front();
   r.order.push_back(&request);
@@ -567,7 +567,7 @@ void RingCore::ended(RingRequest& request) {
   if (request.abandoned || r.silenced) {
     if (!request.abandoned) std::erase(r.order, &request);
     ++stats_.abandoned;
-    recycle(request);
+    requests_.put(request);
     return;
   }
   sort_ready(r);
@@ -630,20 +630,24 @@ bool RingCore::finish_write_back(Ps now) {
   const unsigned ring = write_back_.ring;
   Ring& r = rings_[ring];
   RingRequest& q = *write_back_.request;
-  recycle(q);
   if (r.resetting) {
     ++stats_.abandoned;
-    return true;
-  }
-  if (!write_back_.ok) {
+  } else if (!write_back_.ok) {
     ++stats_.abandoned;
     report_bus_error(
         write_port_, ring,
         "the bus refused completion " + std::to_string(r.cq_producer) + " or the indexes after it");
     silence(r);
     raise(r, irq_bit::kWritebackError);
-    return true;
+  } else {
+    completed(ring, q, now);
   }
+  requests_.put(q);
+  return true;
+}
+
+void RingCore::completed(unsigned ring, const RingRequest& q, Ps now) {
+  Ring& r = rings_[ring];
   ++r.cq_producer;
   if (r.untaken() > 0) ++r.unannounced;
   const bool failed = q.status != RingStatus::ok;
@@ -657,21 +661,20 @@ bool RingCore::finish_write_back(Ps now) {
     raise(r, irq_bit::kFailed);
   }
   coalesce(r, now, failed || q.d.has(ring_control::kInterrupt));
-  return true;
 }
 
 void RingCore::silence(Ring& r) {
   r.stopped = true;
   r.silenced = true;
   stats_.abandoned += r.ready.size() + r.prefetched.size();
-  for (RingRequest* request : r.ready) recycle(*request);
+  for (RingRequest* request : r.ready) requests_.put(*request);
   r.ready.clear();
   r.prefetched.clear();
   // Those in engines are dropped as they end; those that ended out of turn, now.
   std::erase_if(r.order, [this](RingRequest* request) {
     if (!request->ended) return false;
     ++stats_.abandoned;
-    recycle(*request);
+    requests_.put(*request);
     return true;
   });
 }
@@ -719,16 +722,6 @@ void RingCore::report(unsigned ring, const std::string& text) {
 
 void RingCore::report_bus_error(const RingPort& port, unsigned ring, const std::string& text) {
   if (!port.faulted()) report(ring, text);
-}
-
-RingRequest& RingCore::new_request() {
-  if (free_.empty()) {
-    requests_.push_back(std::make_unique<RingRequest>());
-    return *requests_.back();
-  }
-  RingRequest& r = *free_.back();
-  free_.pop_back();
-  return r;
 }
 
 }  // namespace cesasim::hw

@@ -5,11 +5,11 @@
 #include <array>
 #include <cstdint>
 #include <deque>
-#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "hw_model/base/object_pool.h"
 #include "hw_model/base/units.h"
 #include "hw_model/cesa/engine.h"
 #include "hw_model/ring/descriptor.h"
@@ -174,6 +174,8 @@ class RingCore {
   void ended(RingRequest& request);
   void sort_ready(Ring& ring);
   bool finish_write_back(Ps now);
+  /// The completion of a request is in memory.
+  void completed(unsigned ring, const RingRequest& request, Ps now);
   bool start_write_back(Ps now);
   void silence(Ring& ring);
   void settle(unsigned ring);
@@ -186,9 +188,6 @@ class RingCore {
   void report(unsigned ring, const std::string& text);
   /// The same, unless the bus error behind it was made on purpose.
   void report_bus_error(const RingPort& port, unsigned ring, const std::string& text);
-
-  RingRequest& new_request();
-  void recycle(RingRequest& request) { free_.push_back(&request); }
 
   std::uint32_t unit_value(std::uint32_t offset) const;
   std::uint32_t ring_value(unsigned ring, std::uint32_t offset) const;
@@ -210,8 +209,7 @@ class RingCore {
   unsigned write_back_turn_ = 0;
   Ps wake_ = kNever;  // a register write wants a step
   std::vector<RingRequest*> ended_;
-  std::vector<std::unique_ptr<RingRequest>> requests_;
-  std::vector<RingRequest*> free_;
+  ObjectPool<RingRequest> requests_;
   RingStats stats_;
 };
 

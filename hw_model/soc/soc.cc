@@ -1,11 +1,17 @@
 #include "hw_model/soc/soc.h"
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
+
+#include "hw_model/soc/map.h"
 
 namespace cesasim::hw {
 
 Soc::Soc(sc_core::sc_module_name name, const SocConfig& config) : sc_module(name), config_(config) {
+  const SocMap map =
+      soc_map(config.internal_regs_base, config.disk_irq, config.dram, config.cesa, config.ring);
+  if (const auto objection = map.objection()) throw std::invalid_argument(objection->problem);
   for (unsigned i = 0; i < config.cores; ++i) {
     cores_.push_back(std::make_unique<CpuCore>(("cpu" + std::to_string(i)).c_str(), i, config.cpu));
   }
@@ -16,11 +22,6 @@ Soc::Soc(sc_core::sc_module_name name, const SocConfig& config) : sc_module(name
   cesa_->run_ahead(true);
   ring_ = std::make_unique<CryptoRing>("ring", config.ring, mbus_master_ring(0));
   ring_->run_ahead(true);
-  if (config.ring.irq(config.ring.rings - 1) >= Intc::kLines) {
-    throw std::invalid_argument("ring: irq_first " + std::to_string(config.ring.irq_first) +
-                                " leaves no line for each of " + std::to_string(config.ring.rings) +
-                                " rings, the controller has " + std::to_string(Intc::kLines));
-  }
   disk_ = std::make_unique<Disk>("disk", config.disk);
   if (config.faults != nullptr) {
     intc_->set_faults(config.faults);
@@ -34,28 +35,27 @@ Soc::Soc(sc_core::sc_module_name name, const SocConfig& config) : sc_module(name
   connect(disk_->dma, mbus_->in);
   connect(ring_->dma, mbus_->in);
 
-  int target = 0;
+  // In the order of the map.
   connect(mbus_->out, dram_->socket);
-  mbus_->add_window({"dram", 0, dram_->size(), target++, false});
   connect(mbus_->out, cesa_->regs);
-  mbus_->add_window({"cesa registers", cesa_regs(0), cesa_reg::kWindowBytes, target++, true});
+  std::vector<sc_core::sc_out<bool>*> wires;
   for (unsigned i = 0; i < cesa_->engines(); ++i) {
     connect(mbus_->out, cesa_->sram[i]);
-    mbus_->add_window({"cesa sram " + std::to_string(i), config.cesa.sram_base(i),
-                       config.cesa.sram_bytes, target++, true});
-    irq_lines_.push_back(std::make_unique<IrqLine>(("cesa_irq" + std::to_string(i)).c_str(), *intc_,
-                                                   config.cesa.irq(i)));
-    cesa_->irq[i].bind(*irq_lines_.back());
+    wires.push_back(&cesa_->irq[i]);
   }
   connect(mbus_->out, ring_->regs);
-  mbus_->add_window({"ring registers", ring_regs(), ring_reg::kWindowBytes, target++, true});
-  for (unsigned i = 0; i < config.ring.rings; ++i) {
-    irq_lines_.push_back(std::make_unique<IrqLine>(("ring_irq" + std::to_string(i)).c_str(), *intc_,
-                                                   config.ring.irq(i)));
-    ring_->irq[i].bind(*irq_lines_.back());
+  for (unsigned i = 0; i < config.ring.rings; ++i) wires.push_back(&ring_->irq[i]);
+  wires.push_back(&disk_->irq);
+  int target = 0;
+  for (const SocWindow& w : map.windows) {
+    mbus_->add_window({w.name, w.base, w.bytes, target++, w.device});
   }
-  irq_lines_.push_back(std::make_unique<IrqLine>("disk_irq", *intc_, config.disk_irq));
-  disk_->irq.bind(*irq_lines_.back());
+  for (std::size_t i = 0; i < map.lines.size(); ++i) {
+    std::string name = map.lines[i].name + " irq";
+    std::replace(name.begin(), name.end(), ' ', '_');
+    irq_lines_.push_back(std::make_unique<IrqLine>(name.c_str(), *intc_, map.lines[i].irq));
+    wires[i]->bind(*irq_lines_.back());
+  }
 }
 
 Soc::~Soc() = default;

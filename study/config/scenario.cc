@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <cmath>
 
 #include "dmcrypt_model/cipher_spec.h"
 #include "dmcrypt_model/path_info.h"
+#include "hw_model/cpu/intc.h"
+#include "hw_model/soc/map.h"
 #include "study/config/nearest.h"
 #include "study/config/tree_reader.h"
 
@@ -335,6 +338,11 @@ Position where(const Tree& tree, const char* path) {
   return node != nullptr ? node->at : tree.at;
 }
 
+Layer layer_of(const Tree& tree, const std::string& path) {
+  const Tree* node = tree.find_path(path);
+  return node != nullptr ? node->layer : Layer::standard;
+}
+
 /// An error of dm-crypt's own parsers ("what is wrong; valid: what would be right") with a place.
 ConfigError placed(const Tree& tree, const std::string& key,
                    const dmcrypt::CipherSpecError& error) {
@@ -578,6 +586,12 @@ void check_soc(const Tree& tree, const SocParams& soc) {
     throw ConfigError(where(tree, "soc.cesa"), "soc.cesa", error.what(),
                       "sizes and addresses as in the shipped presets");
   }
+  try {
+    soc.ring.check();
+  } catch (const std::invalid_argument& error) {
+    throw ConfigError(where(tree, "soc.ring"), "soc.ring", error.what(),
+                      "values as in the shipped presets");
+  }
   // The drivers keep 128 bytes for descriptor, key and IV, and cipher whole blocks.
   constexpr std::uint32_t kLeast = 128 + 16;
   if (soc.cesa.sram_bytes < soc.cesa.sram_reserved_bytes + kLeast) {
@@ -586,32 +600,50 @@ void check_soc(const Tree& tree, const SocParams& soc) {
                                   soc.cesa.sram_bytes, soc.cesa.sram_reserved_bytes),
                       fmt::format("at least {} more than sram_reserved_bytes", kLeast));
   }
-  struct Window {
-    std::string key;
-    std::uint64_t base, size;
-  };
-  std::vector<Window> windows = {
-      {"soc.dram.size_mib", 0, std::uint64_t{soc.dram.size_mib} << 20},
-      {"soc.internal_regs_base", std::uint64_t{soc.internal_regs_base} + soc.cesa.regs_offset,
-       0x10000},
-  };
-  for (unsigned i = 0; i < soc.cesa.engines; ++i) {
-    windows.push_back(
-        {fmt::format("soc.cesa.sram_base{}", i), soc.cesa.sram_base(i), soc.cesa.sram_bytes});
+  if (soc.cesa.engines > 1 && soc.cesa.sram_base1 == 0) {
+    throw ConfigError(
+        where(tree, "soc.cesa.engines"), "soc.cesa.engines",
+        fmt::format("{} engines, but no address of the second SRAM", soc.cesa.engines),
+        "soc.cesa.sram_base1 and soc.cesa.irq1 set too");
   }
-  for (std::size_t i = 0; i < windows.size(); ++i) {
-    for (std::size_t j = 0; j < i; ++j) {
-      const Window& a = windows[i];
-      const Window& b = windows[j];
-      if (a.base < b.base + b.size && b.base < a.base + a.size) {
-        throw ConfigError(
-            where(tree, a.key.c_str()), a.key,
-            fmt::format("the address window {:#x}..{:#x} overlaps that of {}, "
-                        "{:#x}..{:#x}",
-                        a.base, a.base + a.size - 1, b.key, b.base, b.base + b.size - 1),
-            "windows that do not overlap");
-      }
+  const hw::SocMap map =
+      hw::soc_map(soc.internal_regs_base, soc.disk_irq, soc.dram, soc.cesa, soc.ring);
+  if (const auto objection = map.objection()) {
+    // What was written last is the likeliest culprit: a value of the study rather than a preset's.
+    std::string key = "soc." + objection->keys.front();
+    for (const std::string& other : objection->keys) {
+      if (layer_of(tree, "soc." + other) > layer_of(tree, key)) key = "soc." + other;
     }
+    throw ConfigError(where(tree, key.c_str()), key, objection->problem,
+                      fmt::format("windows that do not overlap, below 4 GiB; a line for each, 0 to "
+                                  "{}",
+                                  hw::Intc::kLines - 1));
+  }
+}
+
+/// Settings with which the driver in use would not start, or its last requests would never end.
+void check_driver_settings(const Tree& tree, const Scenario& s) {
+  const auto refuse = [&](const char* key, const std::string& problem, const char* valid) {
+    throw ConfigError(where(tree, key), key, problem, valid);
+  };
+  const auto last_ones_wait = [](std::uint32_t count, double us) { return count > 1 && us <= 0; };
+  const std::string problem =
+      "with a coalesce_count above 1 and no longest wait the last requests would get no interrupt";
+  const char* const valid = "above 0, or a coalesce_count of 1";
+  if (s.ocf.driver == "cesa_ring") {
+    const driver::RingSettings& r = s.ocf.drivers.cesa_ring;
+    if (!std::has_single_bit(r.entries)) {
+      refuse("ocf.drivers.cesa_ring.entries", fmt::format("{} is no power of 2", r.entries),
+             "2, 4, 8 ... 4096");
+    }
+    if (r.coalesce != "off" && last_ones_wait(r.coalesce_count, r.coalesce_us)) {
+      refuse("ocf.drivers.cesa_ring.coalesce_us", problem, valid);
+    }
+  }
+  const driver::HalSettings& h = s.ocf.drivers.cesa_hal;
+  if (s.ocf.driver == "cesa_hal" && h.generation == "armada" &&
+      last_ones_wait(h.coalesce_count, h.coalesce_us)) {
+    refuse("ocf.drivers.cesa_hal.coalesce_us", problem, valid);
   }
 }
 
@@ -636,17 +668,12 @@ void check_scenario(Tree& tree, const Scenario& s) {
     throw ConfigError(where(tree, "ocf.crypto_nice"), "ocf.crypto_nice",
                       fmt::format("not a whole number: {}", s.ocf.crypto_nice), "-20 .. 19");
   }
+  check_driver_settings(tree, s);
   check_faults(tree, s);
   if (s.workload.max_bio_bytes % 512 != 0) {
     throw ConfigError(where(tree, "workload.max_bio_bytes"), "workload.max_bio_bytes",
                       fmt::format("{} is not a multiple of 512", s.workload.max_bio_bytes),
                       "whole sectors");
-  }
-  if (s.soc.cesa.engines > 1 && s.soc.cesa.sram_base1 == 0) {
-    throw ConfigError(
-        where(tree, "soc.cesa.engines"), "soc.cesa.engines",
-        fmt::format("{} engines, but no address of the second SRAM", s.soc.cesa.engines),
-        "soc.cesa.sram_base1 and soc.cesa.irq1 set too");
   }
   if (const std::uint32_t unit = crypt_table(s.dmcrypt, s.disk.sectors()).sector_size;
       s.workload.max_bio_bytes % unit != 0) {
@@ -654,13 +681,6 @@ void check_scenario(Tree& tree, const Scenario& s) {
         where(tree, "workload.max_bio_bytes"), "workload.max_bio_bytes",
         fmt::format("{} is not a multiple of the sector_size {}", s.workload.max_bio_bytes, unit),
         "whole encryption units");
-  }
-  for (unsigned engine = 0; engine < s.soc.cesa.engines; ++engine) {
-    if (s.soc.cesa.irq(engine) == s.soc.disk_irq) {
-      throw ConfigError(where(tree, "soc.disk_irq"), "soc.disk_irq",
-                        fmt::format("engine {} interrupts on line {} too", engine, s.soc.disk_irq),
-                        "a line of its own");
-    }
   }
 }
 

@@ -109,13 +109,20 @@ Home::Home() : path_(fresh_folder("home")) {
   write_file(preset("soc", "test-soc"), head("soc", "test-soc") + soc + "  cesa: test-cesa\n");
   write_file(preset("soc", "no-tdma"), head("soc", "no-tdma") + soc + "  cesa: plain-cesa\n");
   write_file(preset("cesa", "test-cesa"),
-             head("cesa", "test-cesa") +
-                 values_of(hw::CesaParams(), {{"tdma", "true"}, {"sram_base0", "0xF5000000"}}));
+             head("cesa", "test-cesa") + values_of(hw::CesaParams(), {{"tdma", "true"},
+                                                                      {"sram_base0", "0xF5000000"},
+                                                                      {"sram_base1", "0"},
+                                                                      {"irq1", "2"}}));
   write_file(preset("cesa", "plain-cesa"),
-             head("cesa", "plain-cesa") +
-                 values_of(hw::CesaParams(), {{"tdma", "false"}, {"sram_base0", "0xF5000000"}}));
+             head("cesa", "plain-cesa") + values_of(hw::CesaParams(), {{"tdma", "false"},
+                                                                       {"sram_base0", "0xF5000000"},
+                                                                       {"sram_base1", "0"},
+                                                                       {"irq1", "2"}}));
   write_file(preset("ring", "test-ring"),
-             head("ring", "test-ring") + values_of(hw::RingParams(), {{"regs_offset", "0xC0000"}}));
+             head("ring", "test-ring") + values_of(hw::RingParams(), {{"regs_offset", "0xC0000"},
+                                                                      {"irq_first", "80"},
+                                                                      {"burst_bytes", "128"},
+                                                                      {"sram_bytes", "2048"}}));
   write_file(preset("drivers", "default"),
              head("drivers", "default") + values_of(driver::DriverSettings()));
   write_file(preset("disk", "test-disk"),

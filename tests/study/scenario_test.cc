@@ -308,8 +308,69 @@ TEST_F(ScenarioTest, CombinationsThatMakeNoSense) {
             "s.yaml:2: ocf.driver: the crypto unit of 'no-tdma' has no TDMA, which cesa_tdma "
             "needs; valid: cryptosoft, or a SoC whose unit has TDMA");
   EXPECT_TRUE(error("fidelity: cycle\n").starts_with("s.yaml:1: fidelity: "));
-  EXPECT_TRUE(error("soc.disk_irq: 1\n")
-                  .starts_with("s.yaml:1: soc.disk_irq: engine 0 interrupts on line 1 too"));
+}
+
+TEST_F(ScenarioTest, DriverSettingsThatWouldNotStartOrNeverEnd) {
+  const std::string ring = "ocf: {driver: cesa_ring}\ndmcrypt: {path: ocf-async}\n";
+  EXPECT_TRUE(error(ring + "ocf.drivers.cesa_ring.entries: 100\n")
+                  .starts_with("s.yaml:3: ocf.drivers.cesa_ring.entries: 100 is no power of 2; "));
+  EXPECT_TRUE(error(ring + "ocf.drivers.cesa_ring: {entries: 64, coalesce: fixed, coalesce_count: "
+                           "4, coalesce_us: 0}\n")
+                  .starts_with("s.yaml:3: ocf.drivers.cesa_ring.coalesce_us: "));
+  const std::string hal = "ocf: {driver: cesa_hal}\ndmcrypt: {path: ocf-async}\n";
+  EXPECT_TRUE(error(hal + "ocf.drivers.cesa_hal: {generation: armada, coalesce_count: 4, "
+                          "coalesce_us: 0}\n")
+                  .starts_with("s.yaml:3: ocf.drivers.cesa_hal.coalesce_us: "));
+  EXPECT_EQ(error(hal + "ocf.drivers.cesa_hal: {generation: armada, coalesce_count: 1, "
+                        "coalesce_us: 0}\n"),
+            "");
+}
+
+// Every window and line of the board: two that clash, or one that is nowhere, are refused with the
+// place of the value that the study gives, or else of the preset's.
+TEST_F(ScenarioTest, WindowsAndLinesOfTheBoardAreEachTheirOwn) {
+  const struct {
+    const char* text;
+    const char* message;
+  } bad[] = {
+      {"soc.disk_irq: 1\n",
+       "s.yaml:1: soc.disk_irq: disk and cesa engine 0 interrupt on the same "
+       "line, 1; valid: "},
+      {"soc.disk_irq: 80\n",
+       "s.yaml:1: soc.disk_irq: disk and ring 0 interrupt on the same line, "
+       "80; valid: "},
+      {"soc.ring.irq_first: 1\n",
+       "s.yaml:1: soc.ring.irq_first: ring 0 and cesa engine 0 interrupt "
+       "on the same line, 1; valid: "},
+      {"soc.ring: {rings: 3, irq_first: 5}\n",
+       "s.yaml:1: soc.ring.irq_first: disk and ring 2 "
+       "interrupt on the same line, 7; valid: "},
+      {"soc.ring.rings: 8\nsoc.ring.irq_first: 90\n",
+       "s.yaml:2: soc.ring.irq_first: there is no interrupt line 96 for ring 6: the controller has "
+       "96; valid: "},
+      {"soc.cesa: {engines: 2, sram_base1: 0xF2000000, irq0: 3, irq1: 3}\n",
+       "s.yaml:1: soc.cesa.irq1: cesa engine 1 and cesa engine 0 interrupt on the same line, 3; "},
+      {"soc.ring.regs_offset: 0\nsoc.cesa.regs_offset: 0x8000\n",
+       "s.yaml:1: soc.ring.regs_offset: the address window of ring registers, "
+       "0xf1000000..0xf100ffff, overlaps that of cesa registers, 0xf1008000..0xf1017fff; valid: "},
+      {"soc.cesa.sram_base0: 0xF10C8000\n",
+       "s.yaml:1: soc.cesa.sram_base0: the address window of ring registers, "
+       "0xf10c0000..0xf10cffff, overlaps that of cesa sram 0, 0xf10c8000..0xf10c8"},
+      {"soc.ring.regs_offset: 0xFFFFFFFF\n",
+       "s.yaml:1: soc.ring.regs_offset: the address window of ring registers, "
+       "0x1f0ffffff..0x1f100fffe, goes past 4 GiB; valid: "},
+      {"soc.dram.size_mib: 4096\n",
+       "s.yaml:1: soc.dram.size_mib: the address window of cesa registers, "},
+      {"soc.cesa.engines: 2\n",
+       "s.yaml:1: soc.cesa.engines: 2 engines, but no address of the second SRAM; valid: "},
+      {"soc.ring.burst_bytes: 64\n", "s.yaml:1: soc.ring: ring: burst_bytes must be 32 or 128"},
+  };
+  for (const auto& b : bad) {
+    const std::string got = error(b.text);
+    EXPECT_TRUE(got.starts_with(b.message)) << b.text << got;
+  }
+  EXPECT_EQ(error("soc.ring: {rings: 8, irq_first: 88}\n"), "");
+  EXPECT_EQ(error("soc.disk_irq: 81\n"), "");
 }
 
 TEST_F(ScenarioTest, PathsSayWhatTheyCannotDo) {

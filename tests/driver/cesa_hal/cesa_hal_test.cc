@@ -367,6 +367,67 @@ TEST(CesaHal, ArmadaChainsAndDrains) {
   EXPECT_EQ(bench.hal->driver_stats().interrupts, 2u);
 }
 
+driver::HalSettings coalesced(unsigned count, double us) {
+  driver::HalSettings s = settings("armada");
+  s.coalesce_count = count;
+  s.coalesce_us = us;
+  return s;
+}
+
+/// Bit 14 is all that is unmasked, and STATUS decides: were the channel still active when the
+/// interrupt comes, the request would wait for an interrupt that nothing brings.
+TEST(CesaHal, TheCoalescedInterruptFindsItsRequestEnded) {
+  Bench bench(coalesced(1, 0));
+  bench.board.run([&] {
+    const std::uint64_t sid = bench.session(Alg::aes_cbc, Bytes(16, 1));
+    for (const std::size_t bytes : {16, 512, 1584}) {
+      bench.post(sid, Alg::aes_cbc, true, Bytes(bytes), Bytes(16));
+      bench.board.kernel.schedule_timeout(hw::kPsPerS);
+      ASSERT_EQ(bench.outstanding, 0) << bytes << " bytes wait for ever";
+      EXPECT_EQ(bench.data(bench.requests.back()),
+                openssl("AES-128-CBC", true, Bytes(16, 1), Bytes(16), Bytes(bytes)));
+    }
+  });
+  EXPECT_EQ(bench.hal->driver_stats().interrupts, 3u);
+}
+
+/// Built for coalescing the later HAL links no requests, and hears of several at once.
+TEST(CesaHal, ArmadaCoalescesRequestsThatItStartsOneByOne) {
+  Bench bench(coalesced(4, 50));
+  bench.board.run([&] {
+    const std::uint64_t sid = bench.session(Alg::aes_cbc, Bytes(16, 1));
+    for (int i = 0; i < 40; ++i) bench.post(sid, Alg::aes_cbc, true, Bytes(512), Bytes(16));
+    bench.drain();
+  });
+  EXPECT_EQ(bench.hal->driver_stats().launches, 40u);
+  EXPECT_GE(bench.hal->driver_stats().interrupts, 10u) << "at most four an interrupt";
+  EXPECT_LT(bench.hal->driver_stats().interrupts, 30u);
+}
+
+/// One that ends alone is announced when the time is over; one that waits behind an idle engine is
+/// started only then.
+TEST(CesaHal, ACoalescedRequestWaitsForCompanyAsLongAsItSays) {
+  Bench bench(coalesced(3, 200));
+  bench.board.run([&] {
+    const std::uint64_t sid = bench.session(Alg::aes_cbc, Bytes(16, 1));
+    hw::Ps begun = bench.board.kernel.now();
+    bench.post(sid, Alg::aes_cbc, true, Bytes(512), Bytes(16));
+    bench.drain();
+    hw::Ps took = bench.board.kernel.now() - begun;
+    EXPECT_GT(took, 200 * hw::kPsPerUs);
+    EXPECT_LT(took, 250 * hw::kPsPerUs);
+    begun = bench.board.kernel.now();
+    {
+      kernel::Kernel::IrqOff off(bench.board.kernel, hw::Activity::user);
+      for (int i = 0; i < 2; ++i) bench.post(sid, Alg::aes_cbc, true, Bytes(1584), Bytes(16));
+    }
+    bench.drain();
+    took = bench.board.kernel.now() - begun;
+    EXPECT_GT(took, 400 * hw::kPsPerUs) << "the second was not started when the first had ended";
+  });
+  EXPECT_EQ(bench.hal->driver_stats().interrupts, 3u);
+}
+
 /// A chain under the older handler: twenty requests end, one result is taken, nineteen wait for
 /// interrupts that only later requests bring.
 TEST(CesaHal, OneResultAnInterruptLeavesAChainsOthersBehind) {

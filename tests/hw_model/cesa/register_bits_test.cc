@@ -95,7 +95,7 @@ std::vector<Expected> expectation(const Generation& g) {
   e.push_back({.offset = 0xDE04, .writable = 0xFFF8});
   e.push_back({.offset = 0xDE14, .writable = 0xFFF8, .exists = g.two_channels});
   e.push_back({.offset = 0xDE08, .writable = 0x2A83u | (two & 0x500)});
-  e.push_back({.offset = 0xDE0C, .writable = 0, .read_only = 0xFFFFE101u | (two & 2)});
+  e.push_back({.offset = 0xDE0C, .writable = 0, .read_only = 0xFFFFE101u | (two & 0x202)});
   const std::uint32_t causes =
       0x0EBFu | (t ? 0x1000 : 0) | (g.coalescing ? 0x4000 : 0) | (two & 0x140);
   e.push_back({.offset = 0xDE20, .writable = causes, .kind = kCause});

@@ -10,6 +10,7 @@
 
 #include "hw_model/cesa/sa_descriptor.h"
 #include "hw_model/cesa/tdma_descriptor.h"
+#include "hw_model/soc/map.h"
 #include "tests/hw_model/ring/ring_bench.h"
 
 namespace cesasim::test {
@@ -256,6 +257,26 @@ TEST(Soc, RingsWithoutLinesOrOverAnotherUnitAreRefused) {
   c = soc_config();
   c.ring.regs_offset = c.cesa.regs_offset;
   EXPECT_THROW(hw::Soc("overlap", c), std::invalid_argument);
+  c = soc_config();
+  c.disk_irq = c.ring.irq(1);
+  EXPECT_THROW(hw::Soc("shared", c), std::invalid_argument) << "two devices on one line";
+}
+
+// The list says where everything stands, and the board has it there.
+TEST(Soc, StandsWhereItsMapSays) {
+  const hw::SocConfig c = soc_config();
+  hw::Soc soc("soc", c);
+  const hw::SocMap map = hw::soc_map(c.internal_regs_base, c.disk_irq, c.dram, c.cesa, c.ring);
+  EXPECT_EQ(map.windows.size(), 5u) << "memory, CESA, two SRAMs, ring";
+  ASSERT_EQ(soc.mbus().windows().size(), map.windows.size());
+  for (std::size_t i = 0; i < map.windows.size(); ++i) {
+    EXPECT_EQ(soc.mbus().windows()[i].base, map.windows[i].base);
+    EXPECT_EQ(soc.mbus().windows()[i].size, map.windows[i].bytes);
+  }
+  EXPECT_EQ(map.lines.size(), 5u) << "two engines, two rings, disk";
+  EXPECT_EQ(map.windows[1].base, soc.cesa_regs(0));
+  EXPECT_EQ(map.windows[4].base, soc.ring_regs());
+  EXPECT_FALSE(map.objection());
 }
 
 TEST(Soc, FaultsReachEveryUnit) {

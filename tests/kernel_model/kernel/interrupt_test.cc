@@ -174,10 +174,160 @@ TEST(Interrupt, ALineThatFallsADeltaLaterIsOneInterruptEvenAtNoCost) {
   EXPECT_EQ(count, 1);
 }
 
+TEST(DisableIrq, CountsItsCalls) {
+  Bench b;
+  std::vector<Ps> taken;
+  b.device(7, {kFirst + 10 * kUs, kFirst + 200 * kUs}, [&] { taken.push_back(b.k().now()); });
+  b.thread("t", [&] {
+    b.k().disable_irq(7);
+    b.k().disable_irq_nosync(7);
+    b.use(30 * kUs);
+    b.k().enable_irq(7);
+    b.use(30 * kUs);
+    EXPECT_TRUE(taken.empty()) << "one of two calls is not taken back";
+    b.k().enable_irq(7);
+    b.k().sync_now();
+    EXPECT_EQ(taken.size(), 1u) << "the level is still up";
+    b.use(200 * kUs);
+    EXPECT_EQ(taken.size(), 2u);
+  });
+  b.go();
+}
+
+TEST(DisableIrq, AnUnbalancedEnableIsAnError) {
+  Bench b;
+  b.device(7, {}, nullptr);
+  b.thread("t", [&] {
+    EXPECT_THROW(b.k().enable_irq(7), std::logic_error);
+    b.k().disable_irq(7);
+    b.k().enable_irq(7);
+    EXPECT_THROW(b.k().enable_irq(7), std::logic_error);
+    EXPECT_THROW(b.k().disable_irq(8), std::logic_error) << "nobody has requested it";
+    EXPECT_THROW(b.k().enable_irq(8), std::logic_error);
+  });
+  b.go();
+}
+
+TEST(DisableIrq, WaitsForTheHandlerOnAnotherCore) {
+  Bench b(with_cpus(2));
+  Ps ended = 0, disabled = 0;
+  b.device(
+      7, {kFirst + 10 * kUs},
+      [&] {
+        b.use(100 * kUs, Activity::driver);
+        b.k().sync_now();
+        ended = b.k().now();
+      },
+      1);
+  b.thread(
+      "t",
+      [&] {
+        b.use(20 * kUs);
+        b.k().sync_now();
+        b.k().disable_irq_nosync(7);
+        EXPECT_EQ(ended, 0u) << "does not wait";
+        b.k().disable_irq(7);
+        disabled = b.k().now();
+      },
+      0, 0);
+  b.thread(
+      "other", [&] { b.use(300 * kUs); }, 0, 1);
+  b.go();
+  EXPECT_GE(disabled, ended);
+  EXPECT_GT(ended, 0u);
+}
+
+TEST(DisableIrq, ByItsOwnHandlerIsADeadlock) {
+  Bench b;
+  b.device(7, {kFirst + 10 * kUs}, [&] {
+    EXPECT_THROW(b.k().disable_irq(7), std::logic_error);
+    b.k().disable_irq_nosync(7);
+    b.k().enable_irq(7);
+  });
+  b.thread("t", [&] { b.use(100 * kUs); });
+  b.go();
+}
+
 TEST(Interrupt, ALineHasOneHandler) {
   Bench b;
   b.device(7, {}, nullptr);
   EXPECT_THROW(b.device(7, {}, nullptr), std::logic_error);
+}
+
+// Two interrupts, each on its core, schedule the same tasklet; the second while it runs.
+class TaskletOnTwoCores : public testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(Costs, TaskletOnTwoCores, testing::Bool(),
+                         [](const auto& costs) { return costs.param ? "some" : "none"; });
+
+TEST_P(TaskletOnTwoCores, RunsOnOneAtATime) {
+  BenchOptions o = with_cpus(2);
+  if (!GetParam()) {
+    o.costs = KernelCosts{};
+    o.costs.cache_line_bytes = 32;
+  }
+  Bench b(o);
+  unsigned inside = 0, most = 0;
+  std::vector<unsigned> cores;
+  std::vector<Ps> begun, ended;
+  Tasklet tasklet{[&] {
+    begun.push_back(b.k().now());
+    most = std::max(most, ++inside);
+    cores.push_back(b.k().smp_processor_id());
+    b.use(50 * kUs, Activity::driver);
+    b.k().sync_now();
+    --inside;
+    ended.push_back(b.k().now());
+  }};
+  b.device(
+      5, {kFirst + 10 * kUs}, [&] { b.k().tasklet_schedule(tasklet); }, 0);
+  b.device(
+      6, {kFirst + 30 * kUs}, [&] { b.k().tasklet_schedule(tasklet); }, 1);
+  for (int cpu : {0, 1})
+    b.thread(
+        "t", [&] { b.use(300 * kUs); }, 0, cpu);
+  b.go();
+  EXPECT_EQ(most, 1u);
+  ASSERT_EQ(cores, (std::vector<unsigned>{0, 1})) << "the other core's turn is not lost";
+  EXPECT_GE(begun[1], ended[0]);
+}
+
+// What finds its tasklet running for long is left to ksoftirqd, and that leaves threads time.
+TEST(Tasklet, ThatRunsElsewhereDoesNotKeepTheCoreFromItsThreads) {
+  Bench b(with_cpus(2));
+  int runs = 0;
+  Ps thread_ended = 0, tasklet_ended = 0;
+  WaitQueue wait(b.k());
+  bool woken = false;
+  Tasklet tasklet{[&] {
+    if (++runs == 1) b.use(5 * kMs, Activity::driver);
+    b.k().sync_now();
+    if (runs == 1) tasklet_ended = b.k().now();
+  }};
+  b.device(
+      5, {kFirst + 10 * kUs}, [&] { b.k().tasklet_schedule(tasklet); }, 0);
+  b.device(
+      6, {kFirst + 30 * kUs}, [&] { b.k().tasklet_schedule(tasklet); }, 1);
+  b.device(
+      7, {kFirst + kMs},
+      [&] {
+        woken = true;
+        wait.wake_up();
+      },
+      1);
+  b.thread(
+      "t",
+      [&] {
+        b.use(100 * kUs);
+        wait.wait_event([&] { return woken; });
+        b.use(100 * kUs);
+        thread_ended = b.k().now();
+      },
+      0, 1);
+  b.thread(
+      "other", [&] { b.use(7 * kMs); }, 0, 0);
+  b.go();
+  EXPECT_EQ(runs, 2);
+  EXPECT_LT(thread_ended, tasklet_ended);
 }
 
 TEST(Tasklet, FromAThreadRunsInKsoftirqd) {

@@ -109,6 +109,39 @@ TEST(ThreadedIrq, RunsInAThreadOfItsOwnWithTheLineMasked) {
   EXPECT_EQ(k.irq_count(Bench::kIrq), 2u);
 }
 
+// A line that a driver has disabled stays so when its thread, which had it masked, has run; and
+// disable_irq waits for the thread.
+TEST(ThreadedIrq, DisablingWaitsForTheThreadAndOutlastsIt) {
+  Bench b;
+  Kernel& k = b.k();
+  int runs = 0;
+  Ps ended = 0;
+  k.request_threaded_irq(
+      Bench::kIrq, nullptr,
+      [&] {
+        ++runs;
+        k.schedule_timeout(2 * kMs);  // a thread may sleep; the line is up all the time
+        ended = k.now();
+        if (runs == 2) b.intc->set_line(Bench::kIrq, false);
+      },
+      "unit");
+  b.at(kMs, [&] { b.intc->set_line(Bench::kIrq, true); });
+  b.thread("app", [&] {
+    k.schedule_timeout(2 * kMs);
+    k.disable_irq_nosync(Bench::kIrq);
+    EXPECT_EQ(ended, 0u);
+    k.disable_irq(Bench::kIrq);
+    EXPECT_NE(ended, 0u);
+    k.enable_irq(Bench::kIrq);
+    k.schedule_timeout(4 * kMs);
+    EXPECT_EQ(runs, 1);
+    k.enable_irq(Bench::kIrq);
+    k.schedule_timeout(4 * kMs);
+  });
+  b.go();
+  EXPECT_EQ(runs, 2);
+}
+
 TEST(ThreadedIrq, ALineThatStaysUpIsHandledAgain) {
   Bench b;
   Kernel& k = b.k();

@@ -116,8 +116,12 @@ const std::vector<NamedScenario>& scenarios() {
                        "workload: {max_bio_bytes: 8192, depth: {read: 1, write: 2}}\n"},
       {"hal_armada",
        a385 + flash + "dmcrypt.path: ocf-async\nocf: {driver: cesa_hal}\n" +
-           "ocf.drivers.cesa_hal: {generation: armada, armada_slots: 16, max_chain: 4, "
-           "coalesce_count: 4, coalesce_us: 200}\n"},
+           "ocf.drivers.cesa_hal: {generation: armada, armada_slots: 16, coalesce_count: 4, "
+           "coalesce_us: 200}\n"},
+      {"hal_chain", a385 + flash +
+                        "dmcrypt.path: ocf-lsp\nocf: {driver: cesa_hal, policy: "
+                        "marvell}\nocf.drivers.cesa_hal: {generation: armada, "
+                        "max_chain: 4}\n"},
       {"lsp", arm9 + flash + "dmcrypt.path: ocf-lsp\nocf: {driver: cesa_hal, policy: marvell}\n"},
       {"ring", a385 + flash + "dmcrypt.path: modern\n" + ring + "coalesce: fixed, " +
                    "coalesce_count: 4, coalesce_us: 50}\n" +
@@ -172,6 +176,7 @@ const std::map<std::string, std::vector<std::string>>& first_choices() {
       {"ocf.drivers.cesa_ring.doorbell", {"ring_3des"}},
       {"ocf.drivers.cesa_ring.poll", {"ring_poll"}},
       {"soc.cesa.coalescing", {"hal_armada"}},
+      {"ocf.drivers.cesa_hal.max_chain", {"hal_chain"}},
       {"soc.ring", {"ring", "ring_async", "ring_poll", "ring_units"}},
       {"soc.ring.aes192", {"ring_aes192"}},
       {"soc.ring.aes256", {"ring_aes256"}},

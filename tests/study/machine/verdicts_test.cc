@@ -44,6 +44,22 @@ TEST(Verdicts, AReadAndAWriteThatEndAreRight) {
   EXPECT_TRUE(v.broken(true).empty());
 }
 
+// Ids are counted on over the whole trace, however long: 2^32 + 1 is not 1, and 2^32 not nobody.
+TEST(Verdicts, IdsHave64Bits) {
+  constexpr std::uint64_t kMany = std::uint64_t{1} << 32;
+  Verdicts v(kLimit);
+  for (const auto& log : {write(1, 0, 8), write(kMany + 1, 8, 8), write(kMany, 16, 8)}) {
+    v.submitted(log);
+    v.ended(log);
+  }
+  v.wrong_on_disk(8, kLimit);
+  v.wrong_on_disk(16, kLimit);
+  EXPECT_EQ(count(v, Verdict::wrong_on_disk), 2u);
+  v.wrong_on_disk(0, kLimit);
+  EXPECT_EQ(count(v, Verdict::wrong_on_disk), 3u) << "the first one is another";
+  EXPECT_EQ(v.unattributed(), 0u);
+}
+
 TEST(Verdicts, FailedIsNoBrokenGuarantee) {
   Verdicts v(kLimit);
   auto w = write(1, 0, 8);
