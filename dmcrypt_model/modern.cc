@@ -70,12 +70,13 @@ bool ModernPath::Completion::try_wait() {
 
 bool ModernPath::SlabPool::alloc(bool may_wait) {
   for (;;) {
-    if (kernel_.slab_alloc(Activity::dm)) return true;
+    if (kernel_.slab_alloc(Activity::dm, site_)) return true;
     if (reserve_ != 0) {
       --reserve_;
       return true;
     }
     if (!may_wait) return false;
+    const Kernel::MemoryWait waiting(kernel_, site_);
     wait_.wait_event([this] { return reserve_ != 0; });
   }
 }
@@ -105,9 +106,12 @@ std::unique_ptr<driver::CryptoSkcipher> ModernPath::make_tfm(driver::SkcipherApi
   if (table.iv_offset % (unit / kSectorBytes) != 0) {
     throw CipherSpecError("Invalid iv_offset sector: no multiple of sector_size");
   }
+  const std::uint32_t mask =
+      settings.allow_allocating_drivers ? 0 : std::uint32_t{driver::CRYPTO_ALG_ALLOCATES_MEMORY};
   std::unique_ptr<driver::CryptoSkcipher> tfm;
   try {
-    tfm = api.crypto_alloc_skcipher(cipher_of(table.cipher), mode_of(table.cipher), table.key);
+    tfm =
+        api.crypto_alloc_skcipher(cipher_of(table.cipher), mode_of(table.cipher), table.key, mask);
   } catch (const std::invalid_argument& e) {
     throw CipherSpecError(table.cipher.str() + ": " + e.what());
   }
@@ -131,8 +135,8 @@ ModernPath::ModernPath(Kernel& kernel, const CryptTable& table, const DmCryptCos
       copy_first_(settings.placement == "in-place" || !tfm_->out_of_place()),
       sector_shift_(static_cast<unsigned>(std::countr_zero(table.sector_size / kSectorBytes))),
       page_pool_(kernel, kPoolPages, Activity::dm),
-      req_pool_(kernel, kMinIos),
-      clone_pool_(kernel, kMinIos),
+      req_pool_(kernel, hw::AllocSite::dm_request, kMinIos),
+      clone_pool_(kernel, hw::AllocSite::dm_clone, kMinIos),
       bio_alloc_wait_(kernel),
       io_queue_(kernel, "kcryptd_io", io_queue_options()),
       crypt_queue_(kernel, "kcryptd", crypt_queue_options(kernel, table.same_cpu_crypt)),

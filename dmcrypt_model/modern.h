@@ -67,13 +67,14 @@ class ModernPath : public CryptTarget {
   /// mempool_t of slab objects, counted: what is free beyond the reserve is the slab's.
   class SlabPool {
    public:
-    SlabPool(kernel::Kernel& kernel, unsigned min_nr)
-        : kernel_(kernel), min_nr_(min_nr), reserve_(min_nr), wait_(kernel) {}
+    SlabPool(kernel::Kernel& kernel, hw::AllocSite site, unsigned min_nr)
+        : kernel_(kernel), site_(site), min_nr_(min_nr), reserve_(min_nr), wait_(kernel) {}
     bool alloc(bool may_wait);
     void free();
 
    private:
     kernel::Kernel& kernel_;
+    hw::AllocSite site_;
     unsigned min_nr_;
     unsigned reserve_;
     kernel::WaitQueue wait_;

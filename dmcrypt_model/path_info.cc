@@ -76,7 +76,10 @@ const std::vector<PathInfo>& crypt_paths() {
       {"ocf-lsp", "Marvell's descendant of it: retries, everything on one workqueue", true, true},
       {"ocf-async", "what the patch leaves for the future: nobody waits, every sector is counted",
        true, false},
-      {"modern", "Linux 6.x: asynchronous crypto API, sorted writes, larger sectors", false, false},
+      {"modern",
+       "Linux 6.x: asynchronous crypto API, sorted writes, larger sectors (with cesa_tdma on no "
+       "stock kernel since 5.10, see dmcrypt.allow_allocating_drivers)",
+       false, false},
   };
   return paths;
 }

@@ -30,6 +30,10 @@ struct PathSettings {
   /// ocf-async: requests ask for BATCH. For Marvell's core, which hands only those straight to the
   /// hardware and has them refused rather than queued when that is full; elsewhere it delays them.
   bool batch = false;
+  /// modern: whether a driver with CRYPTO_ALG_ALLOCATES_MEMORY may be bound. Linux's dm-crypt
+  /// passes such drivers over since 5.10 (cd74693870fb): with no memory free the write that would
+  /// free some may be the one that waits for it.
+  bool allow_allocating_drivers = true;
 };
 
 /// Throws CipherSpecError if the path cannot do that, with the reason that its original gives

@@ -134,6 +134,7 @@ int OcfAsyncPath::crypt_convert(ConvertContext& ctx) {
       const std::uint64_t seen = completions_;
       s.crp = make_request(step, c.write);
       if (s.crp != nullptr) break;
+      const kernel::Kernel::MemoryWait waiting(kernel_, hw::AllocSite::ocf_request);
       wait_for_room(seen);
     }
     s.crp->crp_opaque = &s;

@@ -217,10 +217,11 @@ struct DriverSettings {
   }
 };
 
-/// Whether a driver looks after requests that do not end (no historical driver does).
+/// What a driver does beyond the historical ones, which do neither.
 struct Recovery {
-  bool watchdog = false;
+  bool watchdog = false;  ///< looks after requests that do not end
   double watchdog_ms = 0;
+  bool retry_tick = true;  ///< unblocks the core once more, a tick after it was full (restarts.h)
 };
 
 }  // namespace cesasim::driver

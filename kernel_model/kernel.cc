@@ -765,9 +765,18 @@ Kernel::IrqLock::IrqLock(Kernel& kernel, SpinLock& lock, Activity activity)
 
 // --- memory ---------------------------------------------------------------------------------
 
-PhysAddr Kernel::alloc_page(Activity activity) {
+Kernel::MemoryWait::MemoryWait(Kernel& kernel, AllocSite site) : kernel_(kernel), site_(site) {
+  MemoryWaiters& w = kernel_.memory_waiters_[static_cast<std::size_t>(site_)];
+  if (w.count++ == 0) w.since = kernel_.now();
+}
+
+Kernel::MemoryWait::~MemoryWait() {
+  --kernel_.memory_waiters_[static_cast<std::size_t>(site_)].count;
+}
+
+PhysAddr Kernel::alloc_page(Activity activity, AllocSite site) {
   charge(activity, costs_.page_alloc);
-  if (fault(hw::FaultKind::page_alloc)) return 0;
+  if (fault(hw::FaultKind::page_alloc, static_cast<std::uint64_t>(site))) return 0;
   if (!free_list_.empty()) {
     const PhysAddr page = free_list_.back();
     free_list_.pop_back();

@@ -8,6 +8,7 @@
 // hardware: sync() is where a core takes its interrupts.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -32,6 +33,7 @@
 namespace cesasim::kernel {
 
 using hw::Activity;
+using hw::AllocSite;
 using hw::PhysAddr;
 using hw::Ps;
 
@@ -230,13 +232,32 @@ class Kernel : public sc_core::sc_module {
   }
   /// One object from a slab cache, as charge_slab_alloc(); false if there is none
   /// (FaultKind::request_alloc; the modelled slabs themselves never run out).
-  bool slab_alloc(Activity activity) {
+  bool slab_alloc(Activity activity, AllocSite site) {
     charge_slab_alloc(activity);
-    return !fault(hw::FaultKind::request_alloc);
+    return !fault(hw::FaultKind::request_alloc, static_cast<std::uint64_t>(site));
   }
   /// One 4 KiB page of the modelled DRAM; charges page_alloc. Returns 0 when none is left, or on
   /// FaultKind::page_alloc.
-  PhysAddr alloc_page(Activity activity);
+  PhysAddr alloc_page(Activity activity, AllocSite site = AllocSite::page_cache);
+  /// Whoever waits for memory holds one of these meanwhile, so that a run that starves can say so.
+  class MemoryWait {
+   public:
+    MemoryWait(Kernel& kernel, AllocSite site);
+    ~MemoryWait();
+    MemoryWait(const MemoryWait&) = delete;
+
+   private:
+    Kernel& kernel_;
+    AllocSite site_;
+  };
+  /// Those who wait at one place.
+  struct MemoryWaiters {
+    unsigned count = 0;
+    hw::Ps since = 0;  ///< there has always been one since then
+  };
+  const MemoryWaiters& memory_waiters(AllocSite site) const {
+    return memory_waiters_[static_cast<std::size_t>(site)];
+  }
   /// Throws std::logic_error for what is no page.
   void free_page(PhysAddr page, Activity activity);
   /// Physically contiguous memory set aside for good: uncharged, never freed, from before the
@@ -372,6 +393,7 @@ class Kernel : public sc_core::sc_module {
   std::vector<std::unique_ptr<Cpu>> cpus_;
   std::vector<std::unique_ptr<Thread>> threads_;
   hw::FaultPlan* faults_ = nullptr;
+  std::array<MemoryWaiters, static_cast<std::size_t>(AllocSite::count)> memory_waiters_{};
   Tracer* tracer_ = nullptr;
   std::vector<Irq> irqs_;
   Thread* current_ = nullptr;

@@ -11,7 +11,7 @@ PageMempool::PageMempool(Kernel& kernel, unsigned min_nr, Activity activity)
 
 PhysAddr PageMempool::alloc(bool may_wait) {
   for (;;) {
-    if (const PhysAddr page = kernel_.alloc_page(activity_)) return page;
+    if (const PhysAddr page = kernel_.alloc_page(activity_, AllocSite::bounce_pages)) return page;
     if (!reserve_.empty()) {
       const PhysAddr page = reserve_.back();
       reserve_.pop_back();
@@ -21,6 +21,7 @@ PhysAddr PageMempool::alloc(bool may_wait) {
     ++waits_;
     // An allocator that has pages and yet failed would fail again: wait for our own.
     const bool exhausted = kernel_.free_pages() == 0 || min_nr_ == 0;
+    const Kernel::MemoryWait waiting(kernel_, AllocSite::bounce_pages);
     wait_.wait_event([this, exhausted] {
       return !reserve_.empty() || (exhausted && kernel_.free_pages() != 0);
     });

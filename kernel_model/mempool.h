@@ -8,9 +8,10 @@
 
 namespace cesasim::kernel {
 
-/// Page mempool. alloc(may_wait=false) takes from the allocator, then from the reserve, and
-/// returns 0 if both are empty; with may_wait it sleeps until an element comes back.
-/// As in mm/mempool.c (2.6.12), elements freed refill the reserve first.
+/// Page mempool: dm-crypt's bounce pages (AllocSite::bounce_pages). alloc(may_wait=false) takes
+/// from the allocator, then from the reserve, and returns 0 if both are empty; with may_wait it
+/// sleeps until an element comes back. As in mm/mempool.c (2.6.12), elements freed refill the
+/// reserve first.
 class PageMempool {
  public:
   PageMempool(Kernel& kernel, unsigned min_nr, Activity activity);

@@ -82,9 +82,9 @@ Assembly::Assembly(const Scenario& s, bool checkers, const LowerHook& lower,
   }
   if (bench) return;
   kernel::BlockDevice& below = lower ? lower(queue) : queue;
-  const dmcrypt::PathSettings settings = {s.dmcrypt.placement, s.dmcrypt.max_read_size,
-                                          s.dmcrypt.max_write_size, s.dmcrypt.max_in_flight,
-                                          hands_over_at_once(s.ocf)};
+  const dmcrypt::PathSettings settings = {
+      s.dmcrypt.placement,     s.dmcrypt.max_read_size,   s.dmcrypt.max_write_size,
+      s.dmcrypt.max_in_flight, hands_over_at_once(s.ocf), s.dmcrypt.allow_allocating_drivers};
   target = dmcrypt::make_target(s.dmcrypt.path, kernel, crypt_table(s.dmcrypt, below.sectors()),
                                 s.soc.costs.dmcrypt, s.soc.costs.cipher, below, ocf.get(),
                                 api.get(), settings);

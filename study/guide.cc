@@ -89,7 +89,7 @@ std::string group_of(const std::string& path) {
 
 std::string valid_of(const ParameterInfo& p) {
   if (p.type != "number" && p.type != "count") return p.valid;
-  return fmt::format("{:.10g} to {:.10g}{}{}", p.min, p.max, p.valid.empty() ? "" : "; ", p.valid);
+  return fmt::format("{} to {}{}{}", p.min_text, p.max_text, p.valid.empty() ? "" : "; ", p.valid);
 }
 
 void add_keys(std::string& out) {

@@ -205,7 +205,8 @@ class ImageRun {
     for (std::uint32_t done = 0, i = 0; done < slot.bio.size; ++i) {
       const std::uint32_t n = std::min(slot.bio.size - done, kPageBytes);
       if (i == slot.pages.size()) {
-        const hw::PhysAddr page = at_.kernel.alloc_page(kernel::Activity::fs);
+        const hw::PhysAddr page =
+            at_.kernel.alloc_page(kernel::Activity::fs, hw::AllocSite::page_cache);
         if (page == 0) throw BrokenImage("the modelled memory has no room for the bios");
         slot.pages.push_back(page);
       }

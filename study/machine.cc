@@ -174,6 +174,7 @@ class Machine {
  private:
   Counters counters() { return read_counters(at_); }
   void add_fault_results(PointResult& p) const;
+  void add_notes(PointResult& p) const;
   void check_image(std::uint64_t& wrong, std::uint64_t& right);
   std::string broken_law(const Counters& c, const traces::ReplayReport& r);
   const std::uint8_t* blank_plaintext(std::uint64_t sector);
@@ -320,9 +321,12 @@ std::string Machine::broken_law(const Counters& c, const traces::ReplayReport& r
   }
   // Where something was repeated or given up the engines' share is not the requests'.
   if (at_.driver && !own_driver_ && at_.driver->name() != std::string("cryptosoft") &&
-      at_.faults.empty() && r.total.errors() == 0 && c.engine_bytes != read.bytes + write.bytes) {
-    return fmt::format("bytes: {} in requests, {} through the engines", read.bytes + write.bytes,
-                       c.engine_bytes);
+      at_.faults.empty() && r.total.errors() == 0) {
+    const bool passed_over = at_.api && at_.api->stats().passed_over != 0;
+    const std::uint64_t expected = passed_over ? 0 : read.bytes + write.bytes;
+    if (c.engine_bytes != expected) {
+      return fmt::format("bytes: {} in requests, {} through the engines", expected, c.engine_bytes);
+    }
   }
   const Ps ring_busiest = *std::max_element(c.ring_busy.begin(), c.ring_busy.end());
   if (c.engine_busy > c.time * at_.soc.cesa().engines() ||
@@ -351,8 +355,54 @@ void add_op_metrics(MetricList& m, const traces::ReplayMetrics& r) {
 void Machine::add_fault_results(PointResult& p) const {
   for (const hw::FaultPlan::Outcome& o : at_.faults.outcomes()) {
     p.faults.push_back({o.rule->name, hw::fault_name(o.rule->kind), o.opportunities, o.fired});
+    for (std::size_t site = 0; site < o.fired_at.size(); ++site) {
+      if (o.fired_at[site] == 0) continue;
+      p.faults.back().hit.emplace_back(hw::alloc_site_name(static_cast<hw::AllocSite>(site)),
+                                       o.fired_at[site]);
+    }
   }
   p.metrics.emplace_back("faults.fired", static_cast<double>(at_.faults.fired()));
+}
+
+/// What of a point no stock kernel does, or does otherwise than one would think.
+void Machine::add_notes(PointResult& p) const {
+  if (!at_.api || !at_.driver || !at_.driver->allocates_memory()) return;
+  const char* const name = at_.driver->name();
+  if (at_.api->stats().passed_over != 0) {
+    p.notes.push_back(fmt::format(
+        "dm-crypt passed over {}, which allocates memory (as Linux does since 5.10), and took the "
+        "kernel's own cipher: the engine was not used",
+        name));
+  } else {
+    p.notes.push_back(fmt::format(
+        "modern over {} is on no stock kernel since Linux 5.10, whose dm-crypt takes no driver "
+        "that "
+        "allocates memory; dmcrypt.allow_allocating_drivers: false shows what it does instead",
+        name));
+  }
+}
+
+/// What keeps a machine from going on that has stopped, if that is known: "; ..." for the message.
+std::string stopped_because(const Assembly& at) {
+  std::string out;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(hw::AllocSite::count); ++i) {
+    const auto site = static_cast<hw::AllocSite>(i);
+    const kernel::Kernel::MemoryWaiters& w = at.kernel.memory_waiters(site);
+    if (w.count == 0) continue;
+    out += fmt::format("; it starves: {} of {} for memory since {:.6f} s",
+                       w.count == 1 ? "1 thread waits" : fmt::format("{} threads wait", w.count),
+                       hw::alloc_site_name(site), static_cast<double>(w.since) * 1e-12);
+    for (const hw::FaultPlan::Outcome& o : at.faults.outcomes()) {
+      if (o.fired_at[i] == 0) continue;
+      out += fmt::format(", where fault {} ({}) struck {} times (place {})", o.rule->name,
+                         hw::fault_name(o.rule->kind), o.fired_at[i], i);
+    }
+  }
+  if (at.ocf && at.ocf->behind_blocked() != 0) {
+    out += fmt::format("; OCF holds the driver for blocked, {} of its requests wait behind that",
+                       at.ocf->behind_blocked());
+  }
+  return out;
 }
 
 /// Where wrong data was seen first, for the point's message.
@@ -407,6 +457,7 @@ PointResult Machine::result(double host_seconds) {
   const hw::DmaSanitizer& dma = at_.kernel.dma_sanitizer();
   for (const hw::DmaHazard& hazard : dma.reports()) p.dma_hazards.push_back(hazard.text);
   add_fault_results(p);
+  add_notes(p);
   const auto verdicts = verdicts_.counts();
   for (std::size_t v = 0; v < verdicts.size(); ++v) {
     m.emplace_back(std::string("verdict.") + verdict_name(static_cast<Verdict>(v)),
@@ -436,8 +487,9 @@ PointResult Machine::result(double host_seconds) {
   };
   if (!replay_->done()) {
     p.status = Status::broken;
-    p.error = fmt::format("the machine stopped at {:.6f} s with {} requests outstanding",
-                          sc_core::sc_time_stamp().to_seconds(), replay_->outstanding());
+    p.error = fmt::format("the machine stopped at {:.6f} s with {} requests outstanding{}",
+                          sc_core::sc_time_stamp().to_seconds(), replay_->outstanding(),
+                          stopped_because(at_));
     return p;
   }
   check_integrity(p);

@@ -180,6 +180,14 @@ const PhaseResult* PointResult::find_phase(const std::string& name) const {
   return nullptr;
 }
 
+std::string hit_text(const FaultResult& fault) {
+  std::string out;
+  for (const auto& [site, count] : fault.hit) {
+    out += fmt::format("{}{} {}", out.empty() ? "" : ", ", site, count);
+  }
+  return out;
+}
+
 Json to_json(const PointResult& result) {
   Json out;
   out["axes"] = result.axes;
@@ -195,12 +203,14 @@ Json to_json(const PointResult& result) {
   if (!result.faults.empty()) {
     Json& faults = out["faults"] = Json::object();
     for (const FaultResult& f : result.faults) {
-      faults[f.name] =
+      Json& fault = faults[f.name] =
           Json{{"kind", f.kind}, {"opportunities", f.opportunities}, {"fired", f.fired}};
+      for (const auto& [site, count] : f.hit) fault["hit"][site] = count;
     }
   }
   if (!result.broken_guarantees.empty()) out["broken_guarantees"] = result.broken_guarantees;
   if (!result.dma_hazards.empty()) out["dma_hazards"] = result.dma_hazards;
+  if (!result.notes.empty()) out["notes"] = result.notes;
   if (!result.series.is_null()) out["series"] = result.series;
   if (!result.latency_histogram.is_null()) out["latency_histogram"] = result.latency_histogram;
   out["config"] = result.config;
@@ -235,10 +245,15 @@ PointResult point_from_json(const Json& json) {
         out.faults.push_back({name, f.at("kind").get<std::string>(),
                               f.at("opportunities").get<std::uint64_t>(),
                               f.at("fired").get<std::uint64_t>()});
+        if (!f.contains("hit")) continue;
+        for (const auto& [site, count] : f["hit"].items()) {
+          out.faults.back().hit.emplace_back(site, count.get<std::uint64_t>());
+        }
       }
     }
     out.broken_guarantees = json.value("broken_guarantees", std::vector<std::string>{});
     out.dma_hazards = json.value("dma_hazards", std::vector<std::string>{});
+    out.notes = json.value("notes", std::vector<std::string>{});
     out.series = json.value("series", Json());
     out.latency_histogram = json.value("latency_histogram", Json());
     if (json.contains("config")) out.config = json["config"];

@@ -38,7 +38,11 @@ struct FaultResult {
   std::string kind;
   std::uint64_t opportunities = 0;  ///< in the rule's window and range
   std::uint64_t fired = 0;
+  /// Of allocations that failed: whose, by name, and how many.
+  std::vector<std::pair<std::string, std::uint64_t>> hit = {};
 };
+/// "the page cache 3, dm-crypt's bounce pages 5"; empty for faults of another kind.
+std::string hit_text(const FaultResult& fault);
 
 struct PointResult {
   Json axes = Json::object();
@@ -50,6 +54,7 @@ struct PointResult {
   std::vector<FaultResult> faults;
   std::vector<std::string> broken_guarantees;  ///< in words, with how often and where first
   std::vector<std::string> dma_hazards;        ///< the first ones, in words
+  std::vector<std::string> notes;  ///< what one should know of it, though nothing went wrong
   /// How the run went over time and how its latencies are spread (docs/observe.md); null where
   /// nobody recorded it.
   Json series;

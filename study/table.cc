@@ -152,9 +152,12 @@ std::string verdict_block(const StudyResult& result) {
     if (point.faults.empty() && point.broken_guarantees.empty()) continue;
     out += fmt::format("  {}\n", point_name(point.axes));
     for (const FaultResult& f : point.faults) {
+      const std::string hit = hit_text(f);
       out += fmt::format("    fault {} ({}): happened {} times in {} opportunities{}\n", f.name,
                          f.kind, f.fired, f.opportunities,
-                         f.fired == 0 ? ": this run says nothing about it" : "");
+                         f.fired == 0   ? ": this run says nothing about it"
+                         : !hit.empty() ? ": " + hit
+                                        : "");
     }
     const auto count = [&point](const char* name) {
       return find_value(point.metrics, name).value_or(0);
@@ -166,6 +169,30 @@ std::string verdict_block(const StudyResult& result) {
     }
   }
   return out.empty() ? "" : "\nverdicts\n" + out;
+}
+
+/// Each note once, with the points that it is about, or their number where they are many.
+std::string note_block(const StudyResult& result) {
+  constexpr std::size_t kNamed = 4;
+  std::vector<std::pair<std::string, std::vector<std::string>>> notes;
+  for (const PointResult& point : result.points) {
+    for (const std::string& text : point.notes) {
+      auto it = std::find_if(notes.begin(), notes.end(),
+                             [&text](const auto& note) { return note.first == text; });
+      if (it == notes.end()) it = notes.insert(notes.end(), {text, {}});
+      it->second.push_back(point_name(point.axes));
+    }
+  }
+  std::string out;
+  for (const auto& [text, points] : notes) {
+    std::string about;
+    for (std::size_t i = 0; i < std::min(points.size(), kNamed); ++i) {
+      about += (i == 0 ? "" : ", ") + points[i];
+    }
+    if (points.size() > kNamed) about += fmt::format(" and {} more", points.size() - kNamed);
+    out += fmt::format("  {} ({})\n", text, about);
+  }
+  return out.empty() ? "" : "\nnotes\n" + out;
 }
 
 std::string expectation_line(const ExpectationResult& e) {
@@ -242,6 +269,7 @@ std::string to_table(const Study& study, const StudyResult& result) {
     out += phase_block(study, result, points);
   }
   out += verdict_block(result);
+  out += note_block(result);
   std::string errors;
   for (const PointResult& point : result.points) {
     if (point.status == Status::ok) continue;

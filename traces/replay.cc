@@ -448,7 +448,10 @@ bool Replay::attach_pages(Submitter& me, Request& request, std::uint32_t bytes) 
     device_.unplug();
     me.waits_for_pages = true;
     ++page_waiters_;
-    me.wait.wait_event([&] { return enough_pages(bytes) || in_flight_ == 0; });
+    {
+      const kernel::Kernel::MemoryWait waiting(kernel_, hw::AllocSite::page_cache);
+      me.wait.wait_event([&] { return enough_pages(bytes) || in_flight_ == 0; });
+    }
     --page_waiters_;
     me.waits_for_pages = false;
     if (!enough_pages(bytes)) {
@@ -462,14 +465,24 @@ bool Replay::attach_pages(Submitter& me, Request& request, std::uint32_t bytes) 
   request.bio.vecs.clear();
   for (std::uint32_t left = bytes; left > 0;) {
     const std::uint32_t length = std::min(left, kPageBytes);
-    hw::PhysAddr page = kernel_.alloc_page(Activity::fs);
-    // An allocation that fails on purpose: the page cache waits and asks again.
-    for (; page == 0; page = kernel_.alloc_page(Activity::fs)) kernel_.schedule_timeout(kRetry);
+    hw::PhysAddr page = kernel_.alloc_page(Activity::fs, hw::AllocSite::page_cache);
+    if (page == 0) page = page_later();
     request.pages.push_back(page);
     request.bio.vecs.push_back({page, length});
     left -= length;
   }
   return true;
+}
+
+/// After an allocation that failed on purpose: the page cache waits and asks again.
+hw::PhysAddr Replay::page_later() {
+  const kernel::Kernel::MemoryWait waiting(kernel_, hw::AllocSite::page_cache);
+  for (;;) {
+    kernel_.schedule_timeout(kRetry);
+    if (const hw::PhysAddr page = kernel_.alloc_page(Activity::fs, hw::AllocSite::page_cache)) {
+      return page;
+    }
+  }
 }
 
 template <class Visit>

@@ -293,6 +293,7 @@ class Replay {
   void wait_for_overlap(Submitter& me, Direction direction, std::uint64_t sector,
                         std::uint64_t end);
   bool enough_pages(std::uint32_t bytes) const;
+  hw::PhysAddr page_later();
   bool attach_pages(Submitter& me, Request& request, std::uint32_t bytes);
   void fill(Request& request);
   void poison(Request& request);

@@ -242,7 +242,10 @@ int CesaHal::process(Cryptop* crp, int) {
   }
   const std::size_t fragments = (iv_bytes + crd.crd_len + buffer_bytes_ - 1) / buffer_bytes_;
   // The later driver has its requests at hand, the older one allocates each.
-  if ((!armada_ && !kernel_.slab_alloc(Activity::driver)) || !pool_reserve(fragments)) {
+  const auto slot_memory = [this] {
+    return armada_ || kernel_.slab_alloc(Activity::driver, hw::AllocSite::driver_request);
+  };
+  if (!slot_memory() || !pool_reserve(fragments)) {
     return refuse(crp);
   }
   auto least = std::min_element(channels_.begin(), channels_.end(),

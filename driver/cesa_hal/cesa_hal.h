@@ -36,6 +36,9 @@ namespace cesasim::driver {
 /// 0, beyond 64 KiB or not in whole blocks, no memory, an IV asked for that is also present.
 class CesaHal : public CryptoDriver {
  public:
+  static constexpr bool kOutOfPlace = false;
+  /// A slab object for each request (Kirkwood), a pool for fragments that grows (both).
+  static constexpr bool kAllocatesMemory = true;
   static constexpr std::size_t kMaxSessions = 128;
   static constexpr std::uint32_t kMaxRequestBytes = 64 * 1024;
 
@@ -44,6 +47,8 @@ class CesaHal : public CryptoDriver {
   ~CesaHal() override;
 
   const char* name() const override { return "cesa_hal"; }
+  bool out_of_place() const override { return kOutOfPlace; }
+  bool allocates_memory() const override { return kAllocatesMemory; }
   int newsession(std::uint32_t* lid, const CryptoIni& cri) override;
   int freesession(std::uint32_t lid) override;
   int process(Cryptop* crp, int hint) override;

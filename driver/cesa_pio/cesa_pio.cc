@@ -25,7 +25,7 @@ CesaPio::CesaPio(Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
       costs_(costs),
       settings_(settings),
       recovery_(recovery),
-      restarts_(kernel, crypto, [this] { return has_room(); }),
+      restarts_(kernel, crypto, recovery.retry_tick, [this] { return has_room(); }),
       completions_(kernel, crypto) {
   if (platform.engines.empty()) throw std::invalid_argument("cesa_pio: no engine");
   for (const CesaPlatform::Engine& at : platform.engines) {

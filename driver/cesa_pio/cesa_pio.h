@@ -27,12 +27,19 @@ namespace cesasim::driver {
 /// request ends with EIO and the next one is taken. Without it the thread waits for ever.
 class CesaPio : public CryptoDriver {
  public:
+  static constexpr bool kOutOfPlace = true;
+  /// A request needs nothing but its place in the queue. Its original was gone before the flag
+  /// came; what drives a unit without DMA since then is marvell-cesa, which carries it on every
+  /// unit.
+  static constexpr bool kAllocatesMemory = false;
+
   CesaPio(kernel::Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
           const CesaPlatform& platform, const PioSettings& settings, const Recovery& recovery);
   ~CesaPio() override;
 
   const char* name() const override { return "cesa_pio"; }
-  bool out_of_place() const override { return true; }
+  bool out_of_place() const override { return kOutOfPlace; }
+  bool allocates_memory() const override { return kAllocatesMemory; }
   int newsession(std::uint32_t* lid, const CryptoIni& cri) override;
   int freesession(std::uint32_t lid) override;
   int process(Cryptop* crp, int hint) override;

@@ -65,7 +65,7 @@ CesaRing::CesaRing(Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
       platform_(platform),
       settings_(settings),
       recovery_(recovery),
-      restarts_(kernel, crypto, [this] { return has_room(); }),
+      restarts_(kernel, crypto, recovery.retry_tick, [this] { return has_room(); }),
       completions_(kernel, crypto) {
   if (platform_.irqs.empty() || platform_.irqs.size() != platform_.irq_cpus.size()) {
     throw std::invalid_argument("cesa_ring: each ring needs an interrupt line and its core");

@@ -71,6 +71,10 @@ struct CesaRingStats {
 class CesaRing : public CryptoDriver {
  public:
   static constexpr unsigned kRetries = 2;
+  static constexpr bool kOutOfPlace = true;
+  /// The rings are made by the probe. Only the key of a session beyond the unit's slots takes
+  /// memory, once, with the session's first request.
+  static constexpr bool kAllocatesMemory = false;
 
   /// Throws std::invalid_argument for settings that cannot work.
   CesaRing(kernel::Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
@@ -78,7 +82,8 @@ class CesaRing : public CryptoDriver {
   ~CesaRing() override;
 
   const char* name() const override { return "cesa_ring"; }
-  bool out_of_place() const override { return true; }
+  bool out_of_place() const override { return kOutOfPlace; }
+  bool allocates_memory() const override { return kAllocatesMemory; }
   DriverStats driver_stats() const override { return driver_stats_; }
   int newsession(std::uint32_t* lid, const CryptoIni& cri) override;
   int freesession(std::uint32_t lid) override;

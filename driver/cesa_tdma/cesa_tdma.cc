@@ -41,7 +41,7 @@ CesaTdma::CesaTdma(Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
       costs_(costs),
       settings_(settings),
       recovery_(recovery),
-      restarts_(kernel, crypto, [this] { return has_room(); }),
+      restarts_(kernel, crypto, recovery.retry_tick, [this] { return has_room(); }),
       patience_(static_cast<hw::Ps>(recovery.watchdog_ms * hw::kPsPerMs)),
       completions_(kernel, crypto) {
   if (platform.engines.empty()) throw std::invalid_argument("cesa_tdma: no engine");

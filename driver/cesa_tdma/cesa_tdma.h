@@ -41,6 +41,11 @@ struct CesaTdmaStats : DriverStats {
 /// what it has done is unknown, and all requests of the chain end with EIO.
 class CesaTdma : public CryptoDriver {
  public:
+  static constexpr bool kOutOfPlace = true;
+  /// Descriptors and operations come from DMA pools that grow with the requests. Linux's driver has
+  /// carried the flag since there is one (5.9).
+  static constexpr bool kAllocatesMemory = true;
+
   CesaTdma(kernel::Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
            const CesaPlatform& platform,
            const TdmaSettings& settings = {.queue_depth = 128,
@@ -54,7 +59,8 @@ class CesaTdma : public CryptoDriver {
   int freesession(std::uint32_t lid) override;
   int process(Cryptop* crp, int hint) override;
 
-  bool out_of_place() const override { return true; }
+  bool out_of_place() const override { return kOutOfPlace; }
+  bool allocates_memory() const override { return kAllocatesMemory; }
   DriverStats driver_stats() const override { return stats_; }
   const CesaTdmaStats& stats() const { return stats_; }
 

@@ -64,11 +64,16 @@ int SkcipherApi::crypto_unregister_all(std::uint32_t driverid) {
   return 0;
 }
 
-bool SkcipherApi::bind(CryptoSkcipher& tfm, bool hardware, const CryptoIni& cri) {
+bool SkcipherApi::bind(CryptoSkcipher& tfm, bool hardware, const CryptoIni& cri,
+                       std::uint32_t mask) {
   for (std::size_t id = 0; id < slots_.size(); ++id) {
     Slot& slot = *slots_[id];
     if (((slot.flags & CRYPTOCAP_F_SOFTWARE) == 0) != hardware) continue;
     if (!slot.algs[static_cast<std::size_t>(cri.cri_alg)]) continue;
+    if ((mask & CRYPTO_ALG_ALLOCATES_MEMORY) != 0 && slot.driver->allocates_memory()) {
+      ++stats_.passed_over;
+      continue;
+    }
     if (slot.driver->newsession(&tfm.lid_, cri) != 0) continue;
     tfm.driverid_ = static_cast<std::uint32_t>(id);
     ++slot.tfms;
@@ -78,7 +83,7 @@ bool SkcipherApi::bind(CryptoSkcipher& tfm, bool hardware, const CryptoIni& cri)
 }
 
 std::unique_ptr<CryptoSkcipher> SkcipherApi::crypto_alloc_skcipher(
-    Cipher cipher, CipherMode mode, std::span<const std::uint8_t> key) {
+    Cipher cipher, CipherMode mode, std::span<const std::uint8_t> key, std::uint32_t mask) {
   // Made in any case: it knows what the cipher takes.
   auto software = std::make_unique<CryptoTfm>(kernel_, cipher_costs_, cipher, mode, key);
   std::unique_ptr<CryptoSkcipher> tfm(new CryptoSkcipher);
@@ -92,7 +97,7 @@ std::unique_ptr<CryptoSkcipher> SkcipherApi::crypto_alloc_skcipher(
                                         : Alg::des3_cbc;
   cri.cri_klen = static_cast<std::uint32_t>(key.size() * 8);
   cri.cri_key = key;
-  if (bind(*tfm, true, cri) || bind(*tfm, false, cri)) {
+  if (bind(*tfm, true, cri, mask) || bind(*tfm, false, cri, mask)) {
     tfm->alg_ = cri.cri_alg;
     tfm->software_.reset();
   }

@@ -19,6 +19,9 @@ namespace cesasim::driver {
 enum : std::uint32_t {
   CRYPTO_TFM_REQ_MAY_BACKLOG = 0x400,  ///< a full driver: keep the request for later
 };
+enum : std::uint32_t {
+  CRYPTO_ALG_ALLOCATES_MEMORY = 0x10000,  ///< CryptoDriver::allocates_memory()
+};
 
 class SkcipherApi;
 class CryptoSkcipher;
@@ -79,6 +82,7 @@ struct SkcipherStats {
   std::uint64_t max_backlog = 0;
   std::uint64_t unregister_refused = 0;  ///< drivers that wanted to go while in use
   std::uint64_t ended_twice = 0;         ///< crypto_done for a request that had ended
+  std::uint64_t passed_over = 0;         ///< drivers not bound for a flag of a transform's mask
 };
 
 /// Drivers register as with OCF, and take the same requests; there is no OCF and no thread of its
@@ -96,9 +100,11 @@ class SkcipherApi : public CryptoCore {
 
   /// Binds to the first hardware driver that has the algorithm and takes the key, else to the first
   /// software driver, else to the kernel's own code (always for ECB and XTS, which no driver has).
-  /// Throws std::invalid_argument for what the cipher does not take.
+  /// Drivers with a flag of `mask` are passed over (CRYPTO_ALG_ALLOCATES_MEMORY: dm-crypt since
+  /// Linux 5.10). Throws std::invalid_argument for what the cipher does not take.
   std::unique_ptr<CryptoSkcipher> crypto_alloc_skcipher(Cipher cipher, CipherMode mode,
-                                                        std::span<const std::uint8_t> key);
+                                                        std::span<const std::uint8_t> key,
+                                                        std::uint32_t mask = 0);
   /// 0: done. -EINPROGRESS: taken. -EBUSY: in the backlog (MAY_BACKLOG), the callback comes first
   /// with -EINPROGRESS and then with the end. -ENOSPC: the driver is full. -EINVAL: no whole
   /// blocks, or a destination of its own with a driver that cannot. Else the driver's refusal.
@@ -138,7 +144,7 @@ class SkcipherApi : public CryptoCore {
   void run_backlog(Slot& slot);
   void pass_backlog(Slot& slot);
   void arm(Slot& slot);
-  bool bind(CryptoSkcipher& tfm, bool hardware, const CryptoIni& cri);
+  bool bind(CryptoSkcipher& tfm, bool hardware, const CryptoIni& cri, std::uint32_t mask);
 
   kernel::Kernel& kernel_;
   DriverCosts costs_;

@@ -24,11 +24,15 @@ namespace cesasim::driver {
 /// FaultKind::engine_error makes the cipher call fail: EIO, the data stays as it was.
 class Cryptosoft : public CryptoDriver {
  public:
+  static constexpr bool kOutOfPlace = true;
+  static constexpr bool kAllocatesMemory = false;
+
   Cryptosoft(kernel::Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
              const CipherCosts& cipher_costs);
 
   const char* name() const override { return "cryptosoft"; }
-  bool out_of_place() const override { return true; }
+  bool out_of_place() const override { return kOutOfPlace; }
+  bool allocates_memory() const override { return kAllocatesMemory; }
   DriverStats driver_stats() const override { return stats_; }
   int newsession(std::uint32_t* lid, const CryptoIni& cri) override;
   int freesession(std::uint32_t lid) override;

@@ -130,8 +130,8 @@ std::string Crypto::driver_name(std::uint64_t sid) const {
 Cryptop* Crypto::crypto_getreq() {
   // The cryptop and its one cryptodesc are two slab objects.
   kernel_.charge(Activity::ocf, costs_.getreq);
-  if (!kernel_.slab_alloc(Activity::ocf)) return nullptr;
-  if (!kernel_.slab_alloc(Activity::ocf)) {
+  if (!kernel_.slab_alloc(Activity::ocf, hw::AllocSite::ocf_request)) return nullptr;
+  if (!kernel_.slab_alloc(Activity::ocf, hw::AllocSite::ocf_request)) {
     kernel_.charge_slab_free(Activity::ocf);
     return nullptr;
   }
@@ -151,6 +151,13 @@ void Crypto::crypto_freereq(Cryptop* crp) {
 // --- requests -----------------------------------------------------------------------------
 
 bool Crypto::limited() const { return policy_ == OcfPolicy::v2006 || policy_ == OcfPolicy::v2010; }
+
+std::size_t Crypto::behind_blocked() const {
+  return static_cast<std::size_t>(std::count_if(crp_q_.begin(), crp_q_.end(), [this](auto* crp) {
+    const std::uint32_t hid = crypto_sid_hid(crp->crp_sid);
+    return !gone(hid) && drivers_[hid].qblocked;
+  }));
+}
 
 void Crypto::enqueue(Cryptop* crp, bool front) {
   kernel_.charge(Activity::ocf, costs_.enqueue);

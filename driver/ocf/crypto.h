@@ -105,6 +105,8 @@ class Crypto : public CryptoCore {
 
   const CryptoStats& stats() const { return stats_; }
   std::uint32_t outstanding() const { return q_cnt_; }
+  /// Requests queued for a driver that is marked blocked.
+  std::size_t behind_blocked() const;
   std::string driver_name(std::uint64_t sid) const;
 
  private:

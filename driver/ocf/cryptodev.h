@@ -145,6 +145,9 @@ class CryptoDriver {
   virtual const char* name() const = 0;
   /// Takes requests with crp_out_buf.
   virtual bool out_of_place() const { return false; }
+  /// Its ciphers carry CRYPTO_ALG_ALLOCATES_MEMORY: it may ask for memory to serve a request, so
+  /// that a request may fail, or wait for the very write that it is a part of.
+  virtual bool allocates_memory() const { return false; }
   virtual DriverStats driver_stats() const { return {}; }
   /// Makes a session and returns its local id in `lid`; 0 or errno.
   virtual int newsession(std::uint32_t* lid, const CryptoIni& cri) = 0;

@@ -11,14 +11,18 @@ namespace cesasim::driver {
 /// Between a driver's ERESTART and the core's marking it blocked, an interrupt may make room and
 /// unblock in vain: the 2005 core then forgets that always, the 2010 core if another request was
 /// dispatched meanwhile. So a driver unblocks whenever it makes room, and once more by a timer when
-/// a tick has passed since the last ERESTART. With kernel preemption room may even be made between
+/// a tick has passed since the last ERESTART (`retry_tick`; the drivers of the time had no such
+/// timer: they unblock once, at the first room after an ERESTART, and if that was in vain nobody
+/// comes back). With kernel preemption room may even be made between
 /// the driver's finding none and its ERESTART, when nobody knows yet that someone waits.
 class Restarts {
  public:
   /// `has_room` says whether a request would be taken now.
-  Restarts(kernel::Kernel& kernel, CryptoCore& core, std::function<bool()> has_room)
+  Restarts(kernel::Kernel& kernel, CryptoCore& core, bool retry_tick,
+           std::function<bool()> has_room)
       : kernel_(kernel),
         core_(core),
+        retry_tick_(retry_tick),
         has_room_(std::move(has_room)),
         tick_(static_cast<hw::Ps>(static_cast<double>(hw::kPsPerS) / kernel.settings().hz)) {
     timer_.fn = [this] { again(); };
@@ -30,7 +34,9 @@ class Restarts {
   int restart(bool comes_back = true) {
     blocked_ = true;
     restarted_ = kernel_.now();
-    if ((!comes_back || has_room_()) && !timer_.armed) kernel_.mod_timer(timer_, tick_);
+    if (retry_tick_ && (!comes_back || has_room_()) && !timer_.armed) {
+      kernel_.mod_timer(timer_, tick_);
+    }
     return ERESTART;
   }
   /// The core may hold the driver for blocked.
@@ -38,8 +44,9 @@ class Restarts {
   /// There is room again, or may be.
   void made_room() {
     if (!blocked_) return;
+    if (!retry_tick_) blocked_ = false;  // before the call, in which the core may be refused again
     core_.crypto_unblock(driverid_, CRYPTO_SYMQ);
-    if (!timer_.armed) kernel_.mod_timer(timer_, tick_);
+    if (retry_tick_ && !timer_.armed) kernel_.mod_timer(timer_, tick_);
   }
 
  private:
@@ -56,6 +63,7 @@ class Restarts {
 
   kernel::Kernel& kernel_;
   CryptoCore& core_;
+  bool retry_tick_;
   std::function<bool()> has_room_;
   hw::Ps tick_;
   std::uint32_t driverid_ = 0;

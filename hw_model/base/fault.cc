@@ -13,6 +13,13 @@ const char* fault_name(FaultKind kind) {
   return kNames.at(static_cast<std::size_t>(kind));
 }
 
+const char* alloc_site_name(AllocSite site) {
+  static constexpr std::array<const char*, static_cast<std::size_t>(AllocSite::count)> kNames = {
+      "the page cache",    "dm-crypt's bounce pages", "OCF's requests",
+      "driver's requests", "dm-crypt's requests",     "dm-crypt's clones"};
+  return kNames.at(static_cast<std::size_t>(site));
+}
+
 FaultPlan::FaultPlan(std::vector<FaultRule> rules, std::uint64_t seed) {
   for (FaultRule& rule : rules) {
     has_.at(static_cast<std::size_t>(rule.kind)) = true;
@@ -48,6 +55,7 @@ bool FaultPlan::decide(FaultKind kind, Ps now, std::uint64_t where) {
     if (!now_it_does) continue;
     ++s.fired;
     s.last_fired = now;
+    if (at_alloc_site(kind) && where < s.fired_at.size()) ++s.fired_at[where];
     fires = true;
   }
   return fires;
@@ -55,7 +63,9 @@ bool FaultPlan::decide(FaultKind kind, Ps now, std::uint64_t where) {
 
 std::vector<FaultPlan::Outcome> FaultPlan::outcomes() const {
   std::vector<Outcome> out;
-  for (const State& s : rules_) out.push_back({&s.rule, s.opportunities, s.fired, s.last_fired});
+  for (const State& s : rules_) {
+    out.push_back({&s.rule, s.opportunities, s.fired, s.last_fired, s.fired_at});
+  }
   return out;
 }
 

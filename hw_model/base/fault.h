@@ -22,14 +22,31 @@ enum class FaultKind : std::uint8_t {
   disk_read_error,     ///< medium error; where: first sector of the command
   disk_write_error,    ///< likewise
   disk_short,          ///< the command ends early, without an error; where: first sector
-  page_alloc,          ///< the page allocator fails; where: 0
-  request_alloc,       ///< a slab allocation of a crypto request fails; where: 0
+  page_alloc,          ///< the page allocator fails; where: AllocSite, who asks
+  request_alloc,       ///< a slab allocation of a crypto request fails; where: AllocSite
   queue_full,          ///< a driver says that it has no room; where: 0
   completion_order,    ///< a driver ends a request after its successor; where: 0
   unregister,          ///< the driver goes away and comes back; where: 0
   count
 };
 const char* fault_name(FaultKind kind);
+
+/// Who asks for memory: the place of a page_alloc or request_alloc.
+enum class AllocSite : std::uint8_t {
+  page_cache,      ///< a page for the workload's own data
+  bounce_pages,    ///< a page of dm-crypt's mempool, for a write's ciphertext
+  ocf_request,     ///< cryptop and cryptodesc
+  driver_request,  ///< what a driver allocates for each request (cesa_hal)
+  dm_request,      ///< request of dm-crypt to the kernel's cipher API (path modern)
+  dm_clone,        ///< bio of dm-crypt to the device (path modern)
+  count
+};
+/// In words: "the page cache".
+const char* alloc_site_name(AllocSite site);
+/// Whether the places of a kind are AllocSites.
+constexpr bool at_alloc_site(FaultKind kind) {
+  return kind == FaultKind::page_alloc || kind == FaultKind::request_alloc;
+}
 
 /// Fires at the opportunities of its kind that lie in its window and range: at the nth of them
 /// (from 1), at every one after it while `times` lasts if `every` is set, or at random.
@@ -65,6 +82,8 @@ class FaultPlan {
     std::uint64_t opportunities = 0;  ///< inside window and range
     std::uint64_t fired = 0;
     Ps last_fired = 0;
+    /// How often at which AllocSite; all 0 for kinds with other places.
+    std::array<std::uint64_t, static_cast<std::size_t>(AllocSite::count)> fired_at{};
   };
   /// One per rule, in their order.
   std::vector<Outcome> outcomes() const;
@@ -77,6 +96,7 @@ class FaultPlan {
     std::uint64_t opportunities = 0;
     std::uint64_t fired = 0;
     Ps last_fired = 0;
+    std::array<std::uint64_t, static_cast<std::size_t>(AllocSite::count)> fired_at{};
   };
   bool decide(FaultKind kind, Ps now, std::uint64_t where);
 

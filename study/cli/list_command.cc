@@ -41,7 +41,7 @@ void list_parameter_table() {
     std::string valid = p.valid;
     if (p.type == "number" || p.type == "count") {
       valid =
-          fmt::format("{:.10g} .. {:.10g}{}{}", p.min, p.max, p.valid.empty() ? "" : "; ", p.valid);
+          fmt::format("{} .. {}{}{}", p.min_text, p.max_text, p.valid.empty() ? "" : "; ", p.valid);
     }
     fmt::print("{:<44}  {:<7}  {:<14}  {}  [{}]\n", p.path, p.type, p.unit, p.doc, valid);
   }

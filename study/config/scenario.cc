@@ -6,9 +6,15 @@
 #include <bit>
 #include <charconv>
 #include <cmath>
+#include <limits>
 
 #include "dmcrypt_model/cipher_spec.h"
 #include "dmcrypt_model/path_info.h"
+#include "driver/cesa_hal/cesa_hal.h"
+#include "driver/cesa_pio/cesa_pio.h"
+#include "driver/cesa_ring/cesa_ring.h"
+#include "driver/cesa_tdma/cesa_tdma.h"
+#include "driver/cryptosoft/cryptosoft.h"
 #include "hw_model/cpu/intc.h"
 #include "hw_model/soc/map.h"
 #include "study/config/nearest.h"
@@ -25,23 +31,35 @@ std::vector<std::string> names(const std::vector<Named>& table) {
 
 constexpr const char* kNoTable = "none";
 constexpr const char* kNoTrace = "none";
+constexpr std::uint64_t kMax64 = std::numeric_limits<std::uint64_t>::max();
 
 struct DriverInfo {
   const char* name;
   const char* doc;
   bool hardware;
-  bool tdma;          ///< needs the crypto unit's DMA engine
-  bool out_of_place;  ///< takes requests with two buffers
+  bool tdma;              ///< needs the crypto unit's DMA engine
+  bool out_of_place;      ///< takes requests with two buffers
+  bool allocates_memory;  ///< its ciphers carry CRYPTO_ALG_ALLOCATES_MEMORY
 };
 
+template <class Driver>
+constexpr DriverInfo driver_of(const char* name, const char* doc, bool hardware, bool tdma) {
+  return {name, doc, hardware, tdma, Driver::kOutOfPlace, Driver::kAllocatesMemory};
+}
+
 constexpr DriverInfo kDrivers[] = {
-    {"cryptosoft", "OCF's software driver (path modern: the kernel's own ciphers)", false, false,
-     true},
-    {"cesa_tdma", "the crypto unit fed by its own DMA descriptor chains", true, true, true},
-    {"cesa_pio", "the crypto unit fed by the processor, an interrupt for every SRAM-full", true,
-     false, true},
-    {"cesa_hal", "Marvell's own OCF driver over its HAL, in two generations", true, true, false},
-    {"cesa_ring", "the crypto ring, this project's extension", true, false, true},
+    driver_of<driver::Cryptosoft>("cryptosoft",
+                                  "OCF's software driver (path modern: the kernel's own ciphers)",
+                                  false, false),
+    driver_of<driver::CesaTdma>("cesa_tdma", "the crypto unit fed by its own DMA descriptor chains",
+                                true, true),
+    driver_of<driver::CesaPio>(
+        "cesa_pio", "the crypto unit fed by the processor, an interrupt for every SRAM-full", true,
+        false),
+    driver_of<driver::CesaHal>(
+        "cesa_hal", "Marvell's own OCF driver over its HAL, in two generations", true, true),
+    driver_of<driver::CesaRing>("cesa_ring", "the crypto ring, this project's extension", true,
+                                false),
 };
 
 const DriverInfo& driver_info(const std::string& name) {
@@ -105,8 +123,8 @@ void describe_dmcrypt(ScenarioVisitor& v, DmCryptSettings& s) {
          "cipher, mode and IV generator as dm-crypt writes them");
   v.text("key", s.key, "seed:N, or key_bits / 4 hexadecimal digits", "volume key");
   v.optional_count("key_bits", s.key_bits, "bits", 64, 512, "length of the key");
-  v.optional_count("iv_offset", s.iv_offset, "sectors", 0, 0xFFFFFFFF,
-                   "added to the sector number for the IV");
+  v.optional_count("iv_offset", s.iv_offset, "sectors", 0, kMax64,
+                   "added to the sector number for the IV, modulo 2^64");
   v.optional_count("sector_size", s.sector_size, "bytes", 512, 4096,
                    "path modern: what is encrypted as one unit: 512, 1024, 2048 or 4096");
   v.flag("iv_large_sectors", s.iv_large_sectors, "path modern: IVs count units of sector_size");
@@ -115,6 +133,9 @@ void describe_dmcrypt(ScenarioVisitor& v, DmCryptSettings& s) {
          "path modern: submit writes from the ciphering thread, unsorted");
   v.flag("no_read_workqueue", s.no_read_workqueue, "path modern: decrypt where the read ends");
   v.flag("no_write_workqueue", s.no_write_workqueue, "path modern: encrypt in the submitter");
+  v.flag("allow_allocating_drivers", s.allow_allocating_drivers,
+         "path modern: take a driver that allocates memory per request, as dm-crypt did before "
+         "Linux 5.10; false: take the kernel's own cipher instead, as it does since");
   v.end_group();
 }
 
@@ -131,6 +152,10 @@ void describe_ocf(ScenarioVisitor& v, OcfSettings& s) {
   v.choice("recovery", s.recovery, {"path", "watchdog", "none"},
            "whether hardware drivers look after requests that do not end; path: those below "
            "ocf-async and modern, and cesa_ring, do");
+  v.flag("retry_tick", s.retry_tick,
+         "paths of OCF: cesa_tdma, cesa_pio and cesa_ring unblock the core once more, a timer tick "
+         "after they were full; false: once, as the drivers of the time did, and an unblock that "
+         "the core forgets is lost");
   v.reference("drivers", "drivers", s.drivers_preset, s.drivers, "settings of the drivers");
   v.end_group();
 }
@@ -149,9 +174,9 @@ void describe_faults(ScenarioVisitor& v, std::vector<FaultSettings>& faults) {
     v.optional_count("every", f.every, "opportunities", 0, 0xFFFFFFFF,
                      "and again at each so many-th after it; 0: once");
     v.optional_number("probability", f.probability, "1", 0, 1, "of each opportunity");
-    v.optional_count("first", f.first, "place", 0, 0xFFFFFFFF,
+    v.optional_count("first", f.first, "place", 0, kMax64,
                      "only at places from here on (see `list faults` for what a place is)");
-    v.optional_count("last", f.last, "place", 0, 0xFFFFFFFF, "only at places up to here");
+    v.optional_count("last", f.last, "place", 0, kMax64, "only at places up to here");
     v.optional_number("from", f.from, "s", 0, FaultSettings::kNever,
                       "only from this simulated time on");
     v.optional_number("to", f.to, "s", 0, FaultSettings::kNever, "only before this time");
@@ -273,7 +298,14 @@ std::vector<Named> path_list() {
 
 std::vector<Named> driver_list() {
   std::vector<Named> out;
-  for (const DriverInfo& d : kDrivers) out.push_back({d.name, d.doc});
+  for (const DriverInfo& d : kDrivers) {
+    out.push_back({d.name, d.doc});
+    if (d.allocates_memory) {
+      out.back().doc +=
+          " (allocates memory: dm-crypt takes it on no stock kernel since 5.10, see "
+          "dmcrypt.allow_allocating_drivers)";
+    }
+  }
   return out;
 }
 
@@ -287,8 +319,11 @@ std::vector<Named> fault_list() {
       "a disk command fails on the medium while reading; place: its first sector",
       "a disk command fails on the medium while writing; place: its first sector",
       "a disk command ends early and without an error; place: its first sector",
-      "the page allocator has no page",
-      "an allocation for a crypto request fails",
+      "the page allocator has no page; place: who asks: 0 the page cache (the workload's own "
+      "pages: "
+      "without one nothing is asked of dm-crypt), 1 dm-crypt's bounce pages (behind a mempool)",
+      "an allocation for a crypto request fails; place: who asks: 2 OCF's requests, 3 the driver's "
+      "(cesa_hal), 4 dm-crypt's requests and 5 its clones (path modern, behind mempools)",
       "a driver says that it has no room",
       "a driver ends a request after its successor",
       "the driver goes away in use and comes back",
@@ -311,7 +346,7 @@ hw::FaultRule FaultSettings::rule() const {
   r.every = every;
   r.probability = probability;
   r.first = first;
-  if (last != 0xFFFFFFFF) r.last = last;
+  r.last = last;
   constexpr auto kPsPerS = static_cast<double>(hw::kPsPerS);
   r.from = static_cast<hw::Ps>(from * kPsPerS);
   if (to < kNever) r.to = static_cast<hw::Ps>(to * kPsPerS);
@@ -326,7 +361,8 @@ bool Scenario::path_is_historical() const { return path_info(dmcrypt.path).histo
 driver::Recovery Scenario::recovery() const {
   const bool path = dmcrypt.path == "ocf-async" || dmcrypt.path == "modern" ||
                     ocf.driver == "cesa_ring" || workload.bench.wanted();
-  return {ocf.recovery == "watchdog" || (ocf.recovery == "path" && path), ocf.drivers.watchdog_ms};
+  return {ocf.recovery == "watchdog" || (ocf.recovery == "path" && path), ocf.drivers.watchdog_ms,
+          ocf.retry_tick};
 }
 
 // --- checks that concern more than one key ---------------------------------------------------
@@ -690,33 +726,37 @@ class ParameterLister : public ScenarioVisitor {
  public:
   void number(const char* name, double&, const char* unit, double min, double max,
               const char* doc) override {
-    add(name, "number", unit, min, max, "", doc);
+    add_range(name, "number", unit, min, max, "", doc);
   }
   void count(const char* name, std::uint32_t&, const char* unit, std::uint32_t min,
              std::uint32_t max, const char* doc) override {
-    add(name, "count", unit, min, max, "", doc);
+    add_range(name, "count", unit, min, max, "", doc);
   }
   void optional_count(const char* name, std::uint32_t& value, const char* unit, std::uint32_t min,
                       std::uint32_t max, const char* doc) override {
-    add(name, "count", unit, min, max, fmt::format("default {}", value), doc);
+    add_range(name, "count", unit, min, max, fmt::format("default {}", value), doc);
+  }
+  void optional_count(const char* name, std::uint64_t& value, const char* unit, std::uint64_t min,
+                      std::uint64_t max, const char* doc) override {
+    add_range(name, "count", unit, min, max, fmt::format("default {}", value), doc);
   }
   void optional_number(const char* name, double& value, const char* unit, double min, double max,
                        const char* doc) override {
-    add(name, "number", unit, min, max, fmt::format("default {}", value), doc);
+    add_range(name, "number", unit, min, max, fmt::format("default {}", value), doc);
   }
   void flag(const char* name, bool&, const char* doc) override {
-    add(name, "flag", "", 0, 0, "true, false", doc);
+    add(name, {.type = "flag", .valid = "true, false", .doc = doc});
   }
   void choice(const char* name, std::string& value, const std::vector<std::string>& choices,
               const char* doc) override {
     std::string valid = join_names(choices);
     if (!value.empty()) valid += "; default " + value;
-    add(name, "choice", "", 0, 0, valid, doc);
+    add(name, {.type = "choice", .valid = valid, .doc = doc});
   }
   void text(const char* name, std::string& value, const char* valid, const char* doc) override {
     std::string all = valid;
     if (!value.empty()) all += "; default " + value;
-    add(name, "text", "", 0, 0, all, doc);
+    add(name, {.type = "text", .valid = all, .doc = doc});
   }
   void begin_group(const char* name, const char*) override { path_.push_back(name); }
   void end_group() override { path_.pop_back(); }
@@ -724,7 +764,7 @@ class ParameterLister : public ScenarioVisitor {
                        const char* doc) override {
     std::string valid = fmt::format("a {} preset, or the path of a preset file", kind);
     if (!preset.empty()) valid += "; default " + preset;
-    add(name, "preset", "", 0, 0, valid, doc);
+    add(name, {.type = "preset", .valid = valid, .doc = doc});
     path_.push_back(name);
   }
   std::vector<std::string> member_groups() override { return {}; }
@@ -732,15 +772,28 @@ class ParameterLister : public ScenarioVisitor {
   std::vector<ParameterInfo> found;
 
  private:
-  void add(const char* name, const char* type, const char* unit, double min, double max,
-           const std::string& valid, const char* doc) {
+  static std::string text_of(double number) { return fmt::format("{:.10g}", number); }
+  static std::string text_of(std::uint64_t count) { return std::to_string(count); }
+  static std::string text_of(std::uint32_t count) { return std::to_string(count); }
+  template <class T>
+  void add_range(const char* name, const char* type, const char* unit, T min, T max,
+                 const std::string& valid, const char* doc) {
+    ParameterInfo info = {.type = type, .unit = unit, .valid = valid, .doc = doc};
+    info.min = static_cast<double>(min);
+    info.max = static_cast<double>(max);
+    info.min_text = text_of(min);
+    info.max_text = text_of(max);
+    add(name, std::move(info));
+  }
+  void add(const char* name, ParameterInfo added) {
     std::string path;
     for (const std::string& part : path_) path += part + ".";
     path += name;
     for (const ParameterInfo& info : found) {
       if (info.path == path) return;
     }
-    found.push_back({path, type, unit, min, max, valid, doc});
+    added.path = path;
+    found.push_back(std::move(added));
   }
   std::vector<std::string> path_;
 };

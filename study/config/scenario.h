@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -76,13 +77,14 @@ struct DmCryptSettings {
   std::string cipher = "aes-cbc-plain";
   std::string key = "seed:1";  ///< as written; key_bytes() gives the bytes
   std::uint32_t key_bits = 128;
-  std::uint32_t iv_offset = 0;
+  std::uint64_t iv_offset = 0;
   std::uint32_t sector_size = 512;
   bool iv_large_sectors = false;
   bool same_cpu_crypt = false;
   bool submit_from_crypt_cpus = false;
   bool no_read_workqueue = false;
   bool no_write_workqueue = false;
+  bool allow_allocating_drivers = true;
 };
 
 struct OcfSettings {
@@ -91,6 +93,7 @@ struct OcfSettings {
   std::string irqs_off = "none";
   double crypto_nice = 0;
   std::string recovery = "path";
+  bool retry_tick = true;
   std::string drivers_preset = "default";
   driver::DriverSettings drivers;
 };
@@ -102,8 +105,8 @@ struct FaultSettings {
   std::uint32_t nth = 0;
   std::uint32_t every = 0;
   double probability = 0;
-  std::uint32_t first = 0;
-  std::uint32_t last = 0xFFFFFFFF;  ///< the largest: no limit
+  std::uint64_t first = 0;
+  std::uint64_t last = std::numeric_limits<std::uint64_t>::max();
   double from = 0;
   double to = kNever;
   std::uint32_t times = 0;
@@ -182,12 +185,13 @@ std::vector<Named> fault_list();
 
 /// One line of `cesasim list parameters`.
 struct ParameterInfo {
-  std::string path;
-  std::string type;  ///< number, count, flag, choice, text, preset
-  std::string unit;
-  double min = 0, max = 0;  ///< number and count
-  std::string valid;        ///< choice, text and preset
-  std::string doc;
+  std::string path = {};
+  std::string type = {};  ///< number, count, flag, choice, text, preset
+  std::string unit = {};
+  double min = 0, max = 0;                   ///< number and count
+  std::string min_text = {}, max_text = {};  ///< the same, exact beyond what a double holds
+  std::string valid = {};  ///< choice, text and preset; number and count: the default
+  std::string doc = {};
 };
 std::vector<ParameterInfo> list_parameters();
 

@@ -11,8 +11,12 @@
 namespace cesasim::study {
 namespace {
 
-std::string range(const char* kind, const char* unit, double min, double max) {
-  return fmt::format("{} in {}, {:.10g} .. {:.10g}", kind, unit, min, max);
+std::string number_range(const char* unit, double min, double max) {
+  return fmt::format("a number in {}, {:.10g} .. {:.10g}", unit, min, max);
+}
+
+std::string count_range(const char* unit, std::uint64_t min, std::uint64_t max) {
+  return fmt::format("a whole number in {}, {} .. {}", unit, min, max);
 }
 
 const char* kind_name(const Tree& tree) {
@@ -48,19 +52,28 @@ std::optional<double> parse_number(const Tree& tree) {
   return value;
 }
 
-/// Decimal or 0x hexadecimal; negative ones parse so that they can be called out of range.
-std::optional<std::int64_t> parse_whole(const Tree& tree) {
+/// A whole number, or what lies beyond 64 bits or below zero and is out of any range.
+struct Whole {
+  std::uint64_t value = 0;
+  bool outside = false;
+};
+
+/// Decimal or 0x hexadecimal; negative and huge ones parse so that they can be called out of range.
+std::optional<Whole> parse_whole(const Tree& tree) {
   if (!tree.is_scalar() || tree.quoted) return std::nullopt;
   std::string_view s = tree.text;
+  const bool negative = s.starts_with("-");
+  if (negative) s.remove_prefix(1);
   int base = 10;
   if (s.starts_with("0x") || s.starts_with("0X")) {
     base = 16;
     s.remove_prefix(2);
   }
-  std::int64_t value = 0;
-  const auto [stop, error] = std::from_chars(s.data(), s.data() + s.size(), value, base);
-  if (error != std::errc() || stop != s.data() + s.size() || s.empty()) return std::nullopt;
-  return value;
+  Whole whole;
+  const auto [stop, error] = std::from_chars(s.data(), s.data() + s.size(), whole.value, base);
+  if (error == std::errc::invalid_argument || stop != s.data() + s.size()) return std::nullopt;
+  whole.outside = error != std::errc() || (negative && whole.value != 0);
+  return whole;
 }
 
 }  // namespace
@@ -115,7 +128,7 @@ void TreeReader::check_source(const Tree& value, const std::string& key, const c
 void TreeReader::number(const char* name, double& value, const char* unit, double min, double max,
                         const char*) {
   Tree* node = lookup(name);
-  if (node == nullptr) return missing(name, range("a number", unit, min, max));
+  if (node == nullptr) return missing(name, number_range(unit, min, max));
   read_number(name, *node, value, unit, min, max);
 }
 
@@ -128,7 +141,7 @@ void TreeReader::optional_number(const char* name, double& value, const char* un
 
 void TreeReader::read_number(const char* name, Tree& node, double& value, const char* unit,
                              double min, double max) {
-  const std::string valid = range("a number", unit, min, max);
+  const std::string valid = number_range(unit, min, max);
   const std::optional<double> parsed = parse_number(node);
   if (!parsed) {
     return fail(node.at, path(name), fmt::format("not a number: {}", shown(node)), valid);
@@ -141,34 +154,46 @@ void TreeReader::read_number(const char* name, Tree& node, double& value, const 
   value = *parsed;
 }
 
-void TreeReader::read_count(const char* name, const Tree& node, std::uint32_t& value,
-                            const char* unit, std::uint32_t min, std::uint32_t max) {
-  const std::string valid = range("a whole number", unit, min, max);
-  const std::optional<std::int64_t> parsed = parse_whole(node);
+template <class Int>
+void TreeReader::read_count(const char* name, const Tree& node, Int& value, const char* unit,
+                            Int min, Int max) {
+  const std::string valid = count_range(unit, min, max);
+  const std::optional<Whole> parsed = parse_whole(node);
   if (!parsed) {
     return fail(node.at, path(name), fmt::format("not a whole number: {}", shown(node)), valid);
   }
-  if (*parsed < min || *parsed > max) {
+  if (parsed->outside || parsed->value < min || parsed->value > max) {
     return fail(node.at, path(name), fmt::format("out of range: {}", node.text), valid);
   }
   check_source(node, path(name), unit);
-  value = static_cast<std::uint32_t>(*parsed);
+  value = static_cast<Int>(parsed->value);
 }
 
 void TreeReader::count(const char* name, std::uint32_t& value, const char* unit, std::uint32_t min,
                        std::uint32_t max, const char*) {
   Tree* node = lookup(name);
-  if (node == nullptr) return missing(name, range("a whole number", unit, min, max));
+  if (node == nullptr) return missing(name, count_range(unit, min, max));
+  read_count(name, *node, value, unit, min, max);
+  if (node->unit.empty()) node->unit = unit;
+}
+
+template <class Int>
+void TreeReader::read_optional_count(const char* name, Int& value, const char* unit, Int min,
+                                     Int max) {
+  Tree* node = lookup(name);
+  if (node == nullptr) return store_default(name, std::to_string(value));
   read_count(name, *node, value, unit, min, max);
   if (node->unit.empty()) node->unit = unit;
 }
 
 void TreeReader::optional_count(const char* name, std::uint32_t& value, const char* unit,
                                 std::uint32_t min, std::uint32_t max, const char*) {
-  Tree* node = lookup(name);
-  if (node == nullptr) return store_default(name, std::to_string(value));
-  read_count(name, *node, value, unit, min, max);
-  if (node->unit.empty()) node->unit = unit;
+  read_optional_count(name, value, unit, min, max);
+}
+
+void TreeReader::optional_count(const char* name, std::uint64_t& value, const char* unit,
+                                std::uint64_t min, std::uint64_t max, const char*) {
+  read_optional_count(name, value, unit, min, max);
 }
 
 void TreeReader::flag(const char* name, bool& value, const char*) {

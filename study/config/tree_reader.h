@@ -30,6 +30,8 @@ class TreeReader : public ScenarioVisitor {
   void text(const char* name, std::string& value, const char* valid, const char* doc) override;
   void optional_count(const char* name, std::uint32_t& value, const char* unit, std::uint32_t min,
                       std::uint32_t max, const char* doc) override;
+  void optional_count(const char* name, std::uint64_t& value, const char* unit, std::uint64_t min,
+                      std::uint64_t max, const char* doc) override;
   void optional_number(const char* name, double& value, const char* unit, double min, double max,
                        const char* doc) override;
   void begin_reference(const char* name, const char* kind, std::string& preset,
@@ -56,8 +58,11 @@ class TreeReader : public ScenarioVisitor {
   void check_source(const Tree& value, const std::string& key, const char* unit);
   void read_number(const char* name, Tree& node, double& value, const char* unit, double min,
                    double max);
-  void read_count(const char* name, const Tree& node, std::uint32_t& value, const char* unit,
-                  std::uint32_t min, std::uint32_t max);
+  template <class Int>
+  void read_count(const char* name, const Tree& node, Int& value, const char* unit, Int min,
+                  Int max);
+  template <class Int>
+  void read_optional_count(const char* name, Int& value, const char* unit, Int min, Int max);
   void store_default(const char* name, std::string text, bool quoted = false);
   void check_unknown(const Frame& frame);
 

@@ -19,6 +19,9 @@ class ScenarioVisitor : public hw::ParamVisitor {
   virtual void text(const char* name, std::string& value, const char* valid, const char* doc) = 0;
   virtual void optional_count(const char* name, std::uint32_t& value, const char* unit,
                               std::uint32_t min, std::uint32_t max, const char* doc) = 0;
+  /// For sector numbers and the like, which the kernel keeps in 64 bits.
+  virtual void optional_count(const char* name, std::uint64_t& value, const char* unit,
+                              std::uint64_t min, std::uint64_t max, const char* doc) = 0;
   virtual void optional_number(const char* name, double& value, const char* unit, double min,
                                double max, const char* doc) = 0;
   /// Opens a group whose values come from the preset of `kind` that the key names (a bare name,

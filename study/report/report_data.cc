@@ -327,9 +327,11 @@ Json point_data(const PointResult& point, const Json& raw, const std::vector<Rep
                                  {"kind", f.kind},
                                  {"opportunities", f.opportunities},
                                  {"fired", f.fired}});
+    if (!f.hit.empty()) out["faults"].back()["hit"] = hit_text(f);
   }
   if (!point.broken_guarantees.empty()) out["broken"] = point.broken_guarantees;
   if (!point.dma_hazards.empty()) out["hazards"] = point.dma_hazards;
+  if (!point.notes.empty()) out["notes"] = point.notes;
   out["config"] = config;
   if (const auto series = raw.find("series"); series != raw.end() && series->is_object()) {
     out["series"] = short_series(*series, most_bins);

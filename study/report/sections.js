@@ -88,10 +88,22 @@ function summary_section() {
     out.push(el('details', {open: bad > 0}, el('summary', {},
         `${plural(troubled.length, 'point')} that failed or broke a guarantee`), list));
   }
+  out.push(...notes());
   if (report.expectations.length > 0) {
     out.push(el('h3', {}, 'Expectations'), expectation_table());
   }
   return out;
+}
+
+/** What one should know of some points: each note once, with the points that it is about. */
+function notes() {
+  const texts = [...new Set(points.flatMap((p) => p.notes ?? []))];
+  if (texts.length === 0) return [];
+  return [el('h3', {}, 'Notes'), el('ul', {}, texts.map((text) => {
+    const about = points.filter((p) => p.notes?.includes(text));
+    return el('li', {}, `${text}. `, el('details', {}, el('summary', {}, plural(about.length, 'point')),
+        el('p', {}, ...about.flatMap((p, i) => [i > 0 ? ', ' : '', point_link(p)]))));
+  }))];
 }
 
 /** The figures of the only point, or the fastest and slowest of several. */
@@ -758,7 +770,8 @@ function faults_section() {
       {title: 'point', words: true, value: (p) => p.number, text: (p) => p.text, node: (p) => point_link(p)},
       {title: 'status', words: true, value: (p) => p.status, node: status_node},
       {title: 'faults that happened', words: true, value: (p) => (p.faults ?? []).reduce((sum, f) => sum + f.fired, 0),
-        text: (p) => (p.faults ?? []).map((f) => `${f.kind}: ${f.fired} of ${grouped(String(f.opportunities))}`).join(', ') || '-'},
+        text: (p) => (p.faults ?? []).map((f) => `${f.kind}: ${f.fired} of ${grouped(String(f.opportunities))}` +
+            (f.hit ? ` (${f.hit})` : '')).join(', ') || '-'},
       ...verdicts.map((name) => ({title: name.replaceAll('_', ' '), unit: 'requests', doc: metric_named(`verdict.${name}`).doc,
         value: (p) => value_of(p, `verdict.${name}`, -1), text: (p) => number_text(value_of(p, `verdict.${name}`, -1))})),
       {title: 'broken guarantees', words: true, wrap: true, value: (p) => [...(p.broken ?? []), ...(p.hazards ?? [])].join('; '),

@@ -69,7 +69,9 @@ SectorCipher judge(const One& one, const Bytes& key) {
 /// One target after the other on one board: every sector against the judge, written and read.
 void check_all(const std::string& path, const std::vector<One>& ciphers, const std::string& driver,
                const PathSettings& settings = {},
-               driver::OcfPolicy policy = driver::OcfPolicy::v2005) {
+               driver::OcfPolicy policy = driver::OcfPolicy::v2005,
+               // Beyond 32 bits, so that plain and plain64 differ.
+               std::uint64_t iv_offset = 0x123fffffff0) {
   Board board(1);
   if (!driver.empty()) board.add_ocf(policy, driver);
   std::vector<std::unique_ptr<CryptTarget>> targets;
@@ -79,8 +81,7 @@ void check_all(const std::string& path, const std::vector<One>& ciphers, const s
     CryptTable table;
     table.cipher = CipherSpec::parse(one.cipher);
     table.key = test::random_bytes(random, one.key_bytes);
-    // Beyond 32 bits, so that plain and plain64 differ.
-    table.iv_offset = 0x123fffffff0;
+    table.iv_offset = iv_offset;
     table.start = start;
     table.sectors = 64;
     start += 64;
@@ -146,6 +147,26 @@ TEST(Ciphers, OcfAsyncEngine) { check_all("ocf-async", all(true, true), "cesa_td
 TEST(Ciphers, OcfAsyncEngineOutOfPlace) {
   check_all("ocf-async", all(true, true), "cesa_tdma", placed("out-of-place"));
 }
+// Where a counter of 32, 63 or 64 bits would end: sectors 0 to 63 from 32 before it. plain wraps at
+// 32 bits, all others with the 64 of sector_t.
+TEST(Ciphers, StandardOverTheEndOf32Bits) {
+  check_all("standard", all(false, false), "", {}, driver::OcfPolicy::v2005, (1ull << 32) - 32);
+}
+TEST(Ciphers, OcfAsyncOverTheEndOf32Bits) {
+  check_all("ocf-async", all(true, true), "cryptosoft", {}, driver::OcfPolicy::v2005,
+            (1ull << 32) - 32);
+}
+TEST(Ciphers, OcfAsyncOverTheEndOf63Bits) {
+  check_all("ocf-async", all(true, true), "cesa_tdma", {}, driver::OcfPolicy::v2005,
+            (1ull << 63) - 32);
+}
+TEST(Ciphers, StandardOverTheEndOf64Bits) {
+  check_all("standard", all(false, false), "", {}, driver::OcfPolicy::v2005, ~0ull - 31);
+}
+TEST(Ciphers, OcfAsyncOverTheEndOf64Bits) {
+  check_all("ocf-async", all(true, true), "cesa_tdma", {}, driver::OcfPolicy::v2005, ~0ull - 31);
+}
+
 TEST(Ciphers, OcfLspEngine) {
   check_all("ocf-lsp",
             {{"aes-cbc-plain", 24, 0},

@@ -59,7 +59,10 @@ TEST(Result, FaultsAndBrokenGuaranteesSurviveJson) {
   PointResult p = point("ocf-v1", "cesa_tdma", 1);
   EXPECT_FALSE(to_json(p).contains("faults"));
   EXPECT_FALSE(to_json(p).contains("broken_guarantees"));
-  p.faults = {{"z", "lost_interrupt", 7, 1}, {"a", "page_alloc", 1ull << 40, 0}};
+  EXPECT_FALSE(to_json(p).contains("notes"));
+  p.faults = {{"z", "lost_interrupt", 7, 1},
+              {"a", "page_alloc", 1ull << 40, 9, {{"the page cache", 4}, {"elsewhere", 5}}}};
+  p.notes = {"one note"};
   p.broken_guarantees = {"1 requests never ended (first: sector 8)"};
   p.status = Status::broken;
   const Json json = Json::parse(to_json(p).dump());
@@ -75,6 +78,10 @@ TEST(Result, FaultsAndBrokenGuaranteesSurviveJson) {
   EXPECT_EQ(q.faults[0].opportunities, 7u);
   EXPECT_EQ(q.faults[0].fired, 1u);
   EXPECT_EQ(q.faults[1].opportunities, 1ull << 40);
+  EXPECT_TRUE(q.faults[0].hit.empty());
+  EXPECT_EQ(q.faults[1].hit, p.faults[1].hit);
+  EXPECT_EQ(hit_text(q.faults[1]), "the page cache 4, elsewhere 5");
+  EXPECT_EQ(q.notes, p.notes);
   EXPECT_EQ(q.broken_guarantees, p.broken_guarantees);
   EXPECT_EQ(q.status, Status::broken);
   Json bad = to_json(p);

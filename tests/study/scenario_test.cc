@@ -439,6 +439,68 @@ TEST_F(ScenarioTest, ATableLineIsTheWholeMapping) {
   EXPECT_EQ(values_json(printed).dump(), values_json(first).dump());
 }
 
+// What the kernel keeps in 64 bits is taken in 64 bits: as a key, in a table line, resolved again.
+TEST_F(ScenarioTest, SectorNumbersHave64Bits) {
+  const struct {
+    const char* text;
+    std::uint64_t value;
+  } good[] = {{"4294967295", 0xFFFFFFFFull},
+              {"4294967296", 1ull << 32},
+              {"0x123456789a", 0x123456789aull},
+              {"9223372036854775808", 1ull << 63},
+              {"18446744073709551615", ~0ull}};
+  for (const auto& g : good) {
+    SCOPED_TRACE(g.text);
+    const std::string text = std::string("dmcrypt.iv_offset: ") + g.text + "\n";
+    EXPECT_EQ(resolve(text).dmcrypt.iv_offset, g.value);
+    EXPECT_EQ(crypt_table(resolve(text).dmcrypt, 1024).iv_offset, g.value);
+    const std::string rule = std::string("faults: {a: {kind: disk_read_error, nth: 1, first: ") +
+                             g.text + ", last: " + g.text + "}}\n";
+    EXPECT_EQ(resolve(rule).faults[0].rule().first, g.value);
+    EXPECT_EQ(resolve(rule).faults[0].rule().last, g.value);
+  }
+  const Scenario table = resolve(
+      "dmcrypt.table: \"0 8 crypt aes-cbc-plain 000102030405060708090a0b0c0d0e0f "
+      "18446744073709551615 - 0\"\n");
+  EXPECT_EQ(crypt_table(table.dmcrypt, 1024).iv_offset, ~0ull);
+  // Whole units still.
+  EXPECT_EQ(error("dmcrypt: {path: modern, sector_size: 4096, iv_offset: 18446744073709551608}\n"),
+            "");
+  EXPECT_EQ(error("dmcrypt: {path: modern, sector_size: 4096, iv_offset: 18446744073709551615}\n"),
+            "s.yaml:1: dmcrypt.iv_offset: iv_offset 18446744073709551615 is not a multiple of "
+            "sector_size; valid: multiples of 8");
+  for (const char* bad : {"18446744073709551616", "-1", "99999999999999999999999"}) {
+    EXPECT_EQ(error(std::string("dmcrypt.iv_offset: ") + bad + "\n"),
+              std::string("s.yaml:1: dmcrypt.iv_offset: out of range: ") + bad +
+                  "; valid: a whole number in sectors, 0 .. 18446744073709551615");
+  }
+  for (const ParameterInfo& info : list_parameters()) {
+    if (info.path == "dmcrypt.iv_offset") EXPECT_EQ(info.max_text, "18446744073709551615");
+    if (info.path == "soc.cores") EXPECT_EQ(info.max_text, "8");
+  }
+}
+
+// Which drivers allocate is said where drivers and paths are listed; the driver itself declares it.
+TEST_F(ScenarioTest, ListsSayWhatNoStockKernelDoes) {
+  std::size_t flagged = 0;
+  for (const Named& driver : driver_list()) {
+    const bool says = driver.doc.find("allow_allocating_drivers") != std::string::npos;
+    EXPECT_EQ(says, driver.name == "cesa_tdma" || driver.name == "cesa_hal") << driver.name;
+    flagged += says;
+  }
+  EXPECT_EQ(flagged, 2u);
+  for (const Named& path : path_list()) {
+    EXPECT_EQ(path.doc.find("no stock kernel since 5.10") != std::string::npos,
+              path.name == "modern");
+  }
+  EXPECT_TRUE(resolve().dmcrypt.allow_allocating_drivers);
+  EXPECT_FALSE(resolve("dmcrypt: {path: modern, allow_allocating_drivers: false}\n")
+                   .dmcrypt.allow_allocating_drivers);
+  EXPECT_EQ(error("dmcrypt.allow_allocating_drivers: 1\n"),
+            "s.yaml:1: dmcrypt.allow_allocating_drivers: neither true nor false: '1'; valid: true, "
+            "false");
+}
+
 TEST_F(ScenarioTest, FaultRules) {
   const Scenario s = resolve(
       "seed: 3\nfaults:\n  late: {kind: lost_interrupt, nth: 5, every: 2, times: 3, from: 0.5}\n"
@@ -494,6 +556,8 @@ TEST_F(ScenarioTest, Recovery) {
   EXPECT_FALSE(watchdog("dmcrypt: {path: modern}\nocf: {driver: cesa_tdma, recovery: none}\n"));
   EXPECT_TRUE(watchdog("dmcrypt: {path: ocf-v1}\nocf: {recovery: watchdog}\n"));
   EXPECT_EQ(resolve().recovery().watchdog_ms, 1);
+  EXPECT_TRUE(resolve().recovery().retry_tick);
+  EXPECT_FALSE(resolve("ocf.retry_tick: false\n").recovery().retry_tick);
 }
 
 TEST_F(ScenarioTest, TracesMustExist) {

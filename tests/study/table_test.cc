@@ -88,6 +88,30 @@ verdicts
   EXPECT_EQ(to_table(parse_study(good_study(), "t.yaml"), r).find("verdicts"), std::string::npos);
 }
 
+/// Whom a failed allocation hit, and each note once with its points.
+TEST(Table, HitsAndNotes) {
+  StudyResult r{"test", "1", {}, {}, {}};
+  for (const char* path : {"standard", "ocf-v1", "ocf-v3"}) {
+    r.points.push_back(point("traces/a.csv", path, 10));
+  }
+  r.points[0].faults = {{"f", "page_alloc", 90, 9, {{"the page cache", 4}, {"elsewhere", 5}}}};
+  r.points[0].notes = {"on no stock kernel"};
+  r.points[1].notes = {"the engine was not used"};
+  r.points[2].notes = {"on no stock kernel"};
+  const std::string text = to_table(parse_study(good_study(), "t.yaml"), r);
+  EXPECT_NE(text.find("    fault f (page_alloc): happened 9 times in 90 opportunities: the page "
+                      "cache 4, elsewhere 5\n"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find(R"(
+notes
+  on no stock kernel (traces/a.csv standard cryptosoft, traces/a.csv ocf-v3 cryptosoft)
+  the engine was not used (traces/a.csv ocf-v1 cryptosoft)
+)"),
+            std::string::npos)
+      << text;
+}
+
 TEST(Table, OnePointWithoutAnything) {
   const Study study = parse_study("name: bare\nscenario: {}\n", "t.yaml");
   StudyResult r{"bare", "1", {PointResult()}, {}, {}};

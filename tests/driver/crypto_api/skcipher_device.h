@@ -24,6 +24,7 @@ class SkcipherDevice : public driver::CryptoDriver {
   }
   const char* name() const override { return "device"; }
   bool out_of_place() const override { return can_out_of_place; }
+  bool allocates_memory() const override { return allocates; }
   int newsession(std::uint32_t* lid, const driver::CryptoIni& cri) override {
     if (session_error != 0) return session_error;
     tfm = std::make_unique<driver::CryptoTfm>(kernel_, driver::CipherCosts{},
@@ -74,6 +75,7 @@ class SkcipherDevice : public driver::CryptoDriver {
   std::size_t capacity = 1000;
   int refuse = 0;
   int session_error = 0;
+  bool allocates = false;
   bool can_out_of_place = true;
   int sessions = 0;
   std::uint64_t full = 0;

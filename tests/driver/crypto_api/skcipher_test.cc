@@ -127,6 +127,35 @@ TEST_F(SkcipherTest, BindsToHardwareThenSoftwareThenNone) {
   });
 }
 
+// CRYPTO_ALG_ALLOCATES_MEMORY in the mask: the driver that says so is passed over, the next one
+// that does not is taken, and without one the kernel's own code.
+TEST_F(SkcipherTest, TheMaskPassesOverWhoAllocates) {
+  Device hungry(board.kernel, api);
+  Device soft(board.kernel, api, CRYPTOCAP_F_SOFTWARE, {});
+  Device frugal(board.kernel, api, 0, {});
+  hungry.allocates = soft.allocates = true;
+  board.run([&] {
+    const auto driver_of = [&](std::uint32_t mask) {
+      return std::string(
+          api.crypto_alloc_skcipher(Cipher::aes, CipherMode::cbc, key, mask)->driver_name());
+    };
+    EXPECT_EQ(driver_of(0), hungry.name());
+    EXPECT_EQ(api.stats().passed_over, 0u);
+    EXPECT_EQ(driver_of(CRYPTO_ALG_ALLOCATES_MEMORY), "generic");
+    EXPECT_EQ(api.stats().passed_over, 1u);
+    api.crypto_register(soft.id, Alg::aes_cbc);
+    EXPECT_EQ(driver_of(CRYPTO_ALG_ALLOCATES_MEMORY), "generic");
+    api.crypto_register(frugal.id, Alg::aes_cbc);
+    {
+      auto tfm =
+          api.crypto_alloc_skcipher(Cipher::aes, CipherMode::cbc, key, CRYPTO_ALG_ALLOCATES_MEMORY);
+      EXPECT_EQ(frugal.sessions, 1);
+      EXPECT_EQ(hungry.sessions, 0);
+    }
+    EXPECT_EQ(frugal.sessions, 0);
+  });
+}
+
 TEST_F(SkcipherTest, TakenByTheDriverAndEndedByCallback) {
   Device device(board.kernel, api);
   board.run([&] {

@@ -309,7 +309,8 @@ TEST(Allocations, FailWhenARuleSaysSo) {
     k.set_faults(&plan);
     EXPECT_EQ(k.alloc_page(Activity::dm), 0u);
     std::string got;
-    for (int i = 0; i < 8; ++i) got += k.slab_alloc(Activity::ocf) ? '1' : '0';
+    for (int i = 0; i < 8; ++i)
+      got += k.slab_alloc(Activity::ocf, hw::AllocSite::ocf_request) ? '1' : '0';
     EXPECT_EQ(got, "10110110");
   });
   b.go();

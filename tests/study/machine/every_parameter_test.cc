@@ -201,6 +201,7 @@ const std::map<std::string, std::vector<std::string>>& first_choices() {
       {"disk.flash", {"soft_flash"}},
       {"kernel", {"hdd_small", "soft", "tdma"}},
       {"dmcrypt", {"modern", "soft_xts", "tdma_full", "tdma"}},
+      {"dmcrypt.allow_allocating_drivers", {"tdma_two"}},
       {"ocf", {"tdma_full", "tdma", "lsp"}},
       {"ocf.recovery", {"tdma_lost"}},
       {"ocf.drivers.watchdog_ms", {"tdma_watchdog"}},
@@ -382,7 +383,7 @@ std::vector<std::string> values_for(const ParameterInfo& info, const std::string
   const auto add = [&](double v) {
     v = std::clamp(v, info.min, info.max);
     if (info.type == "count") v = std::floor(v);
-    if (v == value) return;
+    if (v == value || (info.type == "count" && v >= 0x1p63)) return;
     const std::string text =
         info.type == "count" ? std::to_string(static_cast<std::uint64_t>(v)) : number_text(v);
     if (std::find(out.begin(), out.end(), text) == out.end()) out.push_back(text);

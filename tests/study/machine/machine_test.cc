@@ -452,6 +452,130 @@ TEST(Machine, EveryFaultHasAVerdict) {
   }
 }
 
+/// dm-crypt since Linux 5.10: a driver that allocates memory is passed over. The same bytes on the
+/// disk, by the processor; a driver that does not allocate is taken as before.
+TEST(Machine, DriversThatAllocateMemoryMayBePassedOver) {
+  const Trace trace;
+  const auto disk_of = [&](const std::string& driver, bool allow, PointResult& p) {
+    Scenario s = scenario(combination("modern", driver.c_str(), "armada-385") +
+                          "dmcrypt.allow_allocating_drivers: " + (allow ? "true" : "false") +
+                          "\ndisk: {preset: flash, capacity_gib: 0.02}\n");
+    s.workload.trace_file = trace.file.string();
+    PointOptions options;
+    options.export_image =
+        (std::filesystem::path(testing::TempDir()) / ("disk_" + std::to_string(getpid()))).string();
+    p = run(s, options);
+    EXPECT_EQ(p.status, Status::ok) << p.error;
+    EXPECT_EQ(integrity(p, "verified_disk_sectors"), trace.written);
+    EXPECT_EQ(integrity(p, "verified_sectors"), trace.read);
+    std::ifstream in(options.export_image, std::ios::binary);
+    std::stringstream bytes;
+    bytes << in.rdbuf();
+    std::filesystem::remove(options.export_image);
+    EXPECT_GT(bytes.str().size(), 1'000'000u);
+    return bytes.str();
+  };
+  PointResult soft, taken, refused, ring, pio;
+  const std::string disk = disk_of("cryptosoft", true, soft);
+  EXPECT_TRUE(disk_of("cesa_tdma", true, taken) == disk);
+  EXPECT_TRUE(disk_of("cesa_tdma", false, refused) == disk);
+  EXPECT_TRUE(disk_of("cesa_ring", false, ring) == disk);
+  EXPECT_TRUE(disk_of("cesa_pio", false, pio) == disk);
+  const double operations = static_cast<double>(trace.bytes) / 512;
+  EXPECT_EQ(metric(taken, "engine.operations"), operations);
+  EXPECT_EQ(metric(taken, "cpu.share.cipher"), 0);
+  EXPECT_EQ(metric(refused, "engine.operations"), 0);
+  EXPECT_EQ(metric(refused, "driver.requests"), 0);
+  EXPECT_EQ(metric(refused, "skcipher.synchronous"), operations);
+  EXPECT_EQ(metric(refused, "sim_seconds"), metric(soft, "sim_seconds"));
+  EXPECT_EQ(metric(ring, "engine.operations"), operations);
+  EXPECT_GT(metric(pio, "engine.operations"), 0);
+  ASSERT_EQ(taken.notes.size(), 1u);
+  EXPECT_NE(taken.notes[0].find("no stock kernel since Linux 5.10"), std::string::npos);
+  ASSERT_EQ(refused.notes.size(), 1u);
+  EXPECT_NE(refused.notes[0].find("passed over cesa_tdma"), std::string::npos);
+  EXPECT_NE(refused.notes[0].find("the engine was not used"), std::string::npos);
+  EXPECT_TRUE(soft.notes.empty());
+  EXPECT_TRUE(ring.notes.empty());
+  EXPECT_TRUE(pio.notes.empty());
+}
+
+/// A page_alloc that hits everybody starves the workload's own pages, and the machine says so; with
+/// a place it hits dm-crypt alone, whose mempool is there for that.
+TEST(Machine, AnAllocationThatFailsSaysWhom) {
+  const Trace trace;
+  const auto run_with = [&](const char* path, const char* fault) {
+    Scenario s = scenario(combination(path, "cesa_tdma", "kirkwood-88f6281") +
+                          "faults: {hungry: {" + fault + "}}\n");
+    s.workload.trace_file = trace.file.string();
+    return run(s);
+  };
+  for (const char* path : {"ocf-v1", "ocf-async", "modern"}) {
+    SCOPED_TRACE(path);
+    const PointResult all = run_with(path, "kind: page_alloc, probability: 1");
+    EXPECT_EQ(all.status, Status::broken);
+    for (const char* part :
+         {"0 requests outstanding", "it starves: 1 thread waits of the page cache",
+          "where fault hungry (page_alloc) struck ", "(place 0)"}) {
+      EXPECT_NE(all.error.find(part), std::string::npos) << part << ": " << all.error;
+    }
+    ASSERT_EQ(all.faults.size(), 1u);
+    ASSERT_EQ(all.faults[0].hit.size(), 1u);
+    EXPECT_EQ(all.faults[0].hit[0].first, "the page cache");
+    EXPECT_EQ(all.faults[0].hit[0].second, all.faults[0].fired);
+
+    const PointResult pool = run_with(path, "kind: page_alloc, probability: 1, first: 1, last: 1");
+    EXPECT_EQ(pool.status, Status::ok) << pool.error;
+    EXPECT_EQ(integrity(pool, "verified_disk_sectors"), trace.written);
+    ASSERT_EQ(pool.faults[0].hit.size(), 1u);
+    EXPECT_EQ(pool.faults[0].hit[0].first, "dm-crypt's bounce pages");
+    EXPECT_EQ(pool.faults[0].fired, pool.faults[0].opportunities);
+    EXPECT_EQ(pool.faults[0].fired, trace.written / 8);  // a page for each 4 KiB written
+  }
+  // Requests: OCF's are waited for by ocf-async and failed with ENOMEM by ocf-v1; modern has a
+  // reserve.
+  const PointResult none = run_with("ocf-async", "kind: request_alloc, probability: 1");
+  EXPECT_EQ(none.status, Status::broken);
+  EXPECT_NE(none.error.find("waits of OCF's requests"), std::string::npos) << none.error;
+  const PointResult failed = run_with("ocf-v1", "kind: request_alloc, probability: 1, first: 2");
+  EXPECT_EQ(failed.status, Status::ok) << failed.error;
+  EXPECT_GT(metric(failed, "verdict.failed"), 0);
+  EXPECT_EQ(failed.faults[0].hit[0].first, "OCF's requests");
+  const PointResult reserve = run_with("modern", "kind: request_alloc, probability: 1");
+  EXPECT_EQ(reserve.status, Status::ok) << reserve.error;
+  ASSERT_FALSE(reserve.faults[0].hit.empty());
+  for (const auto& [site, count] : reserve.faults[0].hit) {
+    EXPECT_TRUE(site == "dm-crypt's requests" || site == "dm-crypt's clones") << site;
+  }
+}
+
+/// The historical lost unblock: room is made between a driver's ERESTART and the core's marking it
+/// blocked, the core of 2005 forgets it, and nobody unblocks again. The drivers' retry tick hides
+/// that.
+TEST(Machine, WithoutTheRetryTickAnUnblockIsLost) {
+  const Trace trace;
+  const auto run_with = [&](const char* driver, const char* policy, bool retry_tick) {
+    Scenario s = scenario(combination("ocf-async", driver, "armada-385") +
+                          "soc.cores: 2\nocf.drivers.cesa_tdma.queue_depth: 1\n"
+                          "ocf.drivers.cesa_pio.queue_depth: 1\nocf.retry_tick: " +
+                          (retry_tick ? "true\n" : "false\n"));
+    s.ocf.policy = policy;
+    s.workload.trace_file = trace.file.string();
+    return run(s);
+  };
+  for (const char* driver : {"cesa_tdma", "cesa_pio"}) {
+    SCOPED_TRACE(driver);
+    const PointResult with = run_with(driver, "2005", true);
+    EXPECT_EQ(with.status, Status::ok) << with.error;
+    EXPECT_GT(metric(with, "driver.restarts"), 0);
+    const PointResult without = run_with(driver, "2005", false);
+    EXPECT_EQ(without.status, Status::broken);
+    EXPECT_GT(metric(without, "verdict.lost"), 0);
+    EXPECT_NE(without.error.find("OCF holds the driver for blocked"), std::string::npos)
+        << without.error;
+  }
+}
+
 /// The request limit of the 2010 core: large reads at depth fail, and with the driver's queue
 /// full others end before all their sectors are deciphered. Wrong data outranks failed requests;
 /// the point's message says both.

@@ -63,6 +63,19 @@ TEST(ReportData, NumbersHaveSixDigitsAndCountsAll) {
   EXPECT_EQ(value(5, "sim_seconds"), nullptr);  // failed
 }
 
+TEST(ReportData, NotesAndWhomAFaultHit) {
+  Json results = read("old.results.json");
+  Json& point = results["points"][0];
+  point["notes"] = {"on no stock kernel"};
+  point["faults"] = Json{{"f", Json{{"kind", "page_alloc"},
+                                    {"opportunities", 90},
+                                    {"fired", 9},
+                                    {"hit", Json{{"the page cache", 4}, {"elsewhere", 5}}}}}};
+  const Json data = report_data(results)["points"][0];
+  EXPECT_EQ(data["notes"], Json({"on no stock kernel"}));
+  EXPECT_EQ(data["faults"][0]["hit"], "the page cache 4, elsewhere 5");
+}
+
 TEST(ReportData, AxesOfNumbers) {
   const auto numbers = [](std::vector<Json> values) {
     Json results = read("old.results.json");
