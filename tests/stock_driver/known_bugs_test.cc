@@ -5,6 +5,7 @@
 #include <cstring>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "hw_model/cesa/registers.h"
@@ -15,11 +16,11 @@
 namespace cesasim::stock {
 namespace {
 
-const HashAlgorithm& hash_named(const std::string& name) {
+const HashAlgorithm& hash_named(std::string_view name) {
   for (const HashAlgorithm& alg : hash_algorithms()) {
     if (alg.driver_name == name) return alg;
   }
-  throw std::out_of_range(name);
+  throw std::out_of_range(std::string(name));
 }
 
 class KnownBugTest : public StockDriverTest {

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string_view>
+
 #include "tests/traces/replay_bench.h"
 
 namespace cesasim::traces {
@@ -35,11 +37,11 @@ std::vector<std::uint64_t> sectors_of(const FakeDevice& device, const std::strin
   return sectors;
 }
 
-const ReplayMetrics& phase(const ReplayReport& report, const std::string& name) {
+const ReplayMetrics& phase(const ReplayReport& report, std::string_view name) {
   for (const ReplayMetrics& m : report.phases) {
     if (m.name == name) return m;
   }
-  throw std::out_of_range(name);
+  throw std::out_of_range(std::string(name));
 }
 
 std::string error_of(const Replay& replay) {

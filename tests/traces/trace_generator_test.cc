@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <string_view>
 
 #include "tests/traces/files.h"
 #include "traces/trace_info.h"
@@ -33,11 +34,11 @@ TraceInfo info_of(void (*generate)(const Params&, const Emit&), const Params& pa
 
 TraceInfo capture(const std::string& path) { return collect_info(*open_trace(path)); }
 
-const TraceStats& phase(const TraceInfo& info, const std::string& name) {
+const TraceStats& phase(const TraceInfo& info, std::string_view name) {
   for (const auto& [phase, stats] : info.phases) {
     if (phase == name) return stats;
   }
-  throw std::out_of_range(name);
+  throw std::out_of_range(std::string(name));
 }
 
 std::vector<std::uint64_t> backups(const Ext2Layout& layout) {

@@ -4,17 +4,18 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 namespace cesasim::traces {
 namespace {
 
 TraceInfo info_of(const std::string& path) { return collect_info(*open_trace(path)); }
 
-const TraceStats& phase(const TraceInfo& info, const std::string& name) {
+const TraceStats& phase(const TraceInfo& info, std::string_view name) {
   for (const auto& [phase, stats] : info.phases) {
     if (phase == name) return stats;
   }
-  throw std::out_of_range(name);
+  throw std::out_of_range(std::string(name));
 }
 
 std::uint64_t of_size(const TraceStats& stats, const std::string& name) {
