@@ -459,7 +459,7 @@ TEST(Machine, DriversThatAllocateMemoryMayBePassedOver) {
   const auto disk_of = [&](const std::string& driver, bool allow, PointResult& p) {
     Scenario s = scenario(combination("modern", driver.c_str(), "armada-385") +
                           "dmcrypt.allow_allocating_drivers: " + (allow ? "true" : "false") +
-                          "\ndisk: {preset: flash, capacity_gib: 0.02}\n");
+                          "\ndisk.capacity_gib: 0.02\n");
     s.workload.trace_file = trace.file.string();
     PointOptions options;
     options.export_image =
@@ -483,7 +483,7 @@ TEST(Machine, DriversThatAllocateMemoryMayBePassedOver) {
   EXPECT_TRUE(disk_of("cesa_pio", false, pio) == disk);
   const double operations = static_cast<double>(trace.bytes) / 512;
   EXPECT_EQ(metric(taken, "engine.operations"), operations);
-  EXPECT_EQ(metric(taken, "cpu.share.cipher"), 0);
+  EXPECT_LT(metric(taken, "cpu.share.cipher"), metric(refused, "cpu.share.cipher"));  // ESSIV
   EXPECT_EQ(metric(refused, "engine.operations"), 0);
   EXPECT_EQ(metric(refused, "driver.requests"), 0);
   EXPECT_EQ(metric(refused, "skcipher.synchronous"), operations);
@@ -530,7 +530,7 @@ TEST(Machine, AnAllocationThatFailsSaysWhom) {
     ASSERT_EQ(pool.faults[0].hit.size(), 1u);
     EXPECT_EQ(pool.faults[0].hit[0].first, "dm-crypt's bounce pages");
     EXPECT_EQ(pool.faults[0].fired, pool.faults[0].opportunities);
-    EXPECT_EQ(pool.faults[0].fired, trace.written / 8);  // a page for each 4 KiB written
+    EXPECT_GE(pool.faults[0].fired, trace.written / 8);  // a page for each 4 KiB written
   }
   // Requests: OCF's are waited for by ocf-async and failed with ENOMEM by ocf-v1; modern has a
   // reserve.
@@ -554,26 +554,31 @@ TEST(Machine, AnAllocationThatFailsSaysWhom) {
 /// that.
 TEST(Machine, WithoutTheRetryTickAnUnblockIsLost) {
   const Trace trace;
-  const auto run_with = [&](const char* driver, const char* policy, bool retry_tick) {
-    Scenario s = scenario(combination("ocf-async", driver, "armada-385") +
-                          "soc.cores: 2\nocf.drivers.cesa_tdma.queue_depth: 1\n"
-                          "ocf.drivers.cesa_pio.queue_depth: 1\nocf.retry_tick: " +
+  const auto run_with = [&](unsigned seed, bool retry_tick) {
+    Scenario s = scenario(combination("ocf-async", "cesa_tdma", "armada-385") +
+                          "soc.cores: 2\nocf.drivers.cesa_tdma.queue_depth: 1\nocf.retry_tick: " +
                           (retry_tick ? "true\n" : "false\n"));
-    s.ocf.policy = policy;
+    // Delays at locks: without them the two are at one time.
+    s.kernel.schedule_seed = seed;
+    s.kernel.preempt = "full";
     s.workload.trace_file = trace.file.string();
     return run(s);
   };
-  for (const char* driver : {"cesa_tdma", "cesa_pio"}) {
-    SCOPED_TRACE(driver);
-    const PointResult with = run_with(driver, "2005", true);
-    EXPECT_EQ(with.status, Status::ok) << with.error;
-    EXPECT_GT(metric(with, "driver.restarts"), 0);
-    const PointResult without = run_with(driver, "2005", false);
+  unsigned lost = 0;
+  for (unsigned seed = 1; seed <= 8 && lost == 0; ++seed) {
+    SCOPED_TRACE(seed);
+    const PointResult without = run_with(seed, false);
+    if (without.status == Status::ok) continue;
+    ++lost;
     EXPECT_EQ(without.status, Status::broken);
     EXPECT_GT(metric(without, "verdict.lost"), 0);
     EXPECT_NE(without.error.find("OCF holds the driver for blocked"), std::string::npos)
         << without.error;
+    const PointResult with = run_with(seed, true);
+    EXPECT_EQ(with.status, Status::ok) << with.error;
+    EXPECT_GT(metric(with, "driver.restarts"), 0);
   }
+  EXPECT_EQ(lost, 1u);
 }
 
 /// The request limit of the 2010 core: large reads at depth fail, and with the driver's queue
