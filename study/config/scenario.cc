@@ -625,8 +625,9 @@ void check_soc(const Tree& tree, const SocParams& soc) {
   try {
     soc.ring.check();
   } catch (const std::invalid_argument& error) {
-    throw ConfigError(where(tree, "soc.ring"), "soc.ring", error.what(),
-                      "values as in the shipped presets");
+    // All else is within its bounds by now.
+    throw ConfigError(where(tree, "soc.ring.burst_bytes"), "soc.ring.burst_bytes", error.what(),
+                      "32 or 128");
   }
   // The drivers keep 128 bytes for descriptor, key and IV, and cipher whole blocks.
   constexpr std::uint32_t kLeast = 128 + 16;

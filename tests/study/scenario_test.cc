@@ -363,7 +363,8 @@ TEST_F(ScenarioTest, WindowsAndLinesOfTheBoardAreEachTheirOwn) {
        "s.yaml:1: soc.dram.size_mib: the address window of cesa registers, "},
       {"soc.cesa.engines: 2\n",
        "s.yaml:1: soc.cesa.engines: 2 engines, but no address of the second SRAM; valid: "},
-      {"soc.ring.burst_bytes: 64\n", "s.yaml:1: soc.ring: ring: burst_bytes must be 32 or 128"},
+      {"soc.ring.burst_bytes: 64\n",
+       "s.yaml:1: soc.ring.burst_bytes: ring: burst_bytes must be 32 or 128"},
   };
   for (const auto& b : bad) {
     const std::string got = error(b.text);
