@@ -42,4 +42,8 @@ std::vector<ExpectedAlgorithm> expected_algorithms(const hw::CesaParams& params,
 std::vector<ExpectedCheck> expected_checks(const hw::CesaParams& params, KernelVersion version,
                                            const std::vector<std::string>& steps);
 
+/// What hashes in parallel, as in the step "concurrency", do to the whole guest. Where it has a
+/// fault the load is the step "writers", and the hashes have a boot of their own.
+KnownFault fault_of_parallel_hashes(const hw::CesaParams& params, KernelVersion version);
+
 }  // namespace cesasim::cosim

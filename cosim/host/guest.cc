@@ -83,6 +83,9 @@ std::string initramfs(const Kernel& kernel, const hw::CesaParams& cesa, const fs
   archive.add_host_file("/bin/cosim-guest", kernel.guest_program.string());
   archive.add_host_file("/modules/cesa_glue.ko", kernel.glue_module.string());
   archive.add_host_file("/modules/cesa_dmcrypt.ko", kernel.dmcrypt_module.string());
+  // Where a registration does not wait for its self test, all of them would run at once.
+  const bool order_tests = kernel.version > KernelVersion{6, 1};
+  if (order_tests) archive.add_host_file("/modules/cesa_tests.ko", kernel.tests_module.string());
   std::vector<std::string> modules;
   for (const fs::path& module : kernel.driver_modules) {
     modules.push_back(module.filename().string());
@@ -99,6 +102,7 @@ std::string initramfs(const Kernel& kernel, const hw::CesaParams& cesa, const fs
   if (cesa.sha256) pairs += " mv-sha256=sha256-generic";
   std::string conf = "GLUE=" + shell_quoted(glue) + "\n";
   conf += "DRIVER_MODULES=" + shell_quoted(joined(modules)) + "\n";
+  conf += "TESTS_MODULE=" + std::string(order_tests ? "cesa_tests.ko" : "") + "\n";
   conf += "STEPS=" + shell_quoted(joined(options.steps)) + "\n";
   conf += "ALGORITHMS=" + shell_quoted(joined(options.algorithms)) + "\n";
   conf += "HASH_PAIRS=" + shell_quoted(pairs) + "\n";

@@ -96,11 +96,12 @@ std::string find_start_failure(const std::string& console) {
     if (line.find_first_not_of(" \t") == std::string::npos) continue;
     last.push_back(line);
     if (line.find("Kernel panic") != std::string::npos) continue;  // find_panic's
+    if (line.find("ommand line") != std::string::npos) continue;   // names files
     for (const char* sign :
-         {"ptrace", "errno", "noexec", "tmpfs", "tempdir", "initrd", "dtb", "No space left",
-          "Permission denied", "Operation not permitted", "Cannot allocate memory", "No such file",
-          "cannot open shared object", "ailed to", "failed", "Too few", "error while loading"}) {
-      if (line.find(sign) == std::string::npos || line.ends_with("OK")) continue;
+         {"failed", "Failed", "errno", "noexec", "No space left", "Permission denied",
+          "Operation not permitted", "Cannot allocate memory", "No such file", "not found",
+          "error while loading", "Couldn't", "Unable to", "expected SIGSTOP"}) {
+      if (line.find(sign) == std::string::npos) continue;
       complaints.push_back(line);
       break;
     }

@@ -67,6 +67,7 @@ class Builder {
     const fs::path modules = build_modules(tree);
     kernel.glue_module = modules / "glue" / "cesa_glue.ko";
     kernel.dmcrypt_module = modules / "glue" / "cesa_dmcrypt.ko";
+    kernel.tests_module = modules / "glue" / "cesa_tests.ko";
     kernel.guest_program = modules / "cosim-guest";
     kernel.driver_modules = options_.module_dir.empty()
                                 ? std::vector<fs::path>{modules / "driver" / "marvell-cesa.ko"}

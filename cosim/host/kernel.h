@@ -48,6 +48,7 @@ struct Kernel {
   KernelVersion version;
   std::filesystem::path glue_module;                  ///< cesa_glue.ko
   std::filesystem::path dmcrypt_module;               ///< cesa_dmcrypt.ko
+  std::filesystem::path tests_module;                 ///< cesa_tests.ko
   std::vector<std::filesystem::path> driver_modules;  ///< in the order to load them
   std::filesystem::path guest_program;                ///< cosim-guest
 };

@@ -67,6 +67,20 @@ Verdict judge_check(const ExpectedCheck& expected, const GuestOutcome& out) {
   return {Kind::news, expected.fault.what};
 }
 
+Verdict judge_parallel_hashes(const KnownFault& fault, const GuestOutcome& out) {
+  const ExpectedCheck expected = {"concurrent-hashes", fault};
+  if (out.ok) {
+    Verdict v = judge_check(expected, out);
+    if (v.kind == Kind::failed && contains(v.text, " differ at "))
+      v = {Kind::as_expected, fault.what};
+    return v;
+  }
+  const bool its_end = out.end == GuestEnd::panic && out.device.register_accesses > 0 &&
+                       contains(out.device.report, fault.sign);
+  if (its_end) return {Kind::as_expected, fault.what};
+  return {Kind::failed, out.failure};
+}
+
 Verdict judge_fault(const Injection& fault, const GuestOutcome& out) {
   const std::string& how = out.failure;
   if (out.report.release.empty()) return {Kind::failed, "the guest never came up: " + how};

@@ -32,6 +32,11 @@ Verdict judge_algorithm(const ExpectedAlgorithm& expected, const GuestOutcome& o
 /// A check of the guest, likewise. One that was not reported has failed.
 Verdict judge_check(const ExpectedCheck& expected, const GuestOutcome& out);
 
+/// A boot with the step "concurrency" whose hashes have a known fault that may end the guest.
+/// Passed or news if they were right; as expected only if the guest was up, used the device, and
+/// the digests differ or it ended with the fault's sign.
+Verdict judge_parallel_hashes(const KnownFault& fault, const GuestOutcome& out);
+
 /// A boot with an injected fault: the guest was up and used the device, the fault happened, and the
 /// guest ended by what that fault leads to. Empty text: it is so.
 Verdict judge_fault(const Injection& fault, const GuestOutcome& out);

@@ -150,6 +150,30 @@ TEST_F(ExpectedFailure, ThatPassesIsNewsOfAnotherDriver) {
   EXPECT_FALSE(judge_algorithm(md5, dead_outcome()).ok(true));
 }
 
+TEST(ParallelHashes, EndTheGuestForTheirReason) {
+  hw::CesaParams params;
+  params.tdma = true;
+  EXPECT_EQ(fault_of_parallel_hashes(params, {6, 1}).what, "");
+  const KnownFault fault = fault_of_parallel_hashes(params, {6, 12});
+  ASSERT_NE(fault.what, "");
+  params.tdma = false;
+  EXPECT_EQ(fault_of_parallel_hashes(params, {6, 12}).what, "");
+
+  GuestOutcome out = faulty_outcome(GuestEnd::panic, kHung);
+  EXPECT_EQ(judge_parallel_hashes(fault, out).kind, Kind::failed) << "the unit said nothing";
+  DeviceStatus::set_text(out.device.report, "DMA: the bus refused 58 bytes at 0x6c6b6a69");
+  EXPECT_EQ(judge_parallel_hashes(fault, out).kind, Kind::as_expected);
+  EXPECT_EQ(judge_parallel_hashes(fault, dead_outcome()).kind, Kind::failed);
+
+  GuestOutcome wrong = good_outcome();
+  EXPECT_EQ(judge_parallel_hashes(fault, wrong).kind, Kind::failed) << "not reported";
+  wrong.report.checks.push_back(
+      {"concurrent-hashes", false, "cosim-guest: mv-md5 and md5-generic differ at 99 bytes"});
+  EXPECT_EQ(judge_parallel_hashes(fault, wrong).kind, Kind::as_expected);
+  wrong.report.checks.back() = {"concurrent-hashes", true, "40 40 40"};
+  EXPECT_EQ(judge_parallel_hashes(fault, wrong).kind, Kind::news);
+}
+
 TEST(Passing, IsPlain) {
   const ExpectedAlgorithm aes = {"mv-cbc-aes", {}};
   GuestOutcome out = good_outcome();
