@@ -1,10 +1,16 @@
 // The host's side without a kernel: what it writes for the guest and reads from it, and what it
 // says to bad input.
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstddef>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -172,6 +178,32 @@ TEST(Host, TheProbeOfThisOne) {
   EXPECT_GE(*host.xstate_bytes, 576u);  // legacy area and header of XSAVE
   EXPECT_EQ(start_obstacle(host, *host.xstate_bytes), "");
   EXPECT_NE(start_obstacle(host, *host.xstate_bytes - 8), "");
+}
+
+// As in a container whose seccomp profile has no ptrace.
+TEST(Host, WithoutPermissionToTrace) {
+  sock_filter rules[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ptrace, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program = {std::size(rules), rules};
+  constexpr int kNoFilter = 2;
+  ChildProcess child([&] {
+    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
+      return kNoFilter;
+    }
+    return start_obstacle(probe_tracing(), std::nullopt).find("Operation not permitted") ==
+                   std::string::npos
+               ? 1
+               : 0;
+  });
+  while (!child.wait_for(std::chrono::seconds(1))) {
+  }
+  if (WEXITSTATUS(child.status()) == kNoFilter) GTEST_SKIP() << "no seccomp";
+  EXPECT_EQ(child.status(), 0);
 }
 
 TEST(Host, AnObstacleNamesBothSizes) {
