@@ -1,13 +1,15 @@
 // One engine of the unit without SystemC: registers, SRAM, DMA and accelerator as a state
 // machine that its owner steps from one instant to the next.
 //
-// What drivers of the silicon confirm (HAL: Marvell's, drivers/crypto/mvebu_cesa/hal of its kernel):
+// What drivers of the silicon confirm (HAL: Marvell's, drivers/crypto/mvebu_cesa/hal of its
+// kernel):
 // - A channel is active, in CMD and STATUS, until the chain's data is out: the HAL hears of a
 //   coalesced interrupt alone, looks at STATUS and takes the buffers of what is not active.
-// - A packet of a chain is done (cause 11, AccAndTDMAInt_CM in register headers of the 88F6281) when
-//   accelerator and DMA have done with it: at the hand-over to the next, or at the end of the chain.
-//   Coalescing counts these causes, and its time runs from the first one not announced (help texts
-//   of the HAL's Kconfig). The thresholds have 8 bits for packets and 24 for time.
+// - A packet of a chain is done (cause 11, AccAndTDMAInt_CM in register headers of the 88F6281)
+// when
+//   accelerator and DMA have done with it: at the hand-over to the next, or at the end of the
+//   chain. Coalescing counts these causes, and its time runs from the first one not announced (help
+//   texts of the HAL's Kconfig). The thresholds have 8 bits for packets and 24 for time.
 // - CFG bit 13 keeps cipher and MAC of one operation from overlapping (the HAL sets it on early
 //   steppings, Linux always). CONTROL bits 17..16 ask for two, three or four reads ahead (the HAL's
 //   names: 2 transactions, 3 transactions, new mode "up to 4").

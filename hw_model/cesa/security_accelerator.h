@@ -5,7 +5,8 @@
 //   them all on their little-endian cores).
 // - A MAC fragment that ends inside a 64-byte block waits for the next one: FreeBSD's driver
 //   (sys/dev/cesa) hashes in fragments of 1896 bytes and gets right plain MD5 and SHA-1 digests.
-// - Chaining values: a cipher's stands at the IV pointer after every operation (Linux copies it from
+// - Chaining values: a cipher's stands at the IV pointer after every operation (Linux copies it
+// from
 //   there after the last one), a MAC's in the IV/digest registers (Linux and the HAL read them to
 //   finish a message in software).
 //

@@ -60,7 +60,7 @@ constexpr Cipher kCiphers[] = {{"AES-128-CBC", Alg::aes_cbc, 16},
 struct Bench {
   explicit Bench(const driver::HalSettings& s = settings(),
                  driver::OcfPolicy policy = driver::OcfPolicy::marvell, unsigned engines = 1)
-      : board(1, engines),
+      : board(soc(engines, s), test_kernel_costs(), test_kernel_settings()),
         // There BATCH means: to the driver at once.
         flags(policy == driver::OcfPolicy::marvell ? driver::CRYPTO_F_BATCH : 0u),
         wait(board.kernel) {
@@ -75,6 +75,12 @@ struct Bench {
     platform.tclk_hz = cesa.clock_hz;
     hal = std::make_unique<driver::CesaHal>(board.kernel, *board.crypto, test_driver_costs(),
                                             platform, s);
+  }
+  /// The later driver's units have the coalescing registers.
+  static hw::SocConfig soc(unsigned engines, const driver::HalSettings& s) {
+    hw::SocConfig c = test_soc(1, engines);
+    c.cesa.coalescing = s.generation == "armada";
+    return c;
   }
   std::uint64_t session(Alg alg, const Bytes& key) {
     driver::CryptoIni cri;
