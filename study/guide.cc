@@ -70,11 +70,13 @@ a guarantee; 130 interrupted.
 )md";
 
 /// For a cell of a table.
-std::string cell(std::string text) {
-  for (std::size_t at = 0; (at = text.find('|', at)) != std::string::npos; at += 2) {
-    text.insert(at, "\\");
+std::string cell(const std::string& text) {
+  std::string escaped;
+  for (const char c : text) {
+    if (c == '|') escaped += '\\';
+    escaped += c;
   }
-  return text;
+  return escaped;
 }
 
 /// The group that a key is listed under: its first part, in soc and ocf its first two.
