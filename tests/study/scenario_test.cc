@@ -476,8 +476,11 @@ TEST_F(ScenarioTest, SectorNumbersHave64Bits) {
                   "; valid: a whole number in sectors, 0 .. 18446744073709551615");
   }
   for (const ParameterInfo& info : list_parameters()) {
-    if (info.path == "dmcrypt.iv_offset") EXPECT_EQ(info.max_text, "18446744073709551615");
-    if (info.path == "soc.cores") EXPECT_EQ(info.max_text, "8");
+    if (info.path == "dmcrypt.iv_offset") {
+      EXPECT_EQ(info.max_text, "18446744073709551615");
+    } else if (info.path == "soc.cores") {
+      EXPECT_EQ(info.max_text, "8");
+    }
   }
 }
 
