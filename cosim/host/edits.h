@@ -1,0 +1,26 @@
+// Patches for a copy of the driver's sources: cosim/kernel/mends, cosim/kernel/mutants.
+#pragma once
+
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace cesasim::cosim {
+
+/// A patch does not fit the sources; the message names both and says where.
+class EditError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// The patches of a folder of HOME/cosim/kernel ("mends", "mutants"), sorted by name.
+std::vector<std::filesystem::path> edits_in(const std::filesystem::path& home,
+                                            const std::string& folder);
+
+/// Changes the files in `sources`. Without fuzz: a patch that does not fit must not go elsewhere.
+/// Throws EditError, which calls the sources `named`; they are then of no more use.
+void apply_edit(const std::filesystem::path& edit, const std::filesystem::path& sources,
+                const std::string& named);
+
+}  // namespace cesasim::cosim
