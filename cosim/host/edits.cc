@@ -1,6 +1,8 @@
 #include "cosim/host/edits.h"
 
 #include <algorithm>
+#include <sstream>
+#include <string_view>
 
 #include "cosim/host/files.h"
 #include "cosim/host/process.h"
@@ -31,6 +33,19 @@ void apply_edit(const fs::path& edit, const fs::path& sources, const std::string
     throw EditError(edit.string() + " does not fit the driver in '" + named + "':\n" +
                     tail_of(read_file(log), kLogLines));
   }
+}
+
+Mutant read_mutant(const fs::path& patch) {
+  Mutant mutant{patch.stem().string(), "", patch};
+  std::istringstream lines(read_file(patch));
+  for (std::string line; std::getline(lines, line) && line.rfind("---", 0) != 0;) {
+    constexpr std::string_view kKey = "# Soc: ";
+    if (line.rfind(kKey, 0) == 0) mutant.soc = line.substr(kKey.size());
+  }
+  if (mutant.soc.empty()) {
+    throw EditError(patch.string() + ": no line '# Soc: PRESET' before the patch");
+  }
+  return mutant;
 }
 
 }  // namespace cesasim::cosim

@@ -23,4 +23,14 @@ std::vector<std::filesystem::path> edits_in(const std::filesystem::path& home,
 void apply_edit(const std::filesystem::path& edit, const std::filesystem::path& sources,
                 const std::string& named);
 
+/// A patch of cosim/kernel/mutants for a driver that has all of cosim/kernel/mends.
+struct Mutant {
+  std::string name;  ///< of the file, without ".patch"
+  std::string soc;   ///< preset on which it is tried: the line "# Soc: NAME"
+  std::filesystem::path patch;
+};
+
+/// Reads what stands before the patch itself. Throws EditError that names the file.
+Mutant read_mutant(const std::filesystem::path& patch);
+
 }  // namespace cesasim::cosim

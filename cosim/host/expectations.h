@@ -21,4 +21,12 @@ std::vector<ExpectedAlgorithm> expected_algorithms(const hw::CesaParams& params,
 /// Why the guest's check `name` fails on right hardware; empty if it passes.
 std::string known_fault_of_check(const hw::CesaParams& params, const std::string& name);
 
+/// The patch of cosim/kernel/mends (without its ".patch") that mends a known fault; empty if there
+/// is none.
+std::string mend_of(const std::string& known_fault);
+
+/// What the steps "users" and "unload" of cosim/guest/init report on a guest that lives, whatever
+/// the driver makes of it.
+std::vector<std::string> load_checks();
+
 }  // namespace cesasim::cosim

@@ -83,6 +83,7 @@ std::string initramfs(const Kernel& kernel, const hw::CesaParams& cesa, const fs
   archive.add_host_file("/bin/cosim-guest", kernel.guest_program.string());
   archive.add_host_file("/modules/cesa_glue.ko", kernel.glue_module.string());
   archive.add_host_file("/modules/cesa_dmcrypt.ko", kernel.dmcrypt_module.string());
+  archive.add_host_file("/modules/cesa_crowd.ko", kernel.crowd_module.string());
   std::vector<std::string> modules;
   for (const fs::path& module : kernel.driver_modules) {
     modules.push_back(module.filename().string());
@@ -101,6 +102,7 @@ std::string initramfs(const Kernel& kernel, const hw::CesaParams& cesa, const fs
   conf += "DRIVER_MODULES=" + shell_quoted(joined(modules)) + "\n";
   conf += "STEPS=" + shell_quoted(joined(options.steps)) + "\n";
   conf += "ALGORITHMS=" + shell_quoted(joined(options.algorithms)) + "\n";
+  conf += "ENGINES=" + std::to_string(cesa.engines) + "\n";
   conf += "HASH_PAIRS=" + shell_quoted(pairs) + "\n";
   conf += "CONCURRENCY_SECONDS=" + std::to_string(options.concurrency_seconds) + "\n";
   if (!options.host_folder.empty()) {
