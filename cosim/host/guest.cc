@@ -211,7 +211,15 @@ class Boot {
     // A device that is alive here is not to blame for what the signals below do to it.
     device_died_ = device_.ended() && device_.status() != 0;
     if (device_died_) device_end_ = status_text(device_.status());
-    if (guest_.ended()) guest_end_ = status_text(guest_.status());
+    if (guest_.ended()) {
+      guest_end_ = status_text(guest_.status());
+      const int status = guest_.status();
+      if (options_.processor_limit.count() > 0 && WIFSIGNALED(status) &&
+          WTERMSIG(status) == SIGKILL && killed_.empty()) {
+        killed_ = "the guest's kernel computed for " +
+                  std::to_string(options_.processor_limit.count()) + " s and came to no end";
+      }
+    }
     guest_.kill_group();
     device_.kill_group();
     out.console = console_.text;
@@ -256,6 +264,10 @@ class Boot {
       ::personality(ADDR_NO_RANDOMIZE);
       const rlimit no_core = {0, 0};
       ::setrlimit(RLIMIT_CORE, &no_core);
+      if (const auto limit = static_cast<rlim_t>(options_.processor_limit.count()); limit > 0) {
+        const rlimit seconds = {limit, limit};
+        ::setrlimit(RLIMIT_CPU, &seconds);
+      }
       const int null = ::open("/dev/null", O_RDONLY);
       // First out of the way of the numbers that are given away.
       const int result = ::fcntl(result_.out.get(), F_DUPFD, 10);

@@ -21,6 +21,10 @@ struct GuestOptions {
   std::vector<std::string> command;   ///< for the step "command"
   std::filesystem::path host_folder;  ///< the guest sees it as /host; empty: none
   std::chrono::seconds wall_limit{600};
+  /// Of the host's processor, after which the guest is ended: a kernel that goes round in a circle
+  /// never waits, so no simulated time passes. 0: none. Unlike time on the wall it does not depend
+  /// on what else the host does.
+  std::chrono::seconds processor_limit{0};
   unsigned memory_mib = 256;
   /// Gets what the user's command prints, as it comes.
   std::function<void(const std::string&)> on_output;

@@ -17,6 +17,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::uint64_t kSimulatedLimitNs = 3'600'000'000'000;
+/// The mended driver's guest takes less than a tenth of it.
+constexpr std::chrono::seconds kProcessorLimit{30};
 /// Every mutant prints this from the changed code.
 constexpr const char* kRan = "cesasim: the mutated code ran";
 
@@ -91,6 +93,7 @@ class Mutants {
     }
     guest.kernel_arguments = {"cryptomgr.noextratests=1"};
     guest.wall_limit = options_.wall_limit;
+    guest.processor_limit = kProcessorLimit;
     return boot_guest(prepare_kernel(kernel), device, kernel.home, guest);
   }
 
