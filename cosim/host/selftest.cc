@@ -87,7 +87,8 @@ class Selftest {
     guest.steps = {"algorithms", "dmcrypt", "speed"};
     if (!options_.quick) {
       if (board.cesa.engines > 1) guest.steps.push_back("concurrency");
-      guest.steps.insert(guest.steps.end(), {"users", "unload"});
+      // Without DMA no hash passes its self test, and the kernel hands none out (test_mended()).
+      if (board.cesa.tdma) guest.steps.insert(guest.steps.end(), {"users", "unload"});
     }
     guest.concurrency_seconds = options_.concurrency_seconds;
     guest.kernel_arguments = test_arguments(0);
