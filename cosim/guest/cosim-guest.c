@@ -6,6 +6,12 @@
 //   cosim-guest time COMMAND...              runs it; prints NANOSECONDS
 //   cosim-guest compare SECONDS HW SW        digests of changing messages by both drivers until the
 //                                            simulated time is over; prints how many; 1 if they differ
+//
+// Loads of several processes at once (load.h); each prints how many results are wrong, 1 if any is:
+//
+//   cosim-guest hashes USERS MESSAGES HW=SW...
+//   cosim-guest ciphers USERS MESSAGES HW=SW...
+//   cosim-guest disk write|check DEVICE USERS ROUNDS
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_alg.h>
@@ -18,9 +24,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "guest.h"
+#include "load.h"
+
 enum { kMaxDigest = 64, kMaxMessage = 1 << 16, kPauseUs = 25000 };
 
-static void fail(const char *what) {
+void fail(const char *what) {
   fprintf(stderr, "cosim-guest: %s: %s\n", what, strerror(errno));
   exit(2);
 }
@@ -31,7 +40,7 @@ static uint64_t now_ns(void) {
   return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static int open_algorithm(const char *type, const char *driver) {
+int open_algorithm(const char *type, const char *driver) {
   struct sockaddr_alg a = {.salg_family = AF_ALG};
   strncpy((char *)a.salg_type, type, sizeof a.salg_type - 1);
   strncpy((char *)a.salg_name, driver, sizeof a.salg_name - 1);
@@ -160,6 +169,21 @@ int main(int argc, char **argv) {
   if (argc == 5 && strcmp(what, "compare") == 0) {
     return compare((unsigned)strtoul(argv[2], NULL, 10), argv[3], argv[4]);
   }
-  fprintf(stderr, "usage: cosim-guest digest|cipher|time|compare ...\n");
+  const unsigned users = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
+  const unsigned messages = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 0;
+  if (argc >= 5 && strcmp(what, "hashes") == 0) {
+    return load_hashes(users, messages, argc - 4, argv + 4);
+  }
+  if (argc >= 5 && strcmp(what, "ciphers") == 0) {
+    return load_ciphers(users, messages, argc - 4, argv + 4);
+  }
+  if (argc == 6 && strcmp(what, "disk") == 0) {
+    const unsigned writers = (unsigned)strtoul(argv[4], NULL, 10);
+    const unsigned rounds = (unsigned)strtoul(argv[5], NULL, 10);
+    if (strcmp(argv[2], "write") == 0) return load_disk_write(argv[3], writers, rounds);
+    if (strcmp(argv[2], "check") == 0) return load_disk_check(argv[3], writers, rounds);
+  }
+  fprintf(stderr,
+          "usage: cosim-guest digest|cipher|time|compare|hashes|ciphers|disk ... (see docs/cosim.md)\n");
   return 2;
 }

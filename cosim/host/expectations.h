@@ -21,6 +21,8 @@ KernelVersion lists_for(KernelVersion version);
 struct KnownFault {
   std::string what;  ///< empty: none
   std::string sign;  ///< part of the message with which a test fails through it
+  std::string
+      mend;  ///< the patch of cosim/kernel/mends, without its ".patch"; empty: there is none
 };
 
 struct ExpectedAlgorithm {
@@ -38,7 +40,8 @@ struct ExpectedCheck {
 std::vector<ExpectedAlgorithm> expected_algorithms(const hw::CesaParams& params,
                                                    KernelVersion version, bool randomized);
 
-/// The guest's checks in these steps of cosim/guest/init, each of which must be reported.
+/// The guest's checks in these steps of cosim/guest/init, each of which must be reported. Throws
+/// std::out_of_range for a step that is not known here.
 std::vector<ExpectedCheck> expected_checks(const hw::CesaParams& params, KernelVersion version,
                                            const std::vector<std::string>& steps);
 

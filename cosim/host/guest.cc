@@ -86,6 +86,7 @@ std::string initramfs(const Kernel& kernel, const hw::CesaParams& cesa, const fs
   // Where a registration does not wait for its self test, all of them would run at once.
   const bool order_tests = kernel.version > KernelVersion{6, 1};
   if (order_tests) archive.add_host_file("/modules/cesa_tests.ko", kernel.tests_module.string());
+  archive.add_host_file("/modules/cesa_crowd.ko", kernel.crowd_module.string());
   std::vector<std::string> modules;
   for (const fs::path& module : kernel.driver_modules) {
     modules.push_back(module.filename().string());
@@ -105,6 +106,7 @@ std::string initramfs(const Kernel& kernel, const hw::CesaParams& cesa, const fs
   conf += "TESTS_MODULE=" + std::string(order_tests ? "cesa_tests.ko" : "") + "\n";
   conf += "STEPS=" + shell_quoted(joined(options.steps)) + "\n";
   conf += "ALGORITHMS=" + shell_quoted(joined(options.algorithms)) + "\n";
+  conf += "ENGINES=" + std::to_string(cesa.engines) + "\n";
   conf += "HASH_PAIRS=" + shell_quoted(pairs) + "\n";
   conf += "CONCURRENCY_SECONDS=" + std::to_string(options.concurrency_seconds) + "\n";
   if (!options.host_folder.empty()) {

@@ -13,6 +13,7 @@
 #include <system_error>
 #include <thread>
 
+#include "cosim/host/edits.h"
 #include "cosim/host/files.h"
 #include "cosim/host/host_check.h"
 #include "cosim/host/process.h"
@@ -48,17 +49,10 @@ class Builder {
     if (const std::string why = start_obstacle(host, std::nullopt); !why.empty()) {
       throw UsageError(why);
     }
-    for (const char* tool : {"make", "gcc", "flex", "bison", "bc", "patch"}) {
-      if (find_program(tool).empty()) {
-        throw UsageError(std::string("'") + tool + "' is needed to build the guest's kernel");
-      }
-    }
+    require_tools();
     fs::create_directories(cache_folder());
     const FileDescriptor lock = take_lock();
-    const Tree tree = options_.kernel.empty()                   ? distribution_tree()
-                      : is_built(options_.kernel)               ? built_tree(options_.kernel)
-                      : fs::exists(options_.kernel / "Kconfig") ? user_tree(options_.kernel)
-                                                                : throw no_kernel();
+    const Tree tree = find_tree();
     const std::string why = start_obstacle(host, register_buffer_bytes(tree.build));
     if (!why.empty()) throw UsageError((options_.kernel.empty() ? "" : "--kernel: ") + why);
     Kernel kernel;
@@ -68,14 +62,57 @@ class Builder {
     kernel.glue_module = modules / "glue" / "cesa_glue.ko";
     kernel.dmcrypt_module = modules / "glue" / "cesa_dmcrypt.ko";
     kernel.tests_module = modules / "glue" / "cesa_tests.ko";
+    kernel.crowd_module = modules / "glue" / "cesa_crowd.ko";
     kernel.guest_program = modules / "cosim-guest";
-    kernel.driver_modules = options_.module_dir.empty()
-                                ? std::vector<fs::path>{modules / "driver" / "marvell-cesa.ko"}
-                                : build_user_driver(tree);
+    if (!options_.edits.empty()) {
+      kernel.driver_modules = build_edited_driver(tree);
+    } else if (!options_.module_dir.empty()) {
+      kernel.driver_modules = build_user_driver(tree);
+    } else {
+      kernel.driver_modules = {modules / "driver" / "marvell-cesa.ko"};
+    }
     return kernel;
   }
 
+  /// Those of the edits that fit the driver's sources, each for itself.
+  std::vector<fs::path> fitting() {
+    require_tools();
+    fs::create_directories(cache_folder());
+    const FileDescriptor lock = take_lock();
+    const Tree tree = find_tree();
+    std::vector<fs::path> good;
+    for (const fs::path& edit : options_.edits) {
+      const TemporaryFolder scratch;
+      copy_sources(driver_sources(tree), scratch.path() / "driver");
+      try {
+        apply_edit(edit, scratch.path() / "driver", driver_sources(tree).string());
+        good.push_back(edit);
+      } catch (const EditError&) {
+      }
+    }
+    return good;
+  }
+
  private:
+  void require_tools() const {
+    for (const char* tool : {"make", "gcc", "flex", "bison", "bc", "patch"}) {
+      if (find_program(tool).empty()) {
+        throw UsageError(std::string("'") + tool + "' is needed to build the guest's kernel");
+      }
+    }
+  }
+
+  Tree find_tree() {
+    return options_.kernel.empty()                   ? distribution_tree()
+           : is_built(options_.kernel)               ? built_tree(options_.kernel)
+           : fs::exists(options_.kernel / "Kconfig") ? user_tree(options_.kernel)
+                                                     : throw no_kernel();
+  }
+
+  fs::path driver_sources(const Tree& tree) const {
+    return options_.module_dir.empty() ? tree.source / kDriverFolder : options_.module_dir;
+  }
+
   static bool is_built(const fs::path& folder) {
     return fs::exists(folder / "linux") && !fs::is_directory(folder / "linux") &&
            fs::exists(folder / ".config");
@@ -273,8 +310,13 @@ class Builder {
       for (const fs::path& file : files) print.add(read_file(file));
     }
     print.add(read_file(recipes_ / "driver.Kbuild"));
-    const fs::path program = options_.home / "cosim" / "guest" / "cosim-guest.c";
-    print.add(read_file(program));
+    std::vector<fs::path> program;
+    for (const auto& entry : fs::directory_iterator(options_.home / "cosim" / "guest")) {
+      const fs::path extension = entry.path().extension();
+      if (extension == ".c" || extension == ".h") program.push_back(entry.path());
+    }
+    std::ranges::sort(program);
+    for (const fs::path& file : program) print.add(read_file(file));
     const fs::path folder = cache_folder() / ("modules-" + print.str());
     if (fs::exists(folder)) return folder;
 
@@ -289,9 +331,12 @@ class Builder {
     fs::copy_file(recipes_ / "driver.Kbuild", part / "driver" / "Kbuild",
                   fs::copy_options::overwrite_existing);
     make_modules(tree, part / "driver", log, "building the stock driver");
-    step(
-        {"gcc", "-static", "-O2", "-Wall", "-o", (part / "cosim-guest").string(), program.string()},
-        log, "building the guest's program");
+    std::vector<std::string> compile = {"gcc",   "-static", "-O2",
+                                        "-Wall", "-o",      (part / "cosim-guest").string()};
+    for (const fs::path& file : program) {
+      if (file.extension() == ".c") compile.push_back(file.string());
+    }
+    step(compile, log, "building the guest's program");
     fs::rename(part, folder);
     return folder;
   }
@@ -310,25 +355,63 @@ class Builder {
     if (fs::is_empty(folder / "driver")) {
       throw UsageError("--module-dir: no C sources in '" + source.string() + "'");
     }
-    // The stock driver's Makefile asks for an option that cannot be set here.
-    const bool stock = fs::exists(folder / "driver" / "cesa.c") &&
-                       fs::exists(folder / "driver" / "tdma.c") &&
-                       !fs::exists(folder / "driver" / "Kbuild");
-    if (stock) fs::copy_file(recipes_ / "driver.Kbuild", folder / "driver" / "Kbuild");
-    if (!stock && !fs::exists(folder / "driver" / "Kbuild") &&
-        !fs::exists(folder / "driver" / "Makefile")) {
-      throw UsageError("--module-dir: neither Kbuild nor Makefile in '" + source.string() + "'");
-    }
+    add_kbuild(folder / "driver", source);
     say("building the driver in " + source.string());
     make_modules(tree, folder / "driver", folder / "build.log", "building your driver");
-    std::vector<fs::path> modules;
-    for (const auto& entry : fs::directory_iterator(folder / "driver")) {
-      if (entry.path().extension() == ".ko") modules.push_back(entry.path());
-    }
-    std::ranges::sort(modules);
+    const std::vector<fs::path> modules = modules_in(folder / "driver");
     if (modules.empty())
       throw UsageError("--module-dir: '" + source.string() + "' makes no module");
     return modules;
+  }
+
+  void add_kbuild(const fs::path& folder, const fs::path& source) const {
+    // The stock driver's Makefile asks for an option that cannot be set here.
+    const bool stock = fs::exists(folder / "cesa.c") && fs::exists(folder / "tdma.c") &&
+                       !fs::exists(folder / "Kbuild");
+    if (stock) fs::copy_file(recipes_ / "driver.Kbuild", folder / "Kbuild");
+    if (!stock && !fs::exists(folder / "Kbuild") && !fs::exists(folder / "Makefile")) {
+      throw UsageError("--module-dir: neither Kbuild nor Makefile in '" + source.string() + "'");
+    }
+  }
+
+  static std::vector<fs::path> modules_in(const fs::path& folder) {
+    std::vector<fs::path> modules;
+    for (const auto& entry : fs::directory_iterator(folder)) {
+      if (entry.path().extension() == ".ko") modules.push_back(entry.path());
+    }
+    std::ranges::sort(modules);
+    return modules;
+  }
+
+  /// A patched copy of the user's driver or of the kernel's own, kept by its content.
+  std::vector<fs::path> build_edited_driver(const Tree& tree) {
+    const fs::path source = driver_sources(tree);
+    const TemporaryFolder scratch;
+    const fs::path sources = scratch.path() / "driver";
+    copy_sources(source, sources);
+    if (options_.module_dir.empty()) {
+      fs::copy_file(recipes_ / "driver.Kbuild", sources / "Kbuild",
+                    fs::copy_options::overwrite_existing);
+    } else {
+      add_kbuild(sources, source);
+    }
+    for (const fs::path& edit : options_.edits) apply_edit(edit, sources, source.string());
+
+    Fingerprint print;
+    print.add(kernel_fingerprint(tree));
+    std::vector<fs::path> files;
+    for (const auto& entry : fs::directory_iterator(sources)) files.push_back(entry.path());
+    std::ranges::sort(files);
+    for (const fs::path& file : files) print.add(file.filename().string() + read_file(file));
+    const fs::path folder = cache_folder() / ("edited-modules-" + print.str());
+    if (!fs::exists(folder)) {
+      const fs::path part = folder.string() + ".part";
+      fs::remove_all(part);
+      copy_sources(sources, part / "driver");
+      make_modules(tree, part / "driver", part / "build.log", "building the changed driver");
+      fs::rename(part, folder);
+    }
+    return modules_in(folder / "driver");
   }
 
   const KernelOptions& options_;
@@ -336,6 +419,15 @@ class Builder {
 };
 
 }  // namespace
+
+void require_writable(const std::string& option, const std::string& file) {
+  if (file.empty()) return;
+  try {
+    write_file(file, "");
+  } catch (const std::system_error& error) {
+    throw UsageError(option + ": " + error.what());
+  }
+}
 
 fs::path cache_folder() {
   if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache != '\0') {
@@ -391,5 +483,9 @@ fs::path find_kernel_sources(const fs::path& folder) {
 }
 
 Kernel prepare_kernel(const KernelOptions& options) { return Builder(options).run(); }
+
+std::vector<fs::path> fitting_edits(const KernelOptions& options) {
+  return Builder(options).fitting();
+}
 
 }  // namespace cesasim::cosim

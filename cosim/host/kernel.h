@@ -28,6 +28,8 @@ struct KernelOptions {
   std::filesystem::path module_dir;  ///< the driver's sources; empty: the kernel's own
   /// Where the distribution's packages leave kernel sources (linux-source-VERSION.tar.xz).
   std::filesystem::path distribution = "/usr/src";
+  /// Patches for a copy of the driver's sources, in this order; the sources stay as they are.
+  std::vector<std::filesystem::path> edits;
   /// Called with one line before something slow.
   std::function<void(const std::string&)> progress;
 };
@@ -49,9 +51,14 @@ struct Kernel {
   std::filesystem::path glue_module;                  ///< cesa_glue.ko
   std::filesystem::path dmcrypt_module;               ///< cesa_dmcrypt.ko
   std::filesystem::path tests_module;                 ///< cesa_tests.ko
+  std::filesystem::path crowd_module;                 ///< cesa_crowd.ko
   std::vector<std::filesystem::path> driver_modules;  ///< in the order to load them
   std::filesystem::path guest_program;                ///< cosim-guest
 };
+
+/// Throws UsageError if the option's file cannot be written: known before a kernel is built and
+/// not after. Nothing to do for "".
+void require_writable(const std::string& option, const std::string& file);
 
 /// ${XDG_CACHE_HOME:-~/.cache}/cesasim.
 std::filesystem::path cache_folder();
@@ -61,7 +68,11 @@ std::filesystem::path cache_folder();
 std::filesystem::path find_kernel_sources(const std::filesystem::path& folder);
 
 /// Builds what is missing. Safe against other processes that do the same. Throws UsageError,
-/// BuildError, Interrupted. A host or kernel that cannot go together is a UsageError too.
+/// BuildError, EditError, Interrupted. A host or kernel that cannot go together is a UsageError
+/// too.
 Kernel prepare_kernel(const KernelOptions& options);
+
+/// Those of the edits that fit the driver's sources, each for itself. Throws as prepare_kernel().
+std::vector<std::filesystem::path> fitting_edits(const KernelOptions& options);
 
 }  // namespace cesasim::cosim

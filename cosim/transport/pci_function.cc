@@ -97,6 +97,8 @@ std::uint32_t PciFunction::execute(std::span<const std::uint8_t> message,
     throw ProtocolError("pcidev: a write of " + std::to_string(m.bytes) + " bytes carries " +
                         std::to_string(data.size()));
   }
+  const bool memory = op == PcidevOp::mmio_read || op == PcidevOp::mmio_write;
+  if (memory && m.bytes == 0) return 0;
   const auto msix_bar = bar_bytes_.size() - 1;
   switch (op) {
     case PcidevOp::config_read:

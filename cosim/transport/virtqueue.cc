@@ -51,6 +51,9 @@ void Virtqueue::set_addresses(std::uint64_t descriptors, std::uint64_t available
 }
 
 std::uint8_t* Virtqueue::at(std::uint64_t address, std::uint64_t bytes, const char* what) const {
+  // Linux hands over a copy of no bytes with whatever pointer its caller had (ZERO_SIZE_PTR).
+  static std::uint8_t nothing;
+  if (bytes == 0) return &nothing;
   std::uint8_t* p = memory_.find(address, bytes);
   if (p == nullptr) {
     throw ProtocolError("virtqueue: " + std::string(what) + " at " + hex(address) + ", " +

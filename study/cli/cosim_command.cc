@@ -5,6 +5,8 @@
 #include <memory>
 
 #include "cosim/device/injection.h"
+#include "cosim/host/edits.h"
+#include "cosim/host/mutants.h"
 #include "cosim/host/process.h"
 #include "cosim/host/selftest.h"
 #include "study/cli/command.h"
@@ -21,6 +23,7 @@ struct CosimArguments {
   std::string device_log;
   std::string inject;
   std::string junit;
+  std::string only;
   std::vector<std::string> command;
   unsigned wall_limit = 0;
   unsigned simulated_limit = 3600;
@@ -88,7 +91,18 @@ int cosim_run(const CosimArguments& arguments) {
   return cosim::run_command(options);
 }
 
-/// Runs one of the two and turns what stops it into a message and an exit code.
+int cosim_mutants(const CosimArguments& arguments) {
+  const Library library = Library::locate();
+  cosim::MutantsOptions options;
+  options.kernel = cosim_kernel(arguments, library);
+  options.board = [&library](const std::string& soc) { return cosim_board(soc, library); };
+  options.only = arguments.only;
+  options.wall_limit = std::chrono::seconds(arguments.wall_limit);
+  options.junit_file = arguments.junit;
+  return cosim::run_mutants(options);
+}
+
+/// Runs one of them and turns what stops it into a message and an exit code.
 int cosim_guarded(int (*what)(const CosimArguments&), const CosimArguments& arguments) {
   try {
     return what(arguments);
@@ -96,6 +110,9 @@ int cosim_guarded(int (*what)(const CosimArguments&), const CosimArguments& argu
     complain(error.what());
     return kBadInput;
   } catch (const cosim::BuildError& error) {
+    complain(error.what());
+    return kBadInput;
+  } catch (const cosim::EditError& error) {
     complain(error.what());
     return kBadInput;
   } catch (const std::invalid_argument& error) {
@@ -119,14 +136,18 @@ void add_cosim_command(CLI::App& app, Action& chosen) {
       "selftest", "The kernel's self tests and dm-crypt on every SoC, or on one");
   CLI::App* boot_command =
       cosim_command->add_subcommand("run", "Boot the kernel and run a command in it");
+  CLI::App* mutants_command = cosim_command->add_subcommand(
+      "mutants", "Does selftest's load catch bugs that are put back into the driver?");
   for (CLI::App* command : {selftest_command, boot_command}) {
     command->add_option("--soc", cosim.soc,
                         "soc preset (default: selftest all kinds, run armada-370)");
+    command->add_option("--module-dir", cosim.module_dir,
+                        "sources of a driver to load instead of the kernel's");
+  }
+  for (CLI::App* command : {selftest_command, boot_command, mutants_command}) {
     command->add_option("--kernel", cosim.kernel,
                         "kernel source tree, or a folder with a built User-mode Linux "
                         "(default: the distribution's linux-source)");
-    command->add_option("--module-dir", cosim.module_dir,
-                        "sources of a driver to load instead of the kernel's");
     command
         ->add_option("--wall-limit", cosim.wall_limit,
                      "seconds of host time that one boot may take (default: none; a boot that does "
@@ -141,7 +162,10 @@ void add_cosim_command(CLI::App& app, Action& chosen) {
   selftest_command
       ->add_option("--seconds", cosim.seconds, "simulated seconds of concurrent load (60)")
       ->check(CLI::Range(1u, 3000u));
-  selftest_command->add_option("--junit", cosim.junit, "write the results as JUnit XML");
+  for (CLI::App* command : {selftest_command, mutants_command}) {
+    command->add_option("--junit", cosim.junit, "write the results as JUnit XML");
+  }
+  mutants_command->add_option("--only", cosim.only, "one of cosim/kernel/mutants (all)");
   boot_command->add_option("--device-log", cosim.device_log,
                            "write every register access, DMA access and interrupt");
   boot_command->add_option("--inject", cosim.inject,
@@ -155,6 +179,8 @@ void add_cosim_command(CLI::App& app, Action& chosen) {
       ->required();
   selftest_command->callback(
       [given, &chosen] { chosen = [given] { return cosim_guarded(cosim_selftest, *given); }; });
+  mutants_command->callback(
+      [given, &chosen] { chosen = [given] { return cosim_guarded(cosim_mutants, *given); }; });
   boot_command->callback(
       [given, &chosen] { chosen = [given] { return cosim_guarded(cosim_run, *given); }; });
 }

@@ -127,6 +127,12 @@ TEST_F(PciFunctionTest, MemsetFills) {
             (std::vector<std::uint8_t>{0, 0xAB, 0xAB, 0xAB, 0}));
 }
 
+TEST_F(PciFunctionTest, ACopyOfNoBytesIsNothing) {
+  EXPECT_EQ(function.execute(message(PcidevOp::mmio_read, 1, 0x40, {}, 0), {}), 0u);
+  EXPECT_EQ(function.execute(message(PcidevOp::mmio_write, 1, 0x40, {}, 0), {}), 0u);
+  EXPECT_EQ(function.unclaimed(), 0u);
+}
+
 TEST_F(PciFunctionTest, NobodyAnswersOutsideTheBars) {
   EXPECT_EQ(read32(PcidevOp::mmio_read, 0, 0xFFE), 0xFFFFFFFFu);
   EXPECT_EQ(read32(PcidevOp::mmio_read, 5, 0), 0xFFFFFFFFu);

@@ -159,6 +159,14 @@ TEST_F(VirtqueueTest, BufferOutsideTheMemoryTable) {
   }
 }
 
+// Linux' ZERO_SIZE_PTR, of which nothing is read or written.
+TEST_F(VirtqueueTest, ABufferOfNoBytesMayLieAnywhere) {
+  describe(0, 0xFFFFFFFFA0000010, 0, kWrite);
+  offer(0);
+  ASSERT_TRUE(queue.pop(chain));
+  ASSERT_EQ(chain.segments.size(), 1u);
+}
+
 TEST_F(VirtqueueTest, IndirectDescriptorsWereNotOffered) {
   describe(0, kBuffer, 16, kIndirect);
   offer(0);
