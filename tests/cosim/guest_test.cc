@@ -102,7 +102,8 @@ class Guest : public testing::Test {
       if (find_program(tool).empty()) missing_ = tool;
     }
     kernel.program = folder.path() / "linux";
-    kernel.glue_module = kernel.dmcrypt_module = kernel.guest_program = folder.path() / "file";
+    kernel.glue_module = kernel.dmcrypt_module = kernel.crowd_module = kernel.guest_program =
+        folder.path() / "file";
     write_file(folder.path() / "file", "");
     fs::create_directories(folder.path() / "cosim" / "guest");
     write_file(folder.path() / "cosim" / "guest" / "init", "");
