@@ -6,7 +6,7 @@ tree=$TEST_TMPDIR/tree
 tools=$TEST_TMPDIR/bin
 mkdir -p "$tree" "$tools"
 cp -L cesasim "$tree/cesasim"
-# A Bazel that "builds" what the source says; -A: nothing is compared by time.
+# A Bazel that "builds" what the source says.
 cat >"$tools/bazel" <<END
 #!$(command -v bash)
 case \$1 in
@@ -47,4 +47,13 @@ launch list
 ((status == 2)) || { echo "FAILED: exit code $status of a failed build" >&2; failed=1; }
 expect "the build failed"
 [[ $output != *"program two"* ]] || { echo "FAILED: an old program ran behind a failed build" >&2; failed=1; }
+
+# A machine without Bazel runs what is there, and says so.
+mkdir "$TEST_TMPDIR/nothing"
+for name in bash dirname readlink; do ln -s "$(command -v $name)" "$TEST_TMPDIR/nothing/$name"; done
+status=0
+output=$(PATH=$TEST_TMPDIR/nothing "$TEST_TMPDIR/nothing/bash" "$tree/cesasim" list 2>&1) || status=$?
+((status == 0)) || { echo "FAILED: exit code $status without Bazel" >&2; failed=1; }
+expect "no Bazel here"
+expect "program two list"
 exit $failed

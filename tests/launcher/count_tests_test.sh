@@ -55,54 +55,56 @@ report "$work/one.xml" c
 report "$work/mixed.xml" d e:failure f:error g:skipped
 
 { configured //t:a; result //t:a PASSED 1 1 "$work/two.xml"; result //t:a PASSED 2 1 "$work/one.xml"; } >"$work/events"
-bazel 0
-expect "shards add up" 3
+bazel 0 ""
+expect "Bazel says no number" 3 "did not say how many"
 bazel 0 3
 expect "Bazel's own number" 3
 bazel 0 4
 expect "fewer than Bazel ran" 3 "Bazel ran 4 cases, only 3"
-bazel 3
-expect "Bazel failed without a failure" 3 "bazel ended with 3"
+bazel 4 ""
+expect "Bazel failed without a failure" 3 "bazel ended with 4"
 
 # A report of an older run lies where Bazel would have put it; no event names it.
 { configured //t:a; configured //t:unbuilt; result //t:a PASSED 1 1 "$work/two.xml"; } >"$work/events"
-bazel 1
+bazel 1 ""
 expect "a test that did not build" 2 "//t:unbuilt did not run"
 
 { configured //t:a; result //t:a FAILED 1 1 "$work/mixed.xml"; } >"$work/events"
-bazel 3
+bazel 3 4
 expect "failures by name" 1 "Suite.e" "Suite.f"
 
 { configured //t:a; result //t:a TIMEOUT 1 1; result //t:a FAILED 2 1 "$work/two.xml"; } >"$work/events"
-bazel 3
+bazel 3 2
 expect "a time-out, and a crash behind the last case" 2 "//t:a ended with TIMEOUT" "shard 2, run 1) ended with FAILED"
 
 { configured //t:a; result //t:a PASSED 1 1; result //t:a PASSED 2 1 "$work/gone.xml"; } >"$work/events"
-bazel 0
+bazel 0 0
 expect "passed without a report" 0 "passed without a test case" "no report"
 
 report "$work/empty.xml"
 { configured //t:a; result //t:a PASSED 1 1 "$work/empty.xml"; } >"$work/events"
-bazel 0
+bazel 0 0
 expect "passed without a case" 0 "passed without a test case"
 
 { configured //t:a; result //t:a FAILED 1 1 "$work/mixed.xml"; result //t:a PASSED 1 2 "$work/two.xml"; } >"$work/events"
-bazel 0
+bazel 0 0
 expect "the last attempt counts" 2
 
 { configured //t:a; configured //t:b; result //t:a PASSED 1 1 "$work/two.xml"; incompatible //t:b; } >"$work/events"
-bazel 0
+bazel 0 0
 expect "a test for another configuration" 2
 
 : >"$work/events"
-bazel 0
+bazel 0 0
 expect "nothing ran" 0 "Bazel ran no test"
 echo '{"id"' >"$work/events"
 status=0
-output=$($count bazel stage "$work/events" 0 2>&1) || status=$?
+output=$($count bazel stage "$work/events" 0 0 2>&1) || status=$?
 ((status == 2)) || { echo "FAILED: events that cannot be read end with $status" >&2; problems=1; }
 
 output=$($count junit stage "$work/two.xml" "$work/mixed.xml")
 expect "JUnit files" 3 "stage: Suite.e" "stage: Suite.f"
+output=$($count junit stage "$work/empty.xml" "$work/gone.xml")
+expect "JUnit files without a case" 0 "no test case in" "no report"
 
 exit $problems

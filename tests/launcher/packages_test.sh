@@ -8,7 +8,7 @@ tree=$TEST_TMPDIR/tree
 tools=$TEST_TMPDIR/bin
 mkdir -p "$tree" "$tools"
 cp -L cesasim "$tree/cesasim"
-for program in bash cut dirname env mkdir readlink sed sort; do
+for program in bash cut dirname env mkdir readlink sed; do
   ln -s "$(command -v "$program")" "$tools/$program"
 done
 

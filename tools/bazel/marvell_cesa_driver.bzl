@@ -5,19 +5,24 @@ GPL-2.0, so nothing that is handed out may link them.
 """
 
 _FOLDER = "/usr/src"
+
+# Versions that the tests know, as in cosim/host/kernel.cc and the launcher.
+_OLDEST = [6, 1]
+_NEWEST = [6, 12]
 _CESA = "drivers/crypto/marvell/cesa/"
 _FILES = ["cesa.c", "cesa.h", "cipher.c", "hash.c", "tdma.c"]
 
 def _version_of(name):
     """[6, 12] for "linux-source-6.12.tar.xz"; None for any other kind of name."""
-    base, dot, compression = name.partition(".tar.")
-    if not base.startswith("linux-source-") or "." in compression or not compression:
+    base, _, compression = name.partition(".tar.")
+    if not base.startswith("linux-source-") or compression != "xz":
         return None
     numbers = base[len("linux-source-"):].split(".")
     for number in numbers:
         if not number.isdigit():
             return None
-    return [int(number) for number in numbers] if len(numbers) == 2 else None
+    version = [int(number) for number in numbers] if len(numbers) == 2 else None
+    return version if version and _OLDEST <= version and version <= _NEWEST else None
 
 def _linux_source_impl(ctx):
     given = ctx.os.environ.get("CESASIM_LINUX_SOURCE", "")
@@ -26,7 +31,7 @@ def _linux_source_impl(ctx):
         version = _version_of(archive.basename)
         if not archive.exists or version == None:
             fail("\nCESASIM_LINUX_SOURCE: '%s' is no file with a name " % given +
-                 "like linux-source-6.12.tar.xz.\n")
+                 "like linux-source-6.12.tar.xz (6.1 to 6.12).\n")
     else:
         archive = None
         version = None
@@ -37,7 +42,7 @@ def _linux_source_impl(ctx):
                 archive = entry
                 version = found
         if archive == None:
-            fail("\nNo %s/linux-source-*.tar.*: please install the package " % _FOLDER +
+            fail("\nNo linux-source-6.1 to 6.12 .tar.xz in %s: please install the package " % _FOLDER +
                  "linux-source (Debian), or name such a file in CESASIM_LINUX_SOURCE.\n" +
                  "Only the tests with the stock driver (//tests/stock_driver) need it.\n")
     ctx.symlink(archive, "linux-source.tar")

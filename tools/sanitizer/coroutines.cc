@@ -9,8 +9,8 @@
 // - puts the main stack's true bounds into every announcement that lacks them;
 // - announces the switch behind a coroutine's end;
 // - makes each coroutine's stack a root, so that what a suspended coroutine holds is no leak;
-// - looks for leaks at one point: when the process exits, before any static object is destroyed
-//   and with every suspended coroutine still there.
+// - looks for leaks at one point: when the process exits, before the static objects are destroyed
+//   that were there when the first coroutine ran, and with every suspended coroutine still there.
 // SystemC 3.0.1 announces both; there only the last two matter.
 #include <dlfcn.h>
 #include <pthread.h>
