@@ -140,7 +140,8 @@ ModernPath::ModernPath(Kernel& kernel, const CryptTable& table, const DmCryptCos
       bio_alloc_wait_(kernel),
       io_queue_(kernel, "kcryptd_io", io_queue_options()),
       crypt_queue_(kernel, "kcryptd", crypt_queue_options(kernel, table.same_cpu_crypt)),
-      write_thread_(&kernel.kthread_run("dmcrypt_write", [this] { dmcrypt_write(); })) {}
+      write_thread_(&kernel.kthread_run("dmcrypt_write", [this] { dmcrypt_write(); })),
+      ios_([this] { return std::make_unique<Io>(*this, kernel_); }) {}
 
 ModernPath::~ModernPath() = default;
 
@@ -189,7 +190,7 @@ void ModernPath::map_piece(Whole& whole, std::uint32_t offset, std::uint32_t byt
     put_whole(whole, -EIO);  // DM_MAPIO_KILL
     return;
   }
-  Io& io = ios_.take(*this, kernel_);
+  Io& io = ios_.take();
   io.whole = &whole;
   io.base.op = bio.op;
   io.base.id = bio.id;

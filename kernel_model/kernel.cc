@@ -442,31 +442,37 @@ void Kernel::idle_loop(Cpu& cpu) {
 
 // --- interrupts -----------------------------------------------------------------------------
 
-void Kernel::request_irq(unsigned irq, std::function<bool()> handler, std::string name,
-                         unsigned cpu) {
+Kernel::Irq& Kernel::setup_irq(unsigned irq, std::function<bool()> handler, std::string name,
+                               unsigned cpu) {
   Irq& slot = irqs_.at(irq);
   if (slot.handler) throw std::logic_error("interrupt " + std::to_string(irq) + " is taken");
+  intc_.route(irq, cpu);
   slot.handler = std::move(handler);
   slot.name = std::move(name);
-  intc_.route(irq, cpu);
+  return slot;
+}
+
+void Kernel::request_irq(unsigned irq, std::function<bool()> handler, std::string name,
+                         unsigned cpu) {
+  setup_irq(irq, std::move(handler), std::move(name), cpu);
   intc_.enable(irq, true);
 }
 
 void Kernel::request_threaded_irq(unsigned irq, std::function<IrqReturn()> handler,
                                   std::function<void()> thread_fn, std::string name, unsigned cpu) {
-  Irq& slot = irqs_.at(irq);
   const std::string thread_name = "irq/" + std::to_string(irq) + "-" + name;
-  request_irq(
+  Irq& slot = setup_irq(
       irq,
-      [this, irq, &slot, handler = std::move(handler)] {
+      [this, irq, handler = std::move(handler)] {
         const IrqReturn result = handler ? handler() : IrqReturn::wake_thread;
         if (result == IrqReturn::wake_thread) {
+          Irq& own = irqs_[irq];
           charge(Activity::irq, costs_.mmio_write);
           sync();
-          slot.masked = true;
+          own.masked = true;
           update_irq_line(irq);
-          slot.thread_active = true;
-          wake_up_process(*slot.thread);
+          own.thread_active = true;
+          wake_up_process(*own.thread);
         }
         return result != IrqReturn::none;
       },
@@ -490,11 +496,15 @@ void Kernel::request_threaded_irq(unsigned irq, std::function<IrqReturn()> handl
         }
       },
       kIrqThreadNice, static_cast<int>(cpu));
+  // Last: kthread_run may let time pass, and a line that is already high interrupts at once.
+  intc_.enable(irq, true);
 }
 
 Kernel::Irq& Kernel::requested(unsigned irq) {
   Irq& slot = irqs_.at(irq);
-  if (!slot.handler) throw std::logic_error("interrupt " + std::to_string(irq) + " is nobody's");
+  if (!slot.handler) {
+    throw std::logic_error("interrupt " + std::to_string(irq) + " has not been requested");
+  }
   return slot;
 }
 

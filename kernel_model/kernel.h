@@ -158,10 +158,11 @@ class Kernel : public sc_core::sc_module {
 
   // --- interrupts -------------------------------------------------------------------------
   // There is no free_irq: nothing here is unloaded before the simulation ends. A driver that is to
-  // be quiet disables its line.
+  // be quiet disables its line: disable_irq and its kin are for drivers written against this model;
+  // those that come with it leave their lines on.
 
   /// Installs the handler of `irq`, enables it and routes it to `cpu`. Throws std::logic_error if
-  /// it has one (lines are not shared), std::out_of_range for a line that is not there.
+  /// it has one (lines are not shared), std::out_of_range for a line or core that is not there.
   void request_irq(unsigned irq, std::function<bool()> handler, std::string name, unsigned cpu = 0);
   /// request_threaded_irq with IRQF_ONESHOT: when `handler` answers wake_thread (as no handler at
   /// all does), the line stays masked until `thread_fn` has run in a thread of its own,
@@ -363,6 +364,8 @@ class Kernel : public sc_core::sc_module {
   bool irq_due(const Cpu& cpu) const;
   void do_irq(Cpu& cpu);
   void do_softirq(Cpu& cpu);
+  /// Everything but the enabling.
+  Irq& setup_irq(unsigned irq, std::function<bool()> handler, std::string name, unsigned cpu);
   Irq& requested(unsigned irq);
   void update_irq_line(unsigned irq);
   void synchronize_irq(unsigned irq);

@@ -8,6 +8,7 @@
 
 #include "hw_model/cesa/registers.h"
 #include "hw_model/memory/mbus_extension.h"
+#include "hw_model/memory/memory_access.h"
 
 namespace cesasim::cosim {
 namespace {
@@ -185,23 +186,20 @@ void CesaBoard::dma_transport(int engine, tlm::tlm_generic_payload& trans,
     trans.set_response_status(tlm::TLM_GENERIC_ERROR_RESPONSE);
     return;
   }
+  trans.set_response_status(hw::whole_access_response(trans));
+  if (!trans.is_response_ok()) return;
   std::uint8_t* host = memory_.find(address, bytes);
   if (host == nullptr) {
     trans.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
     return;
   }
-  if (trans.is_read()) {
-    std::memcpy(trans.get_data_ptr(), host, bytes);
-  } else if (trans.is_write()) {
-    std::memcpy(host, trans.get_data_ptr(), bytes);
-  }
+  hw::move_bytes(trans, host);
   const auto* ext = trans.get_extension<hw::MbusExtension>();
   hw::Ps own = ext ? ext->own_ps : 0;
   if (trans.is_read() && !(ext && ext->continued)) own += read_latency_;
   const hw::Ps took =
       bandwidth_.transfer(ext ? ext->master : 0, now_ps() + delay.value(), bytes, own);
   delay += sc_core::sc_time::from_value(took);
-  trans.set_response_status(tlm::TLM_OK_RESPONSE);
 }
 
 void CesaBoard::irq_changed() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -15,28 +16,33 @@
 #endif
 #ifdef CESASIM_ASAN_POOL
 #include <sanitizer/asan_interface.h>
+
+#include <cstdio>
+#include <cstdlib>
 #endif
 
 namespace cesasim::hw {
 
 /// A pool that grows when it is empty and never shrinks; an object keeps its address. The last one
 /// put is taken first. With AddressSanitizer an object in the pool may not be touched, so that a
-/// use after its release is found as in memory that was freed.
+/// use after its release is found as in memory that was freed, and a second release aborts.
 template <class T>
 class ObjectPool {
  public:
-  ObjectPool() = default;
+  using Make = std::function<std::unique_ptr<T>()>;
+
+  /// `make` makes each new object.
+  explicit ObjectPool(Make make = [] { return std::make_unique<T>(); }) : make_(std::move(make)) {}
   ObjectPool(const ObjectPool&) = delete;
   ObjectPool& operator=(const ObjectPool&) = delete;
   ~ObjectPool() {
     for (T* object : free_) allow(*object);  // for its destructor
   }
 
-  /// An object that nobody uses, as its last user left it; a new one is made from `args`.
-  template <class... Args>
-  T& take(Args&&... args) {
+  /// An object that nobody uses: as its last user left it, or a new one.
+  T& take() {
     if (free_.empty()) {
-      objects_.push_back(std::make_unique<T>(std::forward<Args>(args)...));
+      objects_.push_back(make_());
       return *objects_.back();
     }
     T& object = *free_.back();
@@ -44,8 +50,9 @@ class ObjectPool {
     allow(object);
     return object;
   }
-  /// Gives back what take() gave. Nobody uses it from here on.
+  /// Gives back what take() gave, once. Nobody uses it from here on.
   void put(T& object) {
+    must_be_allowed(object);
     free_.push_back(&object);
     forbid(object);
   }
@@ -56,11 +63,19 @@ class ObjectPool {
 #ifdef CESASIM_ASAN_POOL
   static void allow(T& object) { __asan_unpoison_memory_region(&object, sizeof object); }
   static void forbid(T& object) { __asan_poison_memory_region(&object, sizeof object); }
+  static void must_be_allowed(T& object) {
+    if (__asan_address_is_poisoned(&object) == 0) return;
+    std::fprintf(stderr, "ObjectPool: an object was put back twice\n");
+    __asan_describe_address(&object);
+    std::abort();
+  }
 #else
   static void allow(T&) {}
   static void forbid(T&) {}
+  static void must_be_allowed(T&) {}
 #endif
 
+  Make make_;
   std::vector<std::unique_ptr<T>> objects_;
   std::vector<T*> free_;
 };

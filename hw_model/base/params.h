@@ -4,10 +4,31 @@
 #pragma once
 
 #include <cstdint>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace cesasim::hw {
+
+/// No model can be built with the value of a parameter: which one, and what would be valid.
+class ParamError : public std::invalid_argument {
+ public:
+  /// `model`: a word for the text ("ring"); `problem` goes on after the field's name.
+  ParamError(const std::string& model, std::string field, const std::string& problem,
+             std::string valid)
+      : invalid_argument(model + ": " + field + " " + problem),
+        field_(std::move(field)),
+        valid_(std::move(valid)) {}
+
+  /// As describe() names it.
+  const std::string& field() const { return field_; }
+  const std::string& valid() const { return valid_; }
+
+ private:
+  std::string field_;
+  std::string valid_;
+};
 
 /// Walks the fields of a parameter struct. Names are snake_case and form a path with the
 /// groups around them; units are SI or field terms ("Hz", "cycles", "cycles/byte", "ns").

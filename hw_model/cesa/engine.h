@@ -6,8 +6,7 @@
 // - A channel is active, in CMD and STATUS, until the chain's data is out: the HAL hears of a
 //   coalesced interrupt alone, looks at STATUS and takes the buffers of what is not active.
 // - A packet of a chain is done (cause 11, AccAndTDMAInt_CM in register headers of the 88F6281)
-// when
-//   accelerator and DMA have done with it: at the hand-over to the next, or at the end of the
+//   when accelerator and DMA have done with it: at the hand-over to the next, or at the end of the
 //   chain. Coalescing counts these causes, and its time runs from the first one not announced (help
 //   texts of the HAL's Kconfig). The thresholds have 8 bits for packets and 24 for time.
 // - CFG bit 13 keeps cipher and MAC of one operation from overlapping (the HAL sets it on early

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <cstdint>
-#include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "hw_model/base/params.h"
 
@@ -121,29 +121,30 @@ struct CesaParams {
             "a chain longer than this is taken for a loop and stopped");
   }
 
-  /// Throws std::invalid_argument where the parts contradict each other or no model can be
-  /// built; describe() gives the bounds of the single values.
+  /// Throws ParamError where the parts contradict each other or no model can be built;
+  /// describe() gives the bounds of the single values.
   void check() const {
-    if (engines < 1 || engines > 2) {
-      throw std::invalid_argument("cesa: engines must be 1 or 2, not " + std::to_string(engines));
-    }
-    if (channels < 1 || channels > 2) {
-      throw std::invalid_argument("cesa: channels must be 1 or 2, not " + std::to_string(channels));
-    }
+    const auto refuse = [](const char* field, const std::string& valid, const std::string& value) {
+      throw ParamError("cesa", field, "must be " + valid + ", not " + value, valid);
+    };
+    if (engines < 1 || engines > 2) refuse("engines", "1 or 2", std::to_string(engines));
+    if (channels < 1 || channels > 2) refuse("channels", "1 or 2", std::to_string(channels));
     if (outstanding_reads < 1) {
-      throw std::invalid_argument("cesa: outstanding_reads must be at least 1");
+      refuse("outstanding_reads", "at least 1", std::to_string(outstanding_reads));
     }
-    if (sram_bytes < 512 || sram_reserved_bytes >= sram_bytes) {
-      throw std::invalid_argument("cesa: sram_bytes " + std::to_string(sram_bytes) +
-                                  " with sram_reserved_bytes " +
-                                  std::to_string(sram_reserved_bytes) + " leaves no usable SRAM");
+    if (sram_bytes < 512) refuse("sram_bytes", "at least 512", std::to_string(sram_bytes));
+    if (sram_reserved_bytes >= sram_bytes) {
+      refuse("sram_reserved_bytes", "below sram_bytes, " + std::to_string(sram_bytes),
+             std::to_string(sram_reserved_bytes));
     }
-    if (!(clock_hz > 0) || !(engine_clock_hz > 0)) {
-      throw std::invalid_argument("cesa: clock_hz and engine_clock_hz must be positive");
+    for (const auto& [field, hz] :
+         {std::pair{"clock_hz", clock_hz}, std::pair{"engine_clock_hz", engine_clock_hz}}) {
+      if (!(hz > 0)) refuse(field, "positive", std::to_string(hz));
     }
     if (engines == 2 && tdma && sram_base0 < sram_base1 + sram_bytes &&
         sram_base1 < sram_base0 + sram_bytes) {
-      throw std::invalid_argument("cesa: sram_base0 and sram_base1 overlap");
+      throw ParamError("cesa", "sram_base1", "is less than sram_bytes away from sram_base0",
+                       "windows that do not overlap");
     }
   }
 

@@ -6,9 +6,8 @@
 // - A MAC fragment that ends inside a 64-byte block waits for the next one: FreeBSD's driver
 //   (sys/dev/cesa) hashes in fragments of 1896 bytes and gets right plain MD5 and SHA-1 digests.
 // - Chaining values: a cipher's stands at the IV pointer after every operation (Linux copies it
-// from
-//   there after the last one), a MAC's in the IV/digest registers (Linux and the HAL read them to
-//   finish a message in software).
+//   from there after the last one), a MAC's in the IV/digest registers (Linux and the HAL read them
+//   to finish a message in software).
 //
 // What stays undecided:
 // - Whether the 88F5181 looks at 14 bits only of the total MAC length. Marvell's HAL lets software

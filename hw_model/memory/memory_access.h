@@ -7,15 +7,21 @@
 
 namespace cesasim::hw {
 
-/// The response to a b_transport call on a memory of `size` bytes that takes whole, incrementing
-/// accesses: OK, or what the memory does not do (byte enables, streaming) or does not have.
+/// What a memory answers that takes whole, incrementing accesses only: OK, or an error for byte
+/// enables and for a streaming width below the length. Where the access goes is another question.
+inline tlm::tlm_response_status whole_access_response(const tlm::tlm_generic_payload& trans) {
+  if (trans.get_byte_enable_ptr() != nullptr) return tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE;
+  if (trans.get_streaming_width() < trans.get_data_length()) return tlm::TLM_BURST_ERROR_RESPONSE;
+  return tlm::TLM_OK_RESPONSE;
+}
+
+/// The response to a b_transport call on such a memory of `size` bytes.
 inline tlm::tlm_response_status memory_response(const tlm::tlm_generic_payload& trans,
                                                 std::uint64_t size) {
-  if (trans.get_byte_enable_ptr() != nullptr) return tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE;
-  const std::uint64_t bytes = trans.get_data_length();
-  if (trans.get_streaming_width() < bytes) return tlm::TLM_BURST_ERROR_RESPONSE;
+  const tlm::tlm_response_status status = whole_access_response(trans);
+  if (status != tlm::TLM_OK_RESPONSE) return status;
   const std::uint64_t at = trans.get_address();
-  if (at > size || bytes > size - at) return tlm::TLM_ADDRESS_ERROR_RESPONSE;
+  if (at > size || trans.get_data_length() > size - at) return tlm::TLM_ADDRESS_ERROR_RESPONSE;
   return tlm::TLM_OK_RESPONSE;
 }
 
@@ -25,21 +31,25 @@ inline const char* response_text(tlm::tlm_response_status status) {
     case tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE:
       return "with byte enables";
     case tlm::TLM_BURST_ERROR_RESPONSE:
-      return "that streams";
+      return "with a streaming width below its length";
     default:
-      return "outside it";
+      return "beyond its end";
   }
 }
 
-/// Moves the bytes of an access that memory_response() finds in order, or of a debug access, of
-/// which only the command, the address and the data count.
-inline void memory_move(tlm::tlm_generic_payload& trans, std::uint8_t* memory) {
-  std::uint8_t* const place = memory + trans.get_address();
+/// Moves the bytes between the payload and `place`, where its address is in the host.
+inline void move_bytes(tlm::tlm_generic_payload& trans, std::uint8_t* place) {
   if (trans.is_read()) {
     std::memcpy(trans.get_data_ptr(), place, trans.get_data_length());
   } else if (trans.is_write()) {
     std::memcpy(place, trans.get_data_ptr(), trans.get_data_length());
   }
+}
+
+/// The same for the whole `memory`, of an access that memory_response() finds in order or of a
+/// debug access, of which only the command, the address and the data count.
+inline void memory_move(tlm::tlm_generic_payload& trans, std::uint8_t* memory) {
+  move_bytes(trans, memory + trans.get_address());
 }
 
 /// transport_dbg of such a memory: the bytes moved, all or none.

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <stdexcept>
 #include <string>
 
 #include "hw_model/base/params.h"
@@ -94,16 +93,20 @@ struct RingParams {
   /// Bytes of one SRAM buffer: the largest piece of a request.
   std::uint32_t buffer_bytes() const { return sram_bytes / buffers / 16 * 16; }
 
-  /// Throws std::invalid_argument where no model can be built; describe() gives the bounds of
-  /// the single values.
+  /// Throws ParamError where no model can be built; describe() gives the bounds of the single
+  /// values.
   void check() const {
-    const auto within = [](const char* name, std::uint32_t value, std::uint32_t low,
-                           std::uint32_t high) {
+    const auto refuse = [](const char* field, const std::string& valid, const std::string& value) {
+      throw ParamError("ring", field, "must be " + valid + ", not " + value, valid);
+    };
+    const auto within = [&refuse](const char* field, std::uint32_t value, std::uint32_t low,
+                                  std::uint32_t high) {
       if (value < low || value > high) {
-        throw std::invalid_argument("ring: " + std::string(name) + " must be " +
-                                    std::to_string(low) + " to " + std::to_string(high) + ", not " +
-                                    std::to_string(value));
+        refuse(field, std::to_string(low) + " to " + std::to_string(high), std::to_string(value));
       }
+    };
+    const auto positive = [&refuse](const char* field, double value) {
+      if (!(value > 0)) refuse(field, "positive", std::to_string(value));
     };
     within("engines", engines, 1, 4);
     within("rings", rings, 1, 8);
@@ -116,12 +119,10 @@ struct RingParams {
     within("tracked_requests", tracked_requests, 1, 256);
     within("key_slots", key_slots, 0, 32);
     if (burst_bytes != 32 && burst_bytes != 128) {
-      throw std::invalid_argument("ring: burst_bytes must be 32 or 128, not " +
-                                  std::to_string(burst_bytes));
+      refuse("burst_bytes", "32 or 128", std::to_string(burst_bytes));
     }
-    if (!(clock_hz > 0) || !(engine_clock_hz > 0)) {
-      throw std::invalid_argument("ring: clock_hz and engine_clock_hz must be positive");
-    }
+    positive("clock_hz", clock_hz);
+    positive("engine_clock_hz", engine_clock_hz);
   }
 
   std::uint32_t irq(unsigned ring) const { return irq_first + ring; }

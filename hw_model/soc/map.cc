@@ -75,7 +75,7 @@ std::optional<SocObjection> SocMap::objection() const {
     const SocLine& a = lines[i];
     if (a.irq >= Intc::kLines) {
       return SocObjection{"there is no interrupt line " + std::to_string(a.irq) + " for " + a.name +
-                              ": the controller has " + std::to_string(Intc::kLines),
+                              ": the controller has lines 0 to " + std::to_string(Intc::kLines - 1),
                           a.keys};
     }
     for (std::size_t j = 0; j < i; ++j) {

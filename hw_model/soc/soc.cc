@@ -36,16 +36,27 @@ Soc::Soc(sc_core::sc_module_name name, const SocConfig& config) : sc_module(name
   connect(ring_->dma, mbus_->in);
 
   // In the order of the map.
-  connect(mbus_->out, dram_->socket);
-  connect(mbus_->out, cesa_->regs);
+  std::size_t targets = 0;
+  const auto connect_target = [&](auto& socket) {
+    connect(mbus_->out, socket);
+    ++targets;
+  };
+  connect_target(dram_->socket);
+  connect_target(cesa_->regs);
   std::vector<sc_core::sc_out<bool>*> wires;
   for (unsigned i = 0; i < cesa_->engines(); ++i) {
-    connect(mbus_->out, cesa_->sram[i]);
+    connect_target(cesa_->sram[i]);
     wires.push_back(&cesa_->irq[i]);
   }
-  connect(mbus_->out, ring_->regs);
+  connect_target(ring_->regs);
   for (unsigned i = 0; i < config.ring.rings; ++i) wires.push_back(&ring_->irq[i]);
   wires.push_back(&disk_->irq);
+  if (targets != map.windows.size() || wires.size() != map.lines.size()) {
+    throw std::logic_error("the board has " + std::to_string(targets) + " targets and " +
+                           std::to_string(wires.size()) + " interrupt wires, its map " +
+                           std::to_string(map.windows.size()) + " windows and " +
+                           std::to_string(map.lines.size()) + " lines");
+  }
   int target = 0;
   for (const SocWindow& w : map.windows) {
     mbus_->add_window({w.name, w.base, w.bytes, target++, w.device});

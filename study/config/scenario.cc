@@ -616,19 +616,16 @@ void check_faults(const Tree& tree, const Scenario& s) {
 
 /// What the parts of a SoC ask of each other.
 void check_soc(const Tree& tree, const SocParams& soc) {
-  try {
-    soc.cesa.check();
-  } catch (const std::invalid_argument& error) {
-    throw ConfigError(where(tree, "soc.cesa"), "soc.cesa", error.what(),
-                      "sizes and addresses as in the shipped presets");
-  }
-  try {
-    soc.ring.check();
-  } catch (const std::invalid_argument& error) {
-    // All else is within its bounds by now.
-    throw ConfigError(where(tree, "soc.ring.burst_bytes"), "soc.ring.burst_bytes", error.what(),
-                      "32 or 128");
-  }
+  const auto check = [&tree](const std::string& group, const auto& params) {
+    try {
+      params.check();
+    } catch (const hw::ParamError& error) {
+      const std::string key = group + "." + error.field();
+      throw ConfigError(where(tree, key.c_str()), key, error.what(), error.valid());
+    }
+  };
+  check("soc.cesa", soc.cesa);
+  check("soc.ring", soc.ring);
   // The drivers keep 128 bytes for descriptor, key and IV, and cipher whole blocks.
   constexpr std::uint32_t kLeast = 128 + 16;
   if (soc.cesa.sram_bytes < soc.cesa.sram_reserved_bytes + kLeast) {

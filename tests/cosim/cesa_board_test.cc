@@ -179,6 +179,44 @@ TEST_F(CesaBoardTest, DmaOutsideTheGuestsRamIsABusError) {
   EXPECT_EQ(board.cesa().stats(0).guest_errors, 1u);
 }
 
+// The guest's RAM takes whole accesses in order; it does not do half of what else TLM knows.
+TEST_F(CesaBoardTest, TheGuestsRamRefusesByteEnablesAndStreaming) {
+  auto* ram = dynamic_cast<tlm::tlm_target_socket<>*>(sc_core::sc_find_object("board.ram_0"));
+  ASSERT_NE(ram, nullptr);
+  const std::string before = "attack at dawn!!";
+  const auto go = [&](tlm::tlm_command command, std::string& data, unsigned width, bool enables) {
+    std::string on(data.size(), '\xFF');
+    tlm::tlm_generic_payload trans;
+    trans.set_command(command);
+    trans.set_address(kData);
+    trans.set_data_ptr(reinterpret_cast<std::uint8_t*>(data.data()));
+    trans.set_data_length(static_cast<unsigned>(data.size()));
+    trans.set_streaming_width(width);
+    if (enables) {
+      trans.set_byte_enable_ptr(reinterpret_cast<std::uint8_t*>(on.data()));
+      trans.set_byte_enable_length(static_cast<unsigned>(on.size()));
+    }
+    sc_core::sc_time delay;
+    ram->get_base_interface().b_transport(trans, delay);
+    return trans.get_response_status();
+  };
+  std::memcpy(memory.find(kData, 16), before.data(), 16);
+  for (const auto command : {tlm::TLM_READ_COMMAND, tlm::TLM_WRITE_COMMAND}) {
+    const std::string mine = "0123456789abcdef";
+    std::string data = mine;
+    EXPECT_EQ(go(command, data, 16, true), tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE);
+    EXPECT_EQ(go(command, data, 8, false), tlm::TLM_BURST_ERROR_RESPONSE);
+    EXPECT_EQ(data, mine);
+    EXPECT_EQ(ciphertext(), before);
+  }
+  std::string data(16, ' ');
+  EXPECT_EQ(go(tlm::TLM_READ_COMMAND, data, 16, false), tlm::TLM_OK_RESPONSE);
+  EXPECT_EQ(data, before);
+  data = "retreat at night";
+  EXPECT_EQ(go(tlm::TLM_WRITE_COMMAND, data, 32, false), tlm::TLM_OK_RESPONSE);
+  EXPECT_EQ(ciphertext(), data);
+}
+
 struct BusError : CesaBoardTest {
   BusError() : CesaBoardTest({Injection::Kind::bus_error, 3}) {}
 };

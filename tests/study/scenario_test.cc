@@ -347,7 +347,7 @@ TEST_F(ScenarioTest, WindowsAndLinesOfTheBoardAreEachTheirOwn) {
        "interrupt on the same line, 7; valid: "},
       {"soc.ring.rings: 8\nsoc.ring.irq_first: 90\n",
        "s.yaml:2: soc.ring.irq_first: there is no interrupt line 96 for ring 6: the controller has "
-       "96; valid: "},
+       "lines 0 to 95; valid: "},
       {"soc.cesa: {engines: 2, sram_base1: 0xF2000000, irq0: 3, irq1: 3}\n",
        "s.yaml:1: soc.cesa.irq1: cesa engine 1 and cesa engine 0 interrupt on the same line, 3; "},
       {"soc.ring.regs_offset: 0\nsoc.cesa.regs_offset: 0x8000\n",
@@ -364,7 +364,15 @@ TEST_F(ScenarioTest, WindowsAndLinesOfTheBoardAreEachTheirOwn) {
       {"soc.cesa.engines: 2\n",
        "s.yaml:1: soc.cesa.engines: 2 engines, but no address of the second SRAM; valid: "},
       {"soc.ring.burst_bytes: 64\n",
-       "s.yaml:1: soc.ring.burst_bytes: ring: burst_bytes must be 32 or 128"},
+       "s.yaml:1: soc.ring.burst_bytes: ring: burst_bytes must be 32 or 128, not 64; "
+       "valid: 32 or 128"},
+      {"soc.cesa: {sram_bytes: 512, sram_reserved_bytes: 512}\n",
+       "s.yaml:1: soc.cesa.sram_reserved_bytes: cesa: sram_reserved_bytes must be below "
+       "sram_bytes, "
+       "512, not 512; valid: below sram_bytes, 512"},
+      {"soc.cesa: {engines: 2, sram_base1: 0xF2000000}\nsoc.cesa.sram_base0: 0xF2000100\n",
+       "s.yaml:1: soc.cesa.sram_base1: cesa: sram_base1 is less than sram_bytes away from "
+       "sram_base0; valid: "},
   };
   for (const auto& b : bad) {
     const std::string got = error(b.text);

@@ -614,9 +614,9 @@ TEST_F(CesaDevice, TheAnswerNamesWhatIsNotTaken) {
   EXPECT_EQ(go(b.sram[0], 0x80, 8, 8, true), tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE);
   EXPECT_TRUE(reported("SRAM with byte enables")) << stats().last_report;
   EXPECT_EQ(go(b.sram[0], 0x80, 8, 4, false), tlm::TLM_BURST_ERROR_RESPONSE);
-  EXPECT_TRUE(reported("SRAM that streams")) << stats().last_report;
+  EXPECT_TRUE(reported("SRAM with a streaming width below its length")) << stats().last_report;
   EXPECT_EQ(go(b.sram[0], 2044, 8, 8, false), tlm::TLM_ADDRESS_ERROR_RESPONSE);
-  EXPECT_TRUE(reported("SRAM outside it")) << stats().last_report;
+  EXPECT_TRUE(reported("SRAM beyond its end")) << stats().last_report;
   EXPECT_EQ(stats().guest_errors, 5u);
 }
 
@@ -776,21 +776,33 @@ TEST_F(NoTdma, ItsRegistersAreNotThere) {
 }
 
 TEST(CesaConstruction, RefusesBadParameters) {
+  const auto refused = [](unsigned engines, auto change) -> std::string {
+    hw::CesaParams p = bench_params(engines);
+    change(p);
+    try {
+      p.check();
+    } catch (const hw::ParamError& error) {
+      EXPECT_TRUE(std::string(error.what()).starts_with("cesa: " + error.field() + " "))
+          << error.what();
+      return error.field();
+    }
+    return "";
+  };
+  using Params = hw::CesaParams;
+  EXPECT_EQ(refused(1, [](Params&) {}), "");
+  EXPECT_EQ(refused(1, [](Params& p) { p.engines = 0; }), "engines");
+  EXPECT_EQ(refused(1, [](Params& p) { p.engines = 3; }), "engines");
+  EXPECT_EQ(refused(1, [](Params& p) { p.channels = 0; }), "channels");
+  EXPECT_EQ(refused(1, [](Params& p) { p.outstanding_reads = 0; }), "outstanding_reads");
+  EXPECT_EQ(refused(1, [](Params& p) { p.sram_bytes = 256; }), "sram_bytes");
+  EXPECT_EQ(refused(1, [](Params& p) { p.sram_reserved_bytes = p.sram_bytes; }),
+            "sram_reserved_bytes");
+  EXPECT_EQ(refused(2, [](Params& p) { p.sram_base1 = p.sram_base0 + 0x400; }), "sram_base1");
+  EXPECT_EQ(refused(1, [](Params& p) { p.clock_hz = 0; }), "clock_hz");
+  EXPECT_EQ(refused(1, [](Params& p) { p.engine_clock_hz = 0; }), "engine_clock_hz");
   hw::CesaParams p = bench_params();
   p.engines = 0;
-  EXPECT_THROW(p.check(), std::invalid_argument);
   EXPECT_THROW(hw::Cesa("none", p), std::invalid_argument);
-  p.engines = 3;
-  EXPECT_THROW(p.check(), std::invalid_argument);
-  p = bench_params(2);
-  p.sram_base1 = p.sram_base0 + 0x400;
-  EXPECT_THROW(p.check(), std::invalid_argument);
-  p = bench_params();
-  p.sram_reserved_bytes = p.sram_bytes;
-  EXPECT_THROW(p.check(), std::invalid_argument);
-  p = bench_params();
-  p.clock_hz = 0;
-  EXPECT_THROW(p.check(), std::invalid_argument);
 }
 
 }  // namespace

@@ -142,19 +142,28 @@ TEST(RingRegisters, DebugAccessHasNoEffect) {
 }
 
 TEST(RingRegisters, ParametersThatMakeNoUnitAreRefused) {
-  const auto make = [](auto change) {
+  const auto refused = [](auto change) -> std::string {
     RingParams p = bench_params();
     change(p);
-    PlainRing ring(p);
+    try {
+      PlainRing ring(p);
+    } catch (const ParamError& error) {
+      EXPECT_TRUE(std::string(error.what()).starts_with("ring: " + error.field() + " must be "))
+          << error.what();
+      return error.field() + ": " + error.valid();
+    }
+    return "";
   };
-  EXPECT_THROW(make([](RingParams& p) { p.engines = 0; }), std::invalid_argument);
-  EXPECT_THROW(make([](RingParams& p) { p.rings = 9; }), std::invalid_argument);
-  EXPECT_THROW(make([](RingParams& p) { p.buffers = 5; }), std::invalid_argument);
-  EXPECT_THROW(make([](RingParams& p) { p.sram_bytes = 32; }), std::invalid_argument);
-  EXPECT_THROW(make([](RingParams& p) { p.burst_bytes = 64; }), std::invalid_argument);
-  EXPECT_THROW(make([](RingParams& p) { p.clock_hz = 0; }), std::invalid_argument);
-  EXPECT_THROW(make([](RingParams& p) { p.prefetch_descriptors = 0; }), std::invalid_argument);
-  EXPECT_NO_THROW(make([](RingParams& p) { p.key_slots = 0; }));
+  EXPECT_EQ(refused([](RingParams& p) { p.engines = 0; }), "engines: 1 to 4");
+  EXPECT_EQ(refused([](RingParams& p) { p.rings = 9; }), "rings: 1 to 8");
+  EXPECT_EQ(refused([](RingParams& p) { p.buffers = 5; }), "buffers: 1 to 4");
+  EXPECT_EQ(refused([](RingParams& p) { p.sram_bytes = 32; }), "sram_bytes: 64 to 65536");
+  EXPECT_EQ(refused([](RingParams& p) { p.burst_bytes = 64; }), "burst_bytes: 32 or 128");
+  EXPECT_EQ(refused([](RingParams& p) { p.clock_hz = 0; }), "clock_hz: positive");
+  EXPECT_EQ(refused([](RingParams& p) { p.engine_clock_hz = -1; }), "engine_clock_hz: positive");
+  EXPECT_EQ(refused([](RingParams& p) { p.prefetch_descriptors = 0; }),
+            "prefetch_descriptors: 1 to 64");
+  EXPECT_EQ(refused([](RingParams& p) { p.key_slots = 0; }), "");
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <memory>
 #include <stdexcept>
 
+#include "hw_model/cesa/little_endian.h"
 #include "hw_model/cesa/sa_descriptor.h"
 #include "hw_model/cesa/tdma_descriptor.h"
 #include "hw_model/soc/map.h"
@@ -262,21 +263,80 @@ TEST(Soc, RingsWithoutLinesOrOverAnotherUnitAreRefused) {
   EXPECT_THROW(hw::Soc("shared", c), std::invalid_argument) << "two devices on one line";
 }
 
-// The list says where everything stands, and the board has it there.
+// The list says where everything stands, and the board has it there: behind each window its own
+// memory or registers, on each line its own unit.
 TEST(Soc, StandsWhereItsMapSays) {
   const hw::SocConfig c = soc_config();
-  hw::Soc soc("soc", c);
+  Machine m("soc", c);
+  elaborate();
   const hw::SocMap map = hw::soc_map(c.internal_regs_base, c.disk_irq, c.dram, c.cesa, c.ring);
-  EXPECT_EQ(map.windows.size(), 5u) << "memory, CESA, two SRAMs, ring";
-  ASSERT_EQ(soc.mbus().windows().size(), map.windows.size());
-  for (std::size_t i = 0; i < map.windows.size(); ++i) {
-    EXPECT_EQ(soc.mbus().windows()[i].base, map.windows[i].base);
-    EXPECT_EQ(soc.mbus().windows()[i].size, map.windows[i].bytes);
-  }
-  EXPECT_EQ(map.lines.size(), 5u) << "two engines, two rings, disk";
-  EXPECT_EQ(map.windows[1].base, soc.cesa_regs(0));
-  EXPECT_EQ(map.windows[4].base, soc.ring_regs());
   EXPECT_FALSE(map.objection());
+  ASSERT_EQ(map.windows.size(), 5u);
+  ASSERT_EQ(map.lines.size(), 5u);
+  const auto window = [&](const std::string& name) -> const hw::SocWindow& {
+    for (const hw::SocWindow& w : map.windows) {
+      if (w.name == name) return w;
+    }
+    throw std::out_of_range("no window of " + name);
+  };
+  const auto line = [&](const std::string& name) {
+    for (const hw::SocLine& l : map.lines) {
+      if (l.name == name) return l.irq;
+    }
+    throw std::out_of_range("no line of " + name);
+  };
+
+  // Written through the window, found in the unit.
+  const hw::SocWindow& dram = window("dram");
+  m.write(dram.base + 0x100, 0x600D0001);
+  EXPECT_EQ(hw::load_le32(m.soc->dram().host(0x100)), 0x600D0001u);
+  m.write(dram.last() - 3, 0x600D0002);
+  EXPECT_EQ(hw::load_le32(m.soc->dram().host(m.soc->dram().size() - 4)), 0x600D0002u);
+  const hw::SocWindow& cesa = window("cesa registers");
+  for (const unsigned e : {0u, 1u}) {
+    const std::uint32_t mark = 0x600D0010 + 0x100 * e;
+    m.write(cesa.base + creg::kEngineStride * e + creg::ivdig(0), mark);
+    EXPECT_EQ(m.soc->cesa().engine(e).peek(creg::ivdig(0)), mark) << e;
+    const hw::SocWindow& sram = window("cesa sram " + std::to_string(e));
+    m.write(sram.base + 0x104, mark + 1);
+    m.write(sram.last() - 3, mark + 2);
+    const auto memory = m.soc->cesa().engine(e).sram();
+    EXPECT_EQ(memory.size(), sram.bytes);
+    EXPECT_EQ(hw::load_le32(&memory[0x104]), mark + 1) << e;
+    EXPECT_EQ(hw::load_le32(&memory[memory.size() - 4]), mark + 2) << e;
+  }
+  const hw::SocWindow& ring = window("ring registers");
+  EXPECT_EQ(m.read(ring.base + hw::ring_unit_reg::kCaps0),
+            m.soc->ring().core().peek(hw::ring_unit_reg::kCaps0));
+  EXPECT_NE(m.read(ring.base + hw::ring_unit_reg::kCaps0), 0u);
+  EXPECT_EQ(m.soc->core(0).bus_errors(), 0u);
+
+  // Each unit interrupts, and its line alone is up.
+  m.open_rings();
+  m.listen();
+  const auto raised = [&] {
+    std::vector<unsigned> lines;
+    for (unsigned irq = 0; irq < hw::Intc::kLines; ++irq) {
+      if (m.soc->intc().line(irq)) lines.push_back(irq);
+    }
+    return lines;
+  };
+  using Lines = std::vector<unsigned>;
+  for (const unsigned e : {0u, 1u}) {
+    m.launch(e);
+    run();
+    EXPECT_EQ(raised(), Lines{line("cesa engine " + std::to_string(e))});
+    m.write(m.soc->cesa_regs(e) + creg::kIntCause, 0);
+    m.submit(e, e);
+    run();
+    EXPECT_EQ(raised(), Lines{line("ring " + std::to_string(e))});
+    m.ring[e].clear(0xFF);
+    run();
+  }
+  EXPECT_TRUE(m.soc->disk().submit({hw::DiskCommand::Op::read, 0, 8, {{0x700000, 4096}}, 1}));
+  run();
+  EXPECT_EQ(raised(), Lines{line("disk")});
+  EXPECT_TRUE(m.soc->disk().reap());
 }
 
 TEST(Soc, FaultsReachEveryUnit) {

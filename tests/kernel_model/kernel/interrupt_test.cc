@@ -202,8 +202,15 @@ TEST(DisableIrq, AnUnbalancedEnableIsAnError) {
     b.k().disable_irq(7);
     b.k().enable_irq(7);
     EXPECT_THROW(b.k().enable_irq(7), std::logic_error);
-    EXPECT_THROW(b.k().disable_irq(8), std::logic_error) << "nobody has requested it";
-    EXPECT_THROW(b.k().enable_irq(8), std::logic_error);
+    for (const auto call :
+         {&Kernel::disable_irq, &Kernel::disable_irq_nosync, &Kernel::enable_irq}) {
+      try {
+        (b.k().*call)(8);
+        ADD_FAILURE() << "nobody has requested it";
+      } catch (const std::logic_error& error) {
+        EXPECT_STREQ(error.what(), "interrupt 8 has not been requested");
+      }
+    }
   });
   b.go();
 }
@@ -252,6 +259,19 @@ TEST(Interrupt, ALineHasOneHandler) {
   Bench b;
   b.device(7, {}, nullptr);
   EXPECT_THROW(b.device(7, {}, nullptr), std::logic_error);
+}
+
+TEST(Interrupt, ACoreThatIsNotThereLeavesTheLineFree) {
+  Bench b;
+  EXPECT_THROW(b.device(7, {}, nullptr, 1), std::out_of_range);
+  EXPECT_THROW(b.k().request_threaded_irq(
+                   7, nullptr, [] {}, "unit", 1),
+               std::out_of_range);
+  bool handled = false;
+  b.device(7, {kFirst + 10 * kUs}, [&] { handled = true; });
+  b.thread("t", [&] { b.use(100 * kUs); });
+  b.go();
+  EXPECT_TRUE(handled);
 }
 
 // Two interrupts, each on its core, schedule the same tasklet; the second while it runs.

@@ -158,6 +158,34 @@ TEST(ThreadedIrq, ALineThatStaysUpIsHandledAgain) {
   EXPECT_EQ(runs, 3);
 }
 
+// A line that is up when it is requested interrupts at once, on either core.
+class ThreadedIrqOf : public testing::TestWithParam<unsigned> {};
+INSTANTIATE_TEST_SUITE_P(Cores, ThreadedIrqOf, testing::Values(0u, 1u));
+
+TEST_P(ThreadedIrqOf, ALineThatIsUpAlreadyFindsItsThread) {
+  Bench b(with_cpus(2));
+  Kernel& k = b.k();
+  int runs = 0;
+  b.intc->set_line(Bench::kIrq, true);
+  b.thread(
+      "driver",
+      [&] {
+        k.charge_ps(Activity::driver, 10 * kUs);  // its core is ahead of the other one
+        k.request_threaded_irq(
+            Bench::kIrq, nullptr,
+            [&] {
+              ++runs;
+              b.intc->set_line(Bench::kIrq, false);
+            },
+            "unit", GetParam());
+        k.schedule_timeout(2 * kMs);
+      },
+      0, 0);
+  b.go();
+  EXPECT_EQ(runs, 1);
+  EXPECT_EQ(k.irq_count(Bench::kIrq), 1u);
+}
+
 TEST(ThreadedIrq, TheHardPartMayDoWithout) {
   Bench b;
   Kernel& k = b.k();
