@@ -708,7 +708,10 @@ TEST_F(ModernTest, FourWritersForOnePool) {
   }
   board->run([&] {
     while (bios->outstanding != 8) sleep(kMs);
-    while (const hw::PhysAddr page = board->kernel.alloc_page(Activity::fs)) pages.push_back(page);
+    while (const hw::PhysAddr page =
+               board->kernel.alloc_page(Activity::fs, hw::AllocSite::page_cache)) {
+      pages.push_back(page);
+    }
     go = true;
     while (running != 0) sleep(kMs);
     bios->wait();
