@@ -15,8 +15,8 @@ const char* fault_name(FaultKind kind) {
 
 const char* alloc_site_name(AllocSite site) {
   static constexpr std::array<const char*, static_cast<std::size_t>(AllocSite::count)> kNames = {
-      "the page cache",    "dm-crypt's bounce pages", "OCF's requests",
-      "driver's requests", "dm-crypt's requests",     "dm-crypt's clones"};
+      "the page cache",        "dm-crypt's bounce pages", "OCF's requests",
+      "the driver's requests", "dm-crypt's requests",     "dm-crypt's clones"};
   return kNames.at(static_cast<std::size_t>(site));
 }
 
