@@ -77,8 +77,9 @@ const std::vector<PathInfo>& crypt_paths() {
       {"ocf-async", "what the patch leaves for the future: nobody waits, every sector is counted",
        true, false},
       {"modern",
-       "Linux 6.x: asynchronous crypto API, sorted writes, larger sectors (with cesa_tdma on no "
-       "stock kernel since 5.10, see dmcrypt.allow_allocating_drivers)",
+       "Linux 6.x: asynchronous crypto API, sorted writes, larger sectors (over cesa_tdma no stock "
+       "kernel since Linux 5.10 does this: its dm-crypt refuses drivers that allocate memory, see "
+       "dmcrypt.allow_allocating_drivers)",
        false, false},
   };
   return paths;

@@ -237,9 +237,9 @@ class Kernel : public sc_core::sc_module {
     charge_slab_alloc(activity);
     return !fault(hw::FaultKind::request_alloc, static_cast<std::uint64_t>(site));
   }
-  /// One 4 KiB page of the modelled DRAM; charges page_alloc. Returns 0 when none is left, or on
-  /// FaultKind::page_alloc.
-  PhysAddr alloc_page(Activity activity, AllocSite site = AllocSite::page_cache);
+  /// One 4 KiB page of the modelled DRAM for `site`; charges page_alloc. Returns 0 when none is
+  /// left, or on FaultKind::page_alloc.
+  PhysAddr alloc_page(Activity activity, AllocSite site);
   /// Whoever waits for memory holds one of these meanwhile, so that a run that starves can say so.
   class MemoryWait {
    public:

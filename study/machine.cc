@@ -11,6 +11,7 @@
 #include <systemc>
 #include <unordered_map>
 
+#include "driver/driver_info.h"
 #include "study/assembly.h"
 #include "study/atomic_file.h"
 #include "study/bench/bench.h"
@@ -368,18 +369,28 @@ void Machine::add_fault_results(PointResult& p) const {
 void Machine::add_notes(PointResult& p) const {
   if (!at_.api || !at_.driver || !at_.driver->allocates_memory()) return;
   const char* const name = at_.driver->name();
+  const driver::DriverInfo* const info = driver::find_driver(name);
   if (at_.api->stats().passed_over != 0) {
     p.notes.push_back(fmt::format(
         "dm-crypt passed over {}, which allocates memory (as Linux does since 5.10), and took the "
         "kernel's own cipher: the engine was not used",
         name));
+  } else if (info != nullptr && info->ocf_only) {
+    p.notes.push_back(fmt::format(
+        "modern over {}: no stock kernel has ever done this: it is a driver of OCF, not of the "
+        "cipher API that dm-crypt asks",
+        name));
   } else {
     p.notes.push_back(fmt::format(
-        "modern over {} is on no stock kernel since Linux 5.10, whose dm-crypt takes no driver "
-        "that "
-        "allocates memory; dmcrypt.allow_allocating_drivers: false shows what it does instead",
+        "modern over {}: no stock kernel since Linux 5.10 does this: its dm-crypt refuses drivers "
+        "that allocate memory; dmcrypt.allow_allocating_drivers: false shows what it does instead",
         name));
   }
+}
+
+/// "1 request", "2 requests".
+std::string counted(std::uint64_t n, const char* what) {
+  return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");
 }
 
 /// What keeps a machine from going on that has stopped, if that is known: "; ..." for the message.
@@ -389,18 +400,18 @@ std::string stopped_because(const Assembly& at) {
     const auto site = static_cast<hw::AllocSite>(i);
     const kernel::Kernel::MemoryWaiters& w = at.kernel.memory_waiters(site);
     if (w.count == 0) continue;
-    out += fmt::format("; it starves: {} of {} for memory since {:.6f} s",
-                       w.count == 1 ? "1 thread waits" : fmt::format("{} threads wait", w.count),
-                       hw::alloc_site_name(site), static_cast<double>(w.since) * 1e-12);
+    out += fmt::format("; it starves: {} been waiting since {:.6f} s for memory for {}",
+                       w.count == 1 ? "1 thread has" : fmt::format("{} threads have", w.count),
+                       static_cast<double>(w.since) * 1e-12, hw::alloc_site_name(site));
     for (const hw::FaultPlan::Outcome& o : at.faults.outcomes()) {
       if (o.fired_at[i] == 0) continue;
-      out += fmt::format(", where fault {} ({}) struck {} times (place {})", o.rule->name,
-                         hw::fault_name(o.rule->kind), o.fired_at[i], i);
+      out += fmt::format(", where fault {} ({}) struck {} (place {})", o.rule->name,
+                         hw::fault_name(o.rule->kind), counted(o.fired_at[i], "time"), i);
     }
   }
   if (at.ocf && at.ocf->behind_blocked() != 0) {
-    out += fmt::format("; OCF holds the driver for blocked, {} of its requests wait behind that",
-                       at.ocf->behind_blocked());
+    out += fmt::format("; OCF still has the driver marked as blocked, with {} queued behind it",
+                       counted(at.ocf->behind_blocked(), "request"));
   }
   return out;
 }
@@ -487,9 +498,9 @@ PointResult Machine::result(double host_seconds) {
   };
   if (!replay_->done()) {
     p.status = Status::broken;
-    p.error = fmt::format("the machine stopped at {:.6f} s with {} requests outstanding{}",
-                          sc_core::sc_time_stamp().to_seconds(), replay_->outstanding(),
-                          stopped_because(at_));
+    p.error = fmt::format("the machine stopped at {:.6f} s with {} outstanding{}",
+                          sc_core::sc_time_stamp().to_seconds(),
+                          counted(replay_->outstanding(), "request"), stopped_because(at_));
     return p;
   }
   check_integrity(p);
@@ -501,7 +512,7 @@ PointResult Machine::result(double host_seconds) {
     p.error += first_mismatch(r);
     if (!p.dma_hazards.empty()) p.error += "; first DMA hazard: " + p.dma_hazards.front();
     if (r.total.errors() != 0) {
-      p.error += fmt::format("; {} requests ended with an error", r.total.errors());
+      p.error += fmt::format("; {} ended with an error", counted(r.total.errors(), "request"));
     }
     return p;
   }
@@ -515,7 +526,7 @@ PointResult Machine::result(double host_seconds) {
   // Where things go wrong on purpose a request that failed and said so is as it should be.
   if (r.total.errors() != 0 && at_.faults.empty()) {
     p.status = Status::failed;
-    p.error = fmt::format("{} requests ended with an error", r.total.errors());
+    p.error = fmt::format("{} ended with an error", counted(r.total.errors(), "request"));
     return p;
   }
   if (at_.soc.protocol_violations() != 0) {

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "driver/cesa/platform.h"
+#include "driver/driver_info.h"
 #include "driver/ocf/completions.h"
 #include "driver/ocf/crypto.h"
 #include "driver/params.h"
@@ -36,9 +37,7 @@ namespace cesasim::driver {
 /// 0, beyond 64 KiB or not in whole blocks, no memory, an IV asked for that is also present.
 class CesaHal : public CryptoDriver {
  public:
-  static constexpr bool kOutOfPlace = false;
-  /// A slab object for each request (Kirkwood), a pool for fragments that grows (both).
-  static constexpr bool kAllocatesMemory = true;
+  static constexpr const DriverInfo& kInfo = driver_info("cesa_hal");
   static constexpr std::size_t kMaxSessions = 128;
   static constexpr std::uint32_t kMaxRequestBytes = 64 * 1024;
 
@@ -46,9 +45,9 @@ class CesaHal : public CryptoDriver {
           const CesaPlatform& platform, const HalSettings& settings);
   ~CesaHal() override;
 
-  const char* name() const override { return "cesa_hal"; }
-  bool out_of_place() const override { return kOutOfPlace; }
-  bool allocates_memory() const override { return kAllocatesMemory; }
+  const char* name() const override { return kInfo.name; }
+  bool out_of_place() const override { return kInfo.out_of_place; }
+  bool allocates_memory() const override { return kInfo.allocates_memory; }
   int newsession(std::uint32_t* lid, const CryptoIni& cri) override;
   int freesession(std::uint32_t lid) override;
   int process(Cryptop* crp, int hint) override;

@@ -11,6 +11,7 @@
 #include "driver/cesa/platform.h"
 #include "driver/cesa/session.h"
 #include "driver/cesa/sram.h"
+#include "driver/driver_info.h"
 #include "driver/ocf/completions.h"
 #include "driver/ocf/crypto.h"
 #include "driver/ocf/restarts.h"
@@ -27,19 +28,15 @@ namespace cesasim::driver {
 /// request ends with EIO and the next one is taken. Without it the thread waits for ever.
 class CesaPio : public CryptoDriver {
  public:
-  static constexpr bool kOutOfPlace = true;
-  /// A request needs nothing but its place in the queue. Its original was gone before the flag
-  /// came; what drives a unit without DMA since then is marvell-cesa, which carries it on every
-  /// unit.
-  static constexpr bool kAllocatesMemory = false;
+  static constexpr const DriverInfo& kInfo = driver_info("cesa_pio");
 
   CesaPio(kernel::Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
           const CesaPlatform& platform, const PioSettings& settings, const Recovery& recovery);
   ~CesaPio() override;
 
-  const char* name() const override { return "cesa_pio"; }
-  bool out_of_place() const override { return kOutOfPlace; }
-  bool allocates_memory() const override { return kAllocatesMemory; }
+  const char* name() const override { return kInfo.name; }
+  bool out_of_place() const override { return kInfo.out_of_place; }
+  bool allocates_memory() const override { return kInfo.allocates_memory; }
   int newsession(std::uint32_t* lid, const CryptoIni& cri) override;
   int freesession(std::uint32_t lid) override;
   int process(Cryptop* crp, int hint) override;

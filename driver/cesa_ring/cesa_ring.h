@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "driver/driver_info.h"
 #include "driver/ocf/completions.h"
 #include "driver/ocf/cryptodev.h"
 #include "driver/ocf/restarts.h"
@@ -71,19 +72,16 @@ struct CesaRingStats {
 class CesaRing : public CryptoDriver {
  public:
   static constexpr unsigned kRetries = 2;
-  static constexpr bool kOutOfPlace = true;
-  /// The rings are made by the probe. Only the key of a session beyond the unit's slots takes
-  /// memory, once, with the session's first request.
-  static constexpr bool kAllocatesMemory = false;
+  static constexpr const DriverInfo& kInfo = driver_info("cesa_ring");
 
   /// Throws std::invalid_argument for settings that cannot work.
   CesaRing(kernel::Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
            const RingPlatform& platform, const RingSettings& settings, const Recovery& recovery);
   ~CesaRing() override;
 
-  const char* name() const override { return "cesa_ring"; }
-  bool out_of_place() const override { return kOutOfPlace; }
-  bool allocates_memory() const override { return kAllocatesMemory; }
+  const char* name() const override { return kInfo.name; }
+  bool out_of_place() const override { return kInfo.out_of_place; }
+  bool allocates_memory() const override { return kInfo.allocates_memory; }
   DriverStats driver_stats() const override { return driver_stats_; }
   int newsession(std::uint32_t* lid, const CryptoIni& cri) override;
   int freesession(std::uint32_t lid) override;

@@ -16,6 +16,7 @@
 #include "driver/cesa/platform.h"
 #include "driver/cesa/session.h"
 #include "driver/cesa/sram.h"
+#include "driver/driver_info.h"
 #include "driver/ocf/completions.h"
 #include "driver/ocf/crypto.h"
 #include "driver/ocf/restarts.h"
@@ -41,10 +42,7 @@ struct CesaTdmaStats : DriverStats {
 /// what it has done is unknown, and all requests of the chain end with EIO.
 class CesaTdma : public CryptoDriver {
  public:
-  static constexpr bool kOutOfPlace = true;
-  /// Descriptors and operations come from DMA pools that grow with the requests. Linux's driver has
-  /// carried the flag since there is one (5.9).
-  static constexpr bool kAllocatesMemory = true;
+  static constexpr const DriverInfo& kInfo = driver_info("cesa_tdma");
 
   CesaTdma(kernel::Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
            const CesaPlatform& platform,
@@ -54,13 +52,13 @@ class CesaTdma : public CryptoDriver {
            const Recovery& recovery = {});
   ~CesaTdma() override;
 
-  const char* name() const override { return "cesa_tdma"; }
+  const char* name() const override { return kInfo.name; }
   int newsession(std::uint32_t* lid, const CryptoIni& cri) override;
   int freesession(std::uint32_t lid) override;
   int process(Cryptop* crp, int hint) override;
 
-  bool out_of_place() const override { return kOutOfPlace; }
-  bool allocates_memory() const override { return kAllocatesMemory; }
+  bool out_of_place() const override { return kInfo.out_of_place; }
+  bool allocates_memory() const override { return kInfo.allocates_memory; }
   DriverStats driver_stats() const override { return stats_; }
   const CesaTdmaStats& stats() const { return stats_; }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "driver/crypto_api/crypto_tfm.h"
+#include "driver/driver_info.h"
 #include "driver/ocf/cryptodev.h"
 #include "driver/params.h"
 #include "kernel_model/kernel.h"
@@ -24,15 +25,14 @@ namespace cesasim::driver {
 /// FaultKind::engine_error makes the cipher call fail: EIO, the data stays as it was.
 class Cryptosoft : public CryptoDriver {
  public:
-  static constexpr bool kOutOfPlace = true;
-  static constexpr bool kAllocatesMemory = false;
+  static constexpr const DriverInfo& kInfo = driver_info("cryptosoft");
 
   Cryptosoft(kernel::Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
              const CipherCosts& cipher_costs);
 
-  const char* name() const override { return "cryptosoft"; }
-  bool out_of_place() const override { return kOutOfPlace; }
-  bool allocates_memory() const override { return kAllocatesMemory; }
+  const char* name() const override { return kInfo.name; }
+  bool out_of_place() const override { return kInfo.out_of_place; }
+  bool allocates_memory() const override { return kInfo.allocates_memory; }
   DriverStats driver_stats() const override { return stats_; }
   int newsession(std::uint32_t* lid, const CryptoIni& cri) override;
   int freesession(std::uint32_t lid) override;

@@ -43,6 +43,12 @@ enum class AllocSite : std::uint8_t {
 };
 /// In words: "the page cache".
 const char* alloc_site_name(AllocSite site);
+/// Which kind of fault can happen there: of pages or of slab objects.
+constexpr FaultKind alloc_site_kind(AllocSite site) {
+  return site == AllocSite::page_cache || site == AllocSite::bounce_pages
+             ? FaultKind::page_alloc
+             : FaultKind::request_alloc;
+}
 /// Whether the places of a kind are AllocSites.
 constexpr bool at_alloc_site(FaultKind kind) {
   return kind == FaultKind::page_alloc || kind == FaultKind::request_alloc;

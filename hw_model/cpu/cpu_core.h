@@ -9,17 +9,12 @@
 #include <systemc>
 #include <tlm>
 
-#include "hw_model/base/params.h"
 #include "hw_model/base/units.h"
 #include "hw_model/cpu/activity.h"
+#include "hw_model/cpu/params.h"
 #include "hw_model/memory/mbus_extension.h"
 
 namespace cesasim::hw {
-
-struct CpuParams {
-  double clock_hz = 0;
-  void describe(ParamVisitor& v) { v.number("clock_hz", clock_hz, "Hz", 1e6, 1e11, "core clock"); }
-};
 
 /// A core: charges are accounted by activity; simulated time is advanced by whoever runs on
 /// the core (kernel_model), not here.

@@ -9,6 +9,7 @@
 
 #include "hw_model/base/fault.h"
 #include "hw_model/cpu/cpu_core.h"
+#include "hw_model/cpu/params.h"
 
 namespace cesasim::hw {
 
@@ -20,7 +21,7 @@ namespace cesasim::hw {
 /// interrupt: once the input has fallen, the core is asked for it once more.
 class Intc : public sc_core::sc_module {
  public:
-  static constexpr unsigned kLines = 96;
+  static constexpr unsigned kLines = kIrqLines;
 
   Intc(sc_core::sc_module_name name, std::vector<CpuCore*> cores);
 

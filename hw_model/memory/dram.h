@@ -8,25 +8,12 @@
 #include <systemc>
 #include <tlm>
 
-#include "hw_model/base/params.h"
 #include "hw_model/base/units.h"
 #include "hw_model/memory/dma_sanitizer.h"
+#include "hw_model/memory/params.h"
 #include "hw_model/memory/shared_bandwidth.h"
 
 namespace cesasim::hw {
-
-struct DramParams {
-  std::uint32_t size_mib = 0;
-  double bandwidth_bytes_per_s = 0;
-  double read_latency_ns = 0;
-  void describe(ParamVisitor& v) {
-    v.count("size_mib", size_mib, "MiB", 16, 4096, "fitted memory");
-    v.number("bandwidth_bytes_per_s", bandwidth_bytes_per_s, "bytes/s", 1e6, 1e12,
-             "what all masters together can move");
-    v.number("read_latency_ns", read_latency_ns, "ns", 0, 10000,
-             "first data of a read by a DMA master, nobody competing");
-  }
-};
 
 /// Anonymous host mapping of `size` bytes, zero until touched (no TLM: the plain core).
 class DramStorage {

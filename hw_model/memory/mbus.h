@@ -11,21 +11,11 @@
 #include <tlm>
 #include <vector>
 
-#include "hw_model/base/params.h"
 #include "hw_model/base/units.h"
 #include "hw_model/memory/mbus_extension.h"
+#include "hw_model/memory/params.h"
 
 namespace cesasim::hw {
-
-struct MbusParams {
-  double clock_hz = 0;
-  double device_access_cycles = 0;
-  void describe(ParamVisitor& v) {
-    v.number("clock_hz", clock_hz, "Hz", 1e6, 1e10, "bus clock (TCLK)");
-    v.number("device_access_cycles", device_access_cycles, "TCLK cycles", 0, 1000,
-             "one uncached 32-bit access of a core to a device register, there and back");
-  }
-};
 
 /// One address window of the interconnect, [base, base + size).
 struct MbusWindow {

@@ -3,7 +3,7 @@
 #include <cstdio>
 
 #include "hw_model/cesa/registers.h"
-#include "hw_model/cpu/intc.h"
+#include "hw_model/cpu/params.h"
 #include "hw_model/ring/registers.h"
 
 namespace cesasim::hw {
@@ -73,9 +73,9 @@ std::optional<SocObjection> SocMap::objection() const {
   }
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const SocLine& a = lines[i];
-    if (a.irq >= Intc::kLines) {
+    if (a.irq >= kIrqLines) {
       return SocObjection{"there is no interrupt line " + std::to_string(a.irq) + " for " + a.name +
-                              ": the controller has lines 0 to " + std::to_string(Intc::kLines - 1),
+                              ": the controller has lines 0 to " + std::to_string(kIrqLines - 1),
                           a.keys};
     }
     for (std::size_t j = 0; j < i; ++j) {

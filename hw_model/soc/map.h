@@ -9,7 +9,7 @@
 
 #include "hw_model/base/units.h"
 #include "hw_model/cesa/params.h"
-#include "hw_model/memory/dram.h"
+#include "hw_model/memory/params.h"
 #include "hw_model/ring/params.h"
 
 namespace cesasim::hw {

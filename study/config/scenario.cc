@@ -7,15 +7,11 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <stdexcept>
 
 #include "dmcrypt_model/cipher_spec.h"
 #include "dmcrypt_model/path_info.h"
-#include "driver/cesa_hal/cesa_hal.h"
-#include "driver/cesa_pio/cesa_pio.h"
-#include "driver/cesa_ring/cesa_ring.h"
-#include "driver/cesa_tdma/cesa_tdma.h"
-#include "driver/cryptosoft/cryptosoft.h"
-#include "hw_model/cpu/intc.h"
+#include "driver/driver_info.h"
 #include "hw_model/soc/map.h"
 #include "study/config/nearest.h"
 #include "study/config/tree_reader.h"
@@ -32,42 +28,6 @@ std::vector<std::string> names(const std::vector<Named>& table) {
 constexpr const char* kNoTable = "none";
 constexpr const char* kNoTrace = "none";
 constexpr std::uint64_t kMax64 = std::numeric_limits<std::uint64_t>::max();
-
-struct DriverInfo {
-  const char* name;
-  const char* doc;
-  bool hardware;
-  bool tdma;              ///< needs the crypto unit's DMA engine
-  bool out_of_place;      ///< takes requests with two buffers
-  bool allocates_memory;  ///< its ciphers carry CRYPTO_ALG_ALLOCATES_MEMORY
-};
-
-template <class Driver>
-constexpr DriverInfo driver_of(const char* name, const char* doc, bool hardware, bool tdma) {
-  return {name, doc, hardware, tdma, Driver::kOutOfPlace, Driver::kAllocatesMemory};
-}
-
-constexpr DriverInfo kDrivers[] = {
-    driver_of<driver::Cryptosoft>("cryptosoft",
-                                  "OCF's software driver (path modern: the kernel's own ciphers)",
-                                  false, false),
-    driver_of<driver::CesaTdma>("cesa_tdma", "the crypto unit fed by its own DMA descriptor chains",
-                                true, true),
-    driver_of<driver::CesaPio>(
-        "cesa_pio", "the crypto unit fed by the processor, an interrupt for every SRAM-full", true,
-        false),
-    driver_of<driver::CesaHal>(
-        "cesa_hal", "Marvell's own OCF driver over its HAL, in two generations", true, true),
-    driver_of<driver::CesaRing>("cesa_ring", "the crypto ring, this project's extension", true,
-                                false),
-};
-
-const DriverInfo& driver_info(const std::string& name) {
-  for (const DriverInfo& info : kDrivers) {
-    if (name == info.name) return info;
-  }
-  throw std::invalid_argument("no driver " + name);
-}
 
 const dmcrypt::PathInfo& path_info(const std::string& name) {
   for (const dmcrypt::PathInfo& info : dmcrypt::crypt_paths()) {
@@ -298,40 +258,77 @@ std::vector<Named> path_list() {
 
 std::vector<Named> driver_list() {
   std::vector<Named> out;
-  for (const DriverInfo& d : kDrivers) {
+  for (const driver::DriverInfo& d : driver::kDrivers) {
     out.push_back({d.name, d.doc});
-    if (d.allocates_memory) {
+    if (d.ocf_only) {
       out.back().doc +=
-          " (allocates memory: dm-crypt takes it on no stock kernel since 5.10, see "
-          "dmcrypt.allow_allocating_drivers)";
+          " (a driver of OCF, not of Linux's cipher API: no stock kernel has ever done path "
+          "modern over it)";
+    } else if (d.allocates_memory) {
+      out.back().doc +=
+          " (over it no stock kernel since Linux 5.10 does path modern: its dm-crypt refuses "
+          "drivers that allocate memory, see dmcrypt.allow_allocating_drivers)";
     }
   }
   return out;
 }
 
+namespace {
+
+/// "0 the page cache, 1 dm-crypt's bounce pages": the places of a kind of allocation.
+std::string alloc_sites(hw::FaultKind kind) {
+  std::string out;
+  for (unsigned i = 0; i < static_cast<unsigned>(hw::AllocSite::count); ++i) {
+    const auto site = static_cast<hw::AllocSite>(i);
+    if (hw::alloc_site_kind(site) != kind) continue;
+    out += fmt::format("{}{} {}", out.empty() ? "" : ", ", i, hw::alloc_site_name(site));
+  }
+  return out;
+}
+
+std::string fault_doc(hw::FaultKind kind) {
+  switch (kind) {
+    case hw::FaultKind::engine_error:
+      return "an engine's operation fails (cryptosoft: the cipher call); place: engine";
+    case hw::FaultKind::engine_stuck:
+      return "an engine hangs in an operation until it is reset; place: engine";
+    case hw::FaultKind::tdma_bus_error:
+      return "the bus answers a DMA access of the crypto unit with an error; place: bus address";
+    case hw::FaultKind::lost_interrupt:
+      return "a rising interrupt line is not seen; place: line";
+    case hw::FaultKind::spurious_interrupt:
+      return "an interrupt handler is called without a cause; place: line";
+    case hw::FaultKind::disk_read_error:
+      return "a disk command fails on the medium while reading; place: its first sector";
+    case hw::FaultKind::disk_write_error:
+      return "a disk command fails on the medium while writing; place: its first sector";
+    case hw::FaultKind::disk_short:
+      return "a disk command ends early and without an error; place: its first sector";
+    case hw::FaultKind::page_alloc:
+      return "the page allocator has no page; place: who asks: " + alloc_sites(kind) +
+             " (without the page cache's nothing is asked of dm-crypt; bounce pages come from a "
+             "mempool)";
+    case hw::FaultKind::request_alloc:
+      return "an allocation for a crypto request fails; place: who asks: " + alloc_sites(kind) +
+             " (the driver is cesa_hal; dm-crypt's are of path modern, from mempools)";
+    case hw::FaultKind::queue_full:
+      return "a driver says that it has no room";
+    case hw::FaultKind::completion_order:
+      return "a driver ends a request after its successor";
+    case hw::FaultKind::unregister:
+      return "the driver goes away in use and comes back";
+    case hw::FaultKind::count:
+      break;
+  }
+  throw std::logic_error("a kind of fault without a text");
+}
+
+}  // namespace
+
 std::vector<Named> fault_list() {
-  static constexpr const char* kDocs[] = {
-      "an engine's operation fails (cryptosoft: the cipher call); place: engine",
-      "an engine hangs in an operation until it is reset; place: engine",
-      "the bus answers a DMA access of the crypto unit with an error; place: bus address",
-      "a rising interrupt line is not seen; place: line",
-      "an interrupt handler is called without a cause; place: line",
-      "a disk command fails on the medium while reading; place: its first sector",
-      "a disk command fails on the medium while writing; place: its first sector",
-      "a disk command ends early and without an error; place: its first sector",
-      "the page allocator has no page; place: who asks: 0 the page cache (the workload's own "
-      "pages: "
-      "without one nothing is asked of dm-crypt), 1 dm-crypt's bounce pages (behind a mempool)",
-      "an allocation for a crypto request fails; place: who asks: 2 OCF's requests, 3 the driver's "
-      "(cesa_hal), 4 dm-crypt's requests and 5 its clones (path modern, behind mempools)",
-      "a driver says that it has no room",
-      "a driver ends a request after its successor",
-      "the driver goes away in use and comes back",
-  };
-  static_assert(std::size(kDocs) == std::size(kFaultKinds));
   std::vector<Named> out;
-  for (std::size_t i = 0; i < std::size(kFaultKinds); ++i) {
-    out.push_back({hw::fault_name(kFaultKinds[i]), kDocs[i]});
+  for (const hw::FaultKind kind : kFaultKinds) {
+    out.push_back({hw::fault_name(kind), fault_doc(kind)});
   }
   return out;
 }
@@ -493,7 +490,7 @@ void check_table(Tree& tree, const DmCryptSettings& s, std::uint64_t disk_sector
 
 /// Whether the path can do that with this driver on this SoC.
 void check_crypto(const Tree& tree, const Scenario& s) {
-  const DriverInfo& driver = driver_info(s.ocf.driver);
+  const driver::DriverInfo& driver = driver::driver_info(s.ocf.driver);
   const dmcrypt::PathInfo& path = path_info(s.dmcrypt.path);
   const auto refuse_driver = [&](const std::string& problem, const std::string& valid) {
     throw ConfigError(where(tree, "ocf.driver"), "ocf.driver", problem, valid);
@@ -575,7 +572,7 @@ void check_bench(const Tree& tree, const Scenario& s) {
            fmt::format("{} is not a multiple of the cipher's block", b.block_bytes),
            fmt::format("multiples of {}", unit));
   }
-  const DriverInfo& driver = driver_info(s.ocf.driver);
+  const driver::DriverInfo& driver = driver::driver_info(s.ocf.driver);
   if (!driver.hardware) return;
   if (b.api.user_space) {
     refuse("ocf.driver",
@@ -610,6 +607,17 @@ void check_faults(const Tree& tree, const Scenario& s) {
     if (f.to <= f.from) {
       throw ConfigError(at, key, fmt::format("no time from {} s to {} s", f.from, f.to),
                         "from before to");
+    }
+    // Nothing need be in flight then whose end would unblock it. cesa_hal never unblocks at all.
+    if (f.kind == hw::fault_name(hw::FaultKind::queue_full) && !s.ocf.retry_tick &&
+        driver::driver_info(s.ocf.driver).hardware && s.ocf.driver != "cesa_hal") {
+      throw ConfigError(
+          at, key,
+          "queue_full without ocf.retry_tick: a driver that is not full has nothing "
+          "to end, so nobody unblocks it, and the run hangs as no real driver did",
+          fmt::format("ocf.retry_tick true, or a queue that really fills (a small "
+                      "ocf.drivers.{}.{})",
+                      s.ocf.driver, s.ocf.driver == "cesa_ring" ? "entries" : "queue_depth"));
     }
   }
 }
@@ -651,7 +659,7 @@ void check_soc(const Tree& tree, const SocParams& soc) {
     throw ConfigError(where(tree, key.c_str()), key, objection->problem,
                       fmt::format("windows that do not overlap, below 4 GiB; a line for each, 0 to "
                                   "{}",
-                                  hw::Intc::kLines - 1));
+                                  hw::kIrqLines - 1));
   }
 }
 

@@ -80,8 +80,7 @@ std::string validation_markdown(const StudyResult& result) {
   std::string text = fmt::format(
       "# Published and simulated\n\n"
       "Made by `cesasim run {0}` and `cesasim validation out/{0}` (version {1}); not to be edited "
-      "by "
-      "hand.\n\n"
+      "by hand.\n\n"
       "Fitted rows chose parameters (`cesasim fit {0}`; the list stands in the study under `fit`). "
       "Predicted rows did not: they show what the model is worth. Errors are in per cent of the "
       "published figure. The aim is {2:g} % for fitted and {3:g} % for predicted rows.\n\n"

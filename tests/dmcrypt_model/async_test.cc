@@ -310,7 +310,8 @@ TEST_F(AsyncTest, SmallLimitsAndLittleMemoryDoNotDeadlock) {
                                   data[i], nullptr));
     }
     std::vector<hw::PhysAddr> taken;
-    while (const hw::PhysAddr page = board->kernel.alloc_page(kernel::Activity::fs)) {
+    while (const hw::PhysAddr page =
+               board->kernel.alloc_page(kernel::Activity::fs, hw::AllocSite::page_cache)) {
       taken.push_back(page);
     }
     for (Bios::One* one : ready) {

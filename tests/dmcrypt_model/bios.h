@@ -56,7 +56,8 @@ class Bios {
     one.bio.bi_private = &one;
     one.bio.end_io = &Bios::ended;
     for (std::size_t at = 0; at < data.size();) {
-      const hw::PhysAddr page = board_.kernel.alloc_page(kernel::Activity::fs);
+      const hw::PhysAddr page =
+          board_.kernel.alloc_page(kernel::Activity::fs, hw::AllocSite::page_cache);
       EXPECT_NE(page, 0u);
       one.pages.push_back(page);
       std::uint32_t offset = 0;

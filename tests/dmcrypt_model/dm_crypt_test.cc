@@ -317,7 +317,8 @@ TEST_F(DmCryptTest, MemoryPressureSplitsWrites) {
     auto& one = bios->make(kernel::BioOp::write, 0, data, nullptr);
     auto& two = bios->make(kernel::BioOp::write, 4096, data, nullptr);
     std::vector<hw::PhysAddr> taken;
-    while (const hw::PhysAddr page = board->kernel.alloc_page(kernel::Activity::fs)) {
+    while (const hw::PhysAddr page =
+               board->kernel.alloc_page(kernel::Activity::fs, hw::AllocSite::page_cache)) {
       taken.push_back(page);
     }
     for (auto* bio : {&one, &two}) {

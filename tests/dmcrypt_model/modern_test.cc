@@ -243,7 +243,7 @@ TEST_P(ModernVectors, BothDirections) {
     }
     return hex;
   };
-  ASSERT_EQ(sha256(plain), all["plaintext"]["sha256"]);
+  ASSERT_EQ(sha256(plain), all["plaintext"]["sha256"].get<std::string>());
   table = CryptTable::parse(vector["dmsetup_table"].get<std::string>());
   build(2, GetParam().async);
   if (device) run_device(1);
@@ -708,7 +708,10 @@ TEST_F(ModernTest, FourWritersForOnePool) {
   }
   board->run([&] {
     while (bios->outstanding != 8) sleep(kMs);
-    while (const hw::PhysAddr page = board->kernel.alloc_page(Activity::fs)) pages.push_back(page);
+    while (const hw::PhysAddr page =
+               board->kernel.alloc_page(Activity::fs, hw::AllocSite::page_cache)) {
+      pages.push_back(page);
+    }
     go = true;
     while (running != 0) sleep(kMs);
     bios->wait();

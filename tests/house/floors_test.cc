@@ -58,17 +58,26 @@ std::optional<std::string> objection(const std::string& file, const std::string&
   return floor + " may not use it";
 }
 
-/// The file named by an #include "..." line, if it is one.
-std::optional<std::string> quoted_include(const std::string& line) {
+/// What an #include line names between `open` and `close`, if it is one.
+std::optional<std::string> included_name(const std::string& line, char opening, char closing) {
   std::size_t at = line.find_first_not_of(" \t");
   if (at == std::string::npos || line[at] != '#') return std::nullopt;
   at = line.find_first_not_of(" \t", at + 1);
   if (at == std::string::npos || line.compare(at, 7, "include") != 0) return std::nullopt;
   const std::size_t open = line.find_first_not_of(" \t", at + 7);
-  if (open == std::string::npos || line[open] != '"') return std::nullopt;
-  const std::size_t close = line.find('"', open + 1);
+  if (open == std::string::npos || line[open] != opening) return std::nullopt;
+  const std::size_t close = line.find(closing, open + 1);
   return close == std::string::npos ? line.substr(open + 1)
                                     : line.substr(open + 1, close - open - 1);
+}
+
+std::optional<std::string> quoted_include(const std::string& line) {
+  return included_name(line, '"', '"');
+}
+
+bool includes_systemc(const std::string& line) {
+  const std::string name = included_name(line, '<', '>').value_or("");
+  return name == "systemc" || name == "tlm" || name.rfind("tlm_utils/", 0) == 0;
 }
 
 struct Include {
@@ -81,6 +90,7 @@ struct Include {
 struct House {
   std::set<std::string> files;
   std::vector<Include> includes;
+  std::set<std::string> systemc;  // files that include it themselves
 };
 
 /// Every source of every floor, from the runfiles.
@@ -102,6 +112,7 @@ const House& house() {
           if (const auto included = quoted_include(line)) {
             h.includes.push_back({file, number, *included});
           }
+          if (includes_systemc(line)) h.systemc.insert(file);
         }
       }
     }
@@ -137,6 +148,28 @@ TEST(Floors, EveryHeaderIsIncludedOnce) {
       if (i.file != file) continue;
       EXPECT_TRUE(seen.insert(i.included).second)
           << i.where() << ": \"" << i.included << "\" is included twice";
+    }
+  }
+}
+
+/// What a study says is read, checked and listed without a simulator.
+TEST(Floors, TheScenarioLayerIsWithoutSystemC) {
+  ASSERT_GT(house().systemc.size(), 20u);
+  for (const std::string& start : house().files) {
+    if (start.rfind("study/config/", 0) != 0) continue;
+    std::map<std::string, std::string> from = {{start, ""}};  // file to who includes it
+    std::vector<std::string> next = {start};
+    while (!next.empty()) {
+      const std::string file = next.back();
+      next.pop_back();
+      if (house().systemc.count(file) != 0) {
+        std::string way = file;
+        for (std::string f = from[file]; !f.empty(); f = from[f]) way = f + " -> " + way;
+        ADD_FAILURE() << way << " -> <systemc>";
+      }
+      for (const Include& i : house().includes) {
+        if (i.file == file && from.emplace(i.included, file).second) next.push_back(i.included);
+      }
     }
   }
 }
@@ -185,6 +218,10 @@ TEST(Rules, IncludeLinesAreRecognised) {
   EXPECT_EQ(quoted_include("// #include \"a/b.h\""), std::nullopt);
   EXPECT_EQ(quoted_include("#define X \"a/b.h\""), std::nullopt);
   EXPECT_EQ(quoted_include(""), std::nullopt);
+  EXPECT_TRUE(includes_systemc("#include <systemc>"));
+  EXPECT_TRUE(includes_systemc("#include <tlm_utils/simple_target_socket.h>"));
+  EXPECT_FALSE(includes_systemc("#include <string>"));
+  EXPECT_FALSE(includes_systemc("// as #include <systemc>"));
 }
 
 }  // namespace

@@ -218,7 +218,7 @@ int Board::transfer(kernel::BlockDevice& device, kernel::BioOp op, std::uint64_t
     s.wait.wake_up();
   };
   for (std::size_t at = 0; at < bytes; at += hw::kPageBytes) {
-    const hw::PhysAddr page = kernel.alloc_page(kernel::Activity::fs);
+    const hw::PhysAddr page = kernel.alloc_page(kernel::Activity::fs, hw::AllocSite::page_cache);
     const auto len = static_cast<std::uint32_t>(std::min<std::size_t>(hw::kPageBytes, bytes - at));
     if (op == kernel::BioOp::write) std::memcpy(kernel.cpu_write(page, len), data + at, len);
     bio.vecs.push_back({page, len});

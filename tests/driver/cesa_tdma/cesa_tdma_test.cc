@@ -348,7 +348,8 @@ TEST_P(CesaTdmaPolicy, NoMemoryForDescriptors) {
     client->open(Bytes(16));
     const hw::PhysAddr at = client->buffer(Bytes(65536));
     std::vector<hw::PhysAddr> taken;
-    while (const hw::PhysAddr page = board->kernel.alloc_page(kernel::Activity::fs)) {
+    while (const hw::PhysAddr page =
+               board->kernel.alloc_page(kernel::Activity::fs, hw::AllocSite::page_cache)) {
       taken.push_back(page);
     }
     client->post(true, at, 65536, Bytes(16));
@@ -381,7 +382,7 @@ TEST(CesaTdmaMemory, WhoFindsNoDescriptorsWaitsForThem) {
       for (int i = 0; i < 24; ++i) at.push_back(client.buffer(Bytes(32768)));
       client.post(true, at[0], 32768, Bytes(16));  // two pages of each pool, or one
       client.wait();
-      while (board.kernel.alloc_page(kernel::Activity::fs) != 0) {
+      while (board.kernel.alloc_page(kernel::Activity::fs, hw::AllocSite::page_cache) != 0) {
       }
       std::minstd_rand random(seed);
       unsigned sending = 2;

@@ -55,7 +55,7 @@ struct DmaBench : Bench {
   /// Runs `body` as the driver and compares the hazards with `kinds`.
   void drive(const std::function<void()>& body, const std::vector<Kind>& kinds) {
     thread("driver", [&] {
-      buffer = k().alloc_page(Activity::driver);
+      buffer = k().alloc_page(Activity::driver, hw::AllocSite::page_cache);
       body();
     });
     go();
@@ -133,7 +133,7 @@ TEST(Dma, ACopyIsAWriteAndARead) {
   DmaBench b;
   b.drive(
       [&] {
-        const PhysAddr other = b.k().alloc_page(Activity::driver);
+        const PhysAddr other = b.k().alloc_page(Activity::driver, hw::AllocSite::page_cache);
         b.map(kFrom);
         b.device.write(b.buffer, 4096);
         b.k().memcpy(other, b.buffer, 4096);  // before the unmap
@@ -307,7 +307,7 @@ TEST(Dma, CoherentMemoryFromAPageThatWasInUse) {
   b.drive(
       [&] {
         b.fill();
-        while (b.k().alloc_page(Activity::fs) != 0) {
+        while (b.k().alloc_page(Activity::fs, hw::AllocSite::page_cache) != 0) {
         }
         EXPECT_THROW(b.k().dma_alloc_coherent(64), std::bad_alloc);
         b.k().free_page(b.buffer, Activity::fs);

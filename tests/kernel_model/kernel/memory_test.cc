@@ -26,17 +26,17 @@ TEST(Pages, AllAreDistinctUntilNoneIsLeft) {
   b.thread("t", [&] {
     std::set<PhysAddr> pages;
     EXPECT_EQ(b.k().free_pages(), 255u);
-    while (const PhysAddr page = b.k().alloc_page(Activity::fs)) {
+    while (const PhysAddr page = b.k().alloc_page(Activity::fs, hw::AllocSite::page_cache)) {
       EXPECT_EQ(page % hw::kPageBytes, 0u);
       EXPECT_LE(page + hw::kPageBytes, b.dram->size());
       EXPECT_TRUE(pages.insert(page).second);
     }
     EXPECT_EQ(pages.size(), 255u);
     EXPECT_EQ(b.k().free_pages(), 0u);
-    EXPECT_EQ(b.k().alloc_page(Activity::fs), 0u);
+    EXPECT_EQ(b.k().alloc_page(Activity::fs, hw::AllocSite::page_cache), 0u);
     b.k().free_page(*pages.begin(), Activity::fs);
     EXPECT_EQ(b.k().free_pages(), 1u);
-    EXPECT_EQ(b.k().alloc_page(Activity::fs), *pages.begin());
+    EXPECT_EQ(b.k().alloc_page(Activity::fs, hw::AllocSite::page_cache), *pages.begin());
     EXPECT_EQ(b.k().now(), kFirst + (258 * 40 + 30) * kCycle);
   });
   b.go();
@@ -67,7 +67,7 @@ TEST(Pages, MemoryOfSetUpAndPagesDoNotOverlap) {
   EXPECT_EQ(*taken.begin(), 1u) << "page 0 is no page";
   b.thread("t", [&] {
     take(b.k().dma_alloc_coherent(5000), 8192);
-    while (const PhysAddr page = b.k().alloc_page(Activity::fs)) {
+    while (const PhysAddr page = b.k().alloc_page(Activity::fs, hw::AllocSite::page_cache)) {
       EXPECT_TRUE(taken.insert(page / hw::kPageBytes).second) << page;
     }
     EXPECT_THROW(b.k().dma_alloc_coherent(1), std::bad_alloc);
@@ -89,7 +89,7 @@ TEST(Mempool, FallsBackOnItsReserveAndRefillsItFirst) {
   PageMempool pool(b.k(), 4, Activity::dm);
   EXPECT_EQ(pool.reserve(), 4u);
   b.thread("t", [&] {
-    while (b.k().alloc_page(Activity::fs) != 0) {
+    while (b.k().alloc_page(Activity::fs, hw::AllocSite::page_cache) != 0) {
     }
     std::vector<PhysAddr> pages;
     while (const PhysAddr page = pool.alloc(false)) pages.push_back(page);
@@ -109,7 +109,7 @@ TEST(Mempool, SleepsUntilAnElementComesBack) {
   PageMempool pool(b.k(), 1, Activity::dm);
   PhysAddr held = 0;
   b.thread("holder", [&] {
-    while (b.k().alloc_page(Activity::fs) != 0) {
+    while (b.k().alloc_page(Activity::fs, hw::AllocSite::page_cache) != 0) {
     }
     held = pool.alloc(false);
     b.k().schedule_timeout(5 * kMs);
@@ -184,8 +184,8 @@ INSTANTIATE_TEST_SUITE_P(Seeds, MempoolProperty, testing::Range(0u, 3u));
 TEST(Memcpy, ChargesSetUpAndBytesAndCopies) {
   Bench b;
   b.thread("t", [&] {
-    const PhysAddr from = b.k().alloc_page(Activity::fs);
-    const PhysAddr to = b.k().alloc_page(Activity::fs);
+    const PhysAddr from = b.k().alloc_page(Activity::fs, hw::AllocSite::page_cache);
+    const PhysAddr to = b.k().alloc_page(Activity::fs, hw::AllocSite::page_cache);
     std::memset(b.k().phys_to_virt(from), 0x5a, 4096);
     const Ps start = b.k().now();
     b.k().memcpy(to, from, 4096);

@@ -333,9 +333,9 @@ TEST(Allocations, FailWhenARuleSaysSo) {
   slab.every = 3;
   hw::FaultPlan plan({slab, always(hw::FaultKind::page_alloc)}, 1);
   b.thread("app", [&] {
-    EXPECT_NE(k.alloc_page(Activity::dm), 0u);
+    EXPECT_NE(k.alloc_page(Activity::dm, hw::AllocSite::page_cache), 0u);
     k.set_faults(&plan);
-    EXPECT_EQ(k.alloc_page(Activity::dm), 0u);
+    EXPECT_EQ(k.alloc_page(Activity::dm, hw::AllocSite::page_cache), 0u);
     std::string got;
     for (int i = 0; i < 8; ++i)
       got += k.slab_alloc(Activity::ocf, hw::AllocSite::ocf_request) ? '1' : '0';
