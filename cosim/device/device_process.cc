@@ -59,8 +59,8 @@ void serve_guest(const DeviceOptions& options, FileDescriptor calendar_listener,
       if (kind == Injection::Kind::stuck) stop_answering();
     };
     // The counters go along now and then, for the case that this process is killed.
-    session.on_busy = [&](std::uint64_t since_ns) {
-      status.busy_since_ns = since_ns;
+    session.on_busy = [&](bool busy) {
+      status.busy = busy;
       status.simulated_ns = session.now_ns();
       if (++status.turns % kTurnsPerReport == 0) copy_counters(board, session, status.summary);
     };

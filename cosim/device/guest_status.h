@@ -44,8 +44,8 @@ struct DeviceStatus {
   std::atomic<std::uint64_t> simulated_ns{0};
   /// Messages and events that the device has begun to work on.
   std::atomic<std::uint64_t> turns{0};
-  /// Time of the monotonic clock since which the device has been busy with one thing, 0 if idle.
-  std::atomic<std::uint64_t> busy_since_ns{0};
+  /// The device works on a message or an event.
+  std::atomic<bool> busy{false};
   Summary summary;
   char message[512] = {};  ///< why it ended
 

@@ -128,6 +128,12 @@ std::vector<ExpectedCheck> expected_checks(const hw::CesaParams& params, KernelV
   return all;
 }
 
+std::vector<std::string> faults_to_inject(const hw::CesaParams& params) {
+  std::vector<std::string> faults = {"lost-irq@3", "stuck@60", "kill@60"};
+  if (params.tdma) faults.insert(faults.begin(), "bus-error@40");
+  return faults;
+}
+
 KnownFault fault_of_parallel_hashes(const hw::CesaParams& params, KernelVersion version) {
   if (!params.tdma || lists_for(version) < kPoolWithAddresses) return {};
   return in(kDoubleFreeFault, version);

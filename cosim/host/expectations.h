@@ -45,6 +45,10 @@ std::vector<ExpectedAlgorithm> expected_algorithms(const hw::CesaParams& params,
 std::vector<ExpectedCheck> expected_checks(const hw::CesaParams& params, KernelVersion version,
                                            const std::vector<std::string>& steps);
 
+/// Faults with which a device of this unit ends the guest, as parse_injection() reads them. The
+/// first occasions belong to the driver's start.
+std::vector<std::string> faults_to_inject(const hw::CesaParams& params);
+
 /// What hashes in parallel, as in the step "concurrency", do to the whole guest. Where it has a
 /// fault the load is the step "writers", and the hashes have a boot of their own.
 KnownFault fault_of_parallel_hashes(const hw::CesaParams& params, KernelVersion version);

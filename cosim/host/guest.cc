@@ -317,7 +317,7 @@ class Boot {
     last_look_ = now;
 
     const auto device = activity_of_process(device_.pid()).value_or(Activity{});
-    if (status_->busy_since_ns == 0 || device_.ended()) {
+    if (!status_->busy || device_.ended()) {
       device_silence_.reset();
     } else {
       device_silence_.add(status_->turns, device, elapsed);
@@ -365,7 +365,8 @@ class Boot {
 
   GuestEnd end_of(const GuestOutcome& out) const {
     const DeviceEnd end = status_->end;
-    if (end == DeviceEnd::time_limit || end == DeviceEnd::error) return GuestEnd::device_error;
+    if (end == DeviceEnd::time_limit) return GuestEnd::simulated_limit;
+    if (end == DeviceEnd::error) return GuestEnd::device_error;
     if (end == DeviceEnd::protocol) return GuestEnd::protocol;
     if (device_died_) return GuestEnd::device_died;
     if (stopped_) return *stopped_;
@@ -380,6 +381,7 @@ class Boot {
     switch (out.end) {
       case GuestEnd::planned:
         return "";
+      case GuestEnd::simulated_limit:
       case GuestEnd::device_error:
         why = "the device ended: " + std::string(status_->message);
         break;

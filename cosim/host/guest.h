@@ -34,18 +34,19 @@ struct GuestOptions {
 
 /// How a boot ended.
 enum class GuestEnd {
-  planned,        ///< as it should
-  failed,         ///< it said itself that nothing could be tested
-  panic,          ///< its kernel gave up
-  early,          ///< it ended without a word
-  never_up,       ///< as panic or early, before its first process ran
-  protocol,       ///< it broke the device's protocol
-  device_error,   ///< the device ended with a message: simulated time over, or a fault of the model
-  device_died,    ///< the device's process is gone
-  device_silent,  ///< the device leaves a message unanswered
-  orphan,         ///< the guest lives on without its device
-  silent,         ///< neither of the two does anything
-  spins,          ///< they compute without getting on
+  planned,          ///< as it should
+  failed,           ///< it said itself that nothing could be tested
+  panic,            ///< its kernel gave up
+  early,            ///< it ended without a word
+  never_up,         ///< as panic or early, before its first process ran
+  protocol,         ///< it broke the device's protocol
+  simulated_limit,  ///< simulated time is over
+  device_error,     ///< the device ended with a message: a fault of the model
+  device_died,      ///< the device's process is gone
+  device_silent,    ///< the device leaves a message unanswered
+  orphan,           ///< the guest lives on without its device
+  silent,           ///< neither of the two does anything
+  spins,            ///< they compute without getting on
   wall_limit,
 };
 

@@ -21,6 +21,16 @@ namespace {
 /// More than any processor's state: XTILEDATA alone may grow to 64 KiB.
 constexpr std::size_t kLargeBuffer = 1 << 18;
 
+constexpr std::size_t kPageBytes = 4096;
+constexpr unsigned kMaxStackOrder = 10;  // of User-mode Linux, arch/um/Kconfig
+
+/// A signal handler of User-mode Linux keeps the registers on its stack, and another may come from
+/// within it (arch/um/os-Linux/signal.c: sig_handler_common, timer_real_alarm_handler).
+constexpr std::size_t kSavedRegisters = 2;
+/// Left for everything else that calls. Assumed; the kernel's own default has it: 16 KiB with 2,696
+/// bytes of registers.
+constexpr std::size_t kCallBytes = 4096;
+
 /// What the child exits with if it is not to be traced: errno fits.
 constexpr int kNotStopped = 127;
 
@@ -64,34 +74,59 @@ HostTracing probe_tracing() {
   return host;
 }
 
-std::optional<std::size_t> register_buffer_bytes(const std::filesystem::path& build) {
-  const auto file = build / "include" / "generated" / "user_constants.h";
-  if (!std::filesystem::exists(file)) return std::nullopt;
-  std::istringstream lines(read_file(file));
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream words(line);
-    std::string define, name;
-    std::size_t longs = 0;
-    // In units of the host's long: #define HOST_FP_SIZE 337 /* 2696 / sizeof(unsigned long) */
-    if (words >> define >> name >> longs && define == "#define" && name == "HOST_FP_SIZE") {
-      return longs * sizeof(unsigned long);
+KernelRoom kernel_room(const std::filesystem::path& build) {
+  KernelRoom room;
+  if (const auto file = build / "include" / "generated" / "user_constants.h";
+      std::filesystem::exists(file)) {
+    std::istringstream lines(read_file(file));
+    for (std::string line; std::getline(lines, line);) {
+      std::istringstream words(line);
+      std::string define, name;
+      std::size_t longs = 0;
+      // In units of the host's long: #define HOST_FP_SIZE 337 /* 2696 / sizeof(unsigned long) */
+      if (words >> define >> name >> longs && define == "#define" && name == "HOST_FP_SIZE") {
+        room.register_bytes = longs * sizeof(unsigned long);
+      }
     }
   }
-  return std::nullopt;
+  if (const auto file = build / ".config"; std::filesystem::exists(file)) {
+    const std::string option = "CONFIG_KERNEL_STACK_ORDER=";
+    std::istringstream lines(read_file(file));
+    for (std::string line; std::getline(lines, line);) {
+      if (!line.starts_with(option)) continue;
+      std::istringstream number(line.substr(option.size()));
+      unsigned order = 0;
+      if (number >> order && order <= kMaxStackOrder) room.stack_bytes = kPageBytes << order;
+    }
+  }
+  return room;
 }
 
-std::string start_obstacle(const HostTracing& host, std::optional<std::size_t> kernel_bytes) {
+std::string start_obstacle(const HostTracing& host, const KernelRoom& kernel) {
   if (!host.refusal.empty()) {
     return "this host does not let a process be traced (ptrace: " + host.refusal +
            "), which User-mode Linux needs; in a container, allow ptrace (SYS_PTRACE, the seccomp "
            "profile)";
   }
-  if (!host.xstate_bytes || !kernel_bytes || *host.xstate_bytes <= *kernel_bytes) return "";
-  return "the registers of this host's processor take " + std::to_string(*host.xstate_bytes) +
-         " bytes (XSAVE state as ptrace demands it) and this kernel is built with room for " +
-         std::to_string(*kernel_bytes) +
-         "; build it with cosim/kernel/patches/xstate-size.patch and "
-         "CONFIG_KERNEL_STACK_ORDER=4";
+  if (!kernel.register_bytes) return "";
+  const std::size_t room = *kernel.register_bytes;
+  const std::size_t state = host.xstate_bytes.value_or(0);
+  const std::string remedy =
+      "; build it with cosim/kernel/patches/xstate-size.patch and CONFIG_KERNEL_STACK_ORDER=4";
+  if (state > room) {
+    return "the registers of this host's processor take " + std::to_string(state) +
+           " bytes (XSAVE state as ptrace demands it) and this kernel is built with room for " +
+           std::to_string(room) + remedy;
+  }
+  const std::size_t needed = kSavedRegisters * room + state + kCallBytes;
+  if (kernel.stack_bytes && *kernel.stack_bytes < needed) {
+    return "this kernel's stacks of " + std::to_string(*kernel.stack_bytes) +
+           " bytes (CONFIG_KERNEL_STACK_ORDER) are too small for its copies of the processor's "
+           "registers: " +
+           std::to_string(needed) + " bytes, with " + std::to_string(room) + " for each copy and " +
+           std::to_string(state) + " that this host lays there at a signal" + remedy;
+  }
+  return "";
 }
 
 }  // namespace cesasim::cosim

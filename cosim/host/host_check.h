@@ -19,12 +19,19 @@ struct HostTracing {
 /// Traces a child of its own and looks.
 HostTracing probe_tracing();
 
-/// Bytes that a built User-mode Linux has for that state, from its generated constants; none if it
-/// asks the host (kernels after 6.12) or says nothing.
-std::optional<std::size_t> register_buffer_bytes(const std::filesystem::path& build);
+/// What a built User-mode Linux has for that state. None where it is not known.
+struct KernelRoom {
+  /// Bytes of each buffer, from the generated constants; kernels after 6.12 ask the host.
+  std::optional<std::size_t> register_bytes;
+  /// Bytes of a kernel stack, from the configuration. Such buffers lie there.
+  std::optional<std::size_t> stack_bytes;
+};
 
-/// Why a kernel with a buffer of `kernel_bytes` cannot run on this host; empty: nothing is known
-/// against it. The message names both sizes.
-std::string start_obstacle(const HostTracing& host, std::optional<std::size_t> kernel_bytes);
+/// Reads it in the folder in which the kernel was built.
+KernelRoom kernel_room(const std::filesystem::path& build);
+
+/// Why such a kernel cannot run on this host; empty: nothing is known against it. The message names
+/// both sizes.
+std::string start_obstacle(const HostTracing& host, const KernelRoom& kernel);
 
 }  // namespace cesasim::cosim

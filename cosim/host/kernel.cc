@@ -46,14 +46,14 @@ class Builder {
 
   Kernel run() {
     const HostTracing host = probe_tracing();
-    if (const std::string why = start_obstacle(host, std::nullopt); !why.empty()) {
+    if (const std::string why = start_obstacle(host, {}); !why.empty()) {
       throw UsageError(why);
     }
     require_tools();
     fs::create_directories(cache_folder());
     const FileDescriptor lock = take_lock();
     const Tree tree = find_tree();
-    const std::string why = start_obstacle(host, register_buffer_bytes(tree.build));
+    const std::string why = start_obstacle(host, kernel_room(tree.build));
     if (!why.empty()) throw UsageError((options_.kernel.empty() ? "" : "--kernel: ") + why);
     Kernel kernel;
     kernel.program = tree.build / "linux";
@@ -64,12 +64,10 @@ class Builder {
     kernel.tests_module = modules / "glue" / "cesa_tests.ko";
     kernel.crowd_module = modules / "glue" / "cesa_crowd.ko";
     kernel.guest_program = modules / "cosim-guest";
-    if (!options_.edits.empty()) {
-      kernel.driver_modules = build_edited_driver(tree);
-    } else if (!options_.module_dir.empty()) {
-      kernel.driver_modules = build_user_driver(tree);
-    } else {
+    if (options_.edits.empty() && options_.module_dir.empty()) {
       kernel.driver_modules = {modules / "driver" / "marvell-cesa.ko"};
+    } else {
+      kernel.driver_modules = build_driver(tree);
     }
     return kernel;
   }
@@ -341,29 +339,6 @@ class Builder {
     return folder;
   }
 
-  /// The user's driver, copied and built anew each time.
-  std::vector<fs::path> build_user_driver(const Tree& tree) {
-    if (!fs::is_directory(options_.module_dir)) {
-      throw UsageError("--module-dir: '" + options_.module_dir.string() + "' is no folder");
-    }
-    const fs::path source = fs::canonical(options_.module_dir);
-    Fingerprint print;
-    print.add(source.string());
-    const fs::path folder = cache_folder() / ("user-modules-" + print.str());
-    fs::remove_all(folder);
-    copy_sources(source, folder / "driver");
-    if (fs::is_empty(folder / "driver")) {
-      throw UsageError("--module-dir: no C sources in '" + source.string() + "'");
-    }
-    add_kbuild(folder / "driver", source);
-    say("building the driver in " + source.string());
-    make_modules(tree, folder / "driver", folder / "build.log", "building your driver");
-    const std::vector<fs::path> modules = modules_in(folder / "driver");
-    if (modules.empty())
-      throw UsageError("--module-dir: '" + source.string() + "' makes no module");
-    return modules;
-  }
-
   void add_kbuild(const fs::path& folder, const fs::path& source) const {
     // The stock driver's Makefile asks for an option that cannot be set here.
     const bool stock = fs::exists(folder / "cesa.c") && fs::exists(folder / "tdma.c") &&
@@ -383,17 +358,25 @@ class Builder {
     return modules;
   }
 
-  /// A patched copy of the user's driver or of the kernel's own, kept by its content.
-  std::vector<fs::path> build_edited_driver(const Tree& tree) {
-    const fs::path source = driver_sources(tree);
+  /// A copy of the user's driver or of the kernel's own, patched, kept by its content: another
+  /// command that builds from the same folder takes nothing away from a guest.
+  std::vector<fs::path> build_driver(const Tree& tree) {
+    const bool users = !options_.module_dir.empty();
+    if (users && !fs::is_directory(options_.module_dir)) {
+      throw UsageError("--module-dir: '" + options_.module_dir.string() + "' is no folder");
+    }
+    const fs::path source = fs::canonical(driver_sources(tree));
     const TemporaryFolder scratch;
     const fs::path sources = scratch.path() / "driver";
     copy_sources(source, sources);
-    if (options_.module_dir.empty()) {
+    if (users && fs::is_empty(sources)) {
+      throw UsageError("--module-dir: no C sources in '" + source.string() + "'");
+    }
+    if (users) {
+      add_kbuild(sources, source);
+    } else {
       fs::copy_file(recipes_ / "driver.Kbuild", sources / "Kbuild",
                     fs::copy_options::overwrite_existing);
-    } else {
-      add_kbuild(sources, source);
     }
     for (const fs::path& edit : options_.edits) apply_edit(edit, sources, source.string());
 
@@ -403,12 +386,17 @@ class Builder {
     for (const auto& entry : fs::directory_iterator(sources)) files.push_back(entry.path());
     std::ranges::sort(files);
     for (const fs::path& file : files) print.add(file.filename().string() + read_file(file));
-    const fs::path folder = cache_folder() / ("edited-modules-" + print.str());
+    const fs::path folder = cache_folder() / ("driver-modules-" + print.str());
     if (!fs::exists(folder)) {
       const fs::path part = folder.string() + ".part";
       fs::remove_all(part);
       copy_sources(sources, part / "driver");
-      make_modules(tree, part / "driver", part / "build.log", "building the changed driver");
+      if (users) say("building the driver in " + source.string());
+      make_modules(tree, part / "driver", part / "build.log",
+                   options_.edits.empty() ? "building your driver" : "building the changed driver");
+      if (modules_in(part / "driver").empty()) {
+        throw UsageError("--module-dir: '" + source.string() + "' makes no module");
+      }
       fs::rename(part, folder);
     }
     return modules_in(folder / "driver");

@@ -11,6 +11,7 @@
 #include "cosim/host/guest.h"
 #include "cosim/host/junit.h"
 #include "cosim/host/process.h"
+#include "cosim/host/verdict.h"
 
 namespace cesasim::cosim {
 namespace fs = std::filesystem;
@@ -66,7 +67,7 @@ class Mutants {
     unsigned caught = 0;
     for (const Mutant& mutant : mutants_) {
       const TestCase verdict = judge(mutant);
-      if (broken_) return 3;
+      if (broken_) break;
       std::printf("%-36s %s  %s\n", mutant.name.c_str(), verdict.ok ? "caught" : "MISSED",
                   verdict.message.c_str());
       std::fflush(stdout);
@@ -76,6 +77,7 @@ class Mutants {
     if (!options_.junit_file.empty()) {
       write_file(options_.junit_file, to_junit("mutants", results_));
     }
+    if (broken_) return 3;
     std::printf("%u of %zu mutants caught\n", caught, mutants_.size());
     return caught == mutants_.size() && sound_ ? 0 : 1;
   }
@@ -141,8 +143,10 @@ class Mutants {
       return verdict;
     }
     unsigned others = 0;
+    const bool others_end = !out.ok && !is_guests_own(out.end);
     for (const TestCase& c : cases) {
       if (c.ok || std::ranges::count(passed, c.name) == 0) continue;
+      if (c.name == "guest-end" && others_end) continue;
       if (verdict.ok) {
         ++others;
         continue;
@@ -151,7 +155,10 @@ class Mutants {
       verdict.message = "by " + c.name + " on " + mutant.soc + ": " + c.message;
     }
     if (others > 0) verdict.message += " (and " + std::to_string(others) + " more)";
-    if (!verdict.ok) verdict.message = "every case passed on " + mutant.soc;
+    if (!verdict.ok) {
+      verdict.message = others_end ? "what ended the guest was not the driver: " + out.failure
+                                   : "every case passed on " + mutant.soc;
+    }
     return verdict;
   }
 

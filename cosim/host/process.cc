@@ -41,6 +41,7 @@ SignalWatch::~SignalWatch() {
   for (std::size_t i = 0; i < kSignals.size(); ++i) {
     ::sigaction(kSignals[i], &g_previous[i], nullptr);
   }
+  g_interrupted = 0;
 }
 
 bool SignalWatch::interrupted() { return g_interrupted != 0; }

@@ -17,7 +17,8 @@ class Interrupted : public std::runtime_error {
   Interrupted() : std::runtime_error("interrupted") {}
 };
 
-/// While one lives the signals above are noted instead of ending the process.
+/// While one lives the signals above are noted instead of ending the process; with it the note
+/// goes.
 class SignalWatch {
  public:
   SignalWatch();

@@ -3,7 +3,6 @@
 #include <poll.h>
 
 #include <cerrno>
-#include <chrono>
 #include <system_error>
 #include <utility>
 
@@ -63,11 +62,7 @@ void Session::serve(bool block) {
 }
 
 void Session::set_busy(bool busy) const {
-  if (!on_busy) return;
-  const auto now = std::chrono::steady_clock::now().time_since_epoch();
-  on_busy(busy ? static_cast<std::uint64_t>(
-                     std::chrono::duration_cast<std::chrono::nanoseconds>(now).count())
-               : 0);
+  if (on_busy) on_busy(busy);
 }
 
 void Session::on_kick(unsigned queue) {

@@ -33,9 +33,9 @@ class Session {
   Session(FileDescriptor calendar_listener, FileDescriptor device_listener, GuestMemory& memory,
           SimulatedDevice& device, const SessionOptions& options);
 
-  /// Called with the monotonic clock when work on a message or an event begins, with 0 when the
-  /// session waits for the guest again.
-  std::function<void(std::uint64_t)> on_busy;
+  /// Called with true when work on a message or an event begins, with false when the session waits
+  /// for the guest again.
+  std::function<void(bool)> on_busy;
 
   /// Returns when the guest has gone. Throws ProtocolError and TimeLimitReached.
   void run();

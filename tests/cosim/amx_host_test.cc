@@ -19,13 +19,16 @@ namespace {
 constexpr std::size_t kAmxBytes = 11008;
 constexpr std::size_t kUnpatched = 2696;  // Linux 6.1 and 6.12, arch/x86/um/user-offsets.c
 constexpr std::size_t kPatched = 16384;   // cosim/kernel/patches/xstate-size.patch
+constexpr std::size_t kOrder2 = 16384;    // CONFIG_KERNEL_STACK_ORDER by default
+constexpr std::size_t kOrder4 = 65536;    // cosim/kernel/uml.config
 
 TEST(AmxHost, TheProbeSeesTheWholeState) {
   const HostTracing host = probe_tracing();
   EXPECT_EQ(host.refusal, "");
   EXPECT_EQ(host.xstate_bytes, kAmxBytes);
-  EXPECT_NE(start_obstacle(host, kUnpatched), "");
-  EXPECT_EQ(start_obstacle(host, kPatched), "");
+  EXPECT_NE(start_obstacle(host, {kUnpatched, kOrder4}), "");
+  EXPECT_EQ(start_obstacle(host, {kPatched, kOrder4}), "");
+  EXPECT_NE(start_obstacle(host, {kPatched, kOrder2}), "");
 }
 
 // The calls with which User-mode Linux saves and restores a process' registers.

@@ -102,8 +102,10 @@ class Guest : public testing::Test {
       if (find_program(tool).empty()) missing_ = tool;
     }
     kernel.program = folder.path() / "linux";
-    kernel.glue_module = kernel.dmcrypt_module = kernel.crowd_module = kernel.guest_program =
-        folder.path() / "file";
+    for (fs::path* file : {&kernel.glue_module, &kernel.dmcrypt_module, &kernel.crowd_module,
+                           &kernel.guest_program}) {
+      *file = folder.path() / "file";
+    }
     write_file(folder.path() / "file", "");
     fs::create_directories(folder.path() / "cosim" / "guest");
     write_file(folder.path() / "cosim" / "guest" / "init", "");
@@ -118,6 +120,11 @@ class Guest : public testing::Test {
     write_file(kernel.program, "#!/bin/sh\n" + script + "\n");
     ::chmod(kernel.program.c_str(), 0755);
     return boot_guest(kernel, device, folder.path(), options);
+  }
+  /// A guest that is up and plays `how` of fake_guest.cc.
+  GuestOutcome play(const std::string& how) {
+    return boot("echo 'up 6.1.192' >&3; exec " + fs::absolute("tests/cosim/fake_guest").string() +
+                " " + how + " \"$@\"");
   }
   TemporaryFolder folder;
   Kernel kernel;
@@ -177,6 +184,57 @@ TEST_F(Guest, ThatComputesForNothingIsToldFromASilentOne) {
   const GuestOutcome out = boot("echo 'up 6.1.192' >&3; while :; do :; done");
   EXPECT_EQ(out.end, GuestEnd::spins);
   EXPECT_NE(out.failure.find("simulated time stood still"), std::string::npos) << out.failure;
+}
+
+// The device is the guest's only sibling.
+const char* const kKillDevice =
+    "echo 'up 6.1.192' >&3\n"
+    "for p in $(cat /proc/$PPID/task/*/children); do\n"
+    "  [ $p = $$ ] || { kill -9 $p; device=$p; }\n"
+    "done\n";
+
+TEST_F(Guest, WhoseDeviceDies) {
+  // A killed process is not dead at once.
+  const GuestOutcome out = boot(std::string(kKillDevice) +
+                                "while grep -q '^State:.[^ZX]' /proc/$device/status; do :; done\n"
+                                "echo end >&3");
+  EXPECT_EQ(out.end, GuestEnd::device_died);
+  EXPECT_NE(out.failure.find("the device's process was ended by signal 9"), std::string::npos)
+      << out.failure;
+}
+
+TEST_F(Guest, ThatLivesOnAfterItsDeviceDied) {
+  // That is what ended it, however the guest takes it.
+  const GuestOutcome out = boot(std::string(kKillDevice) + "sleep 1000");
+  EXPECT_EQ(out.end, GuestEnd::device_died);
+}
+
+TEST_F(Guest, ThatLeavesItsDeviceAndLivesOn) {
+  const GuestOutcome out = play("leaves");
+  EXPECT_EQ(out.end, GuestEnd::orphan);
+  EXPECT_NE(out.failure.find("the guest did not end with its device"), std::string::npos)
+      << out.failure;
+}
+
+TEST_F(Guest, WhoseDeviceSleepsOverAMessage) {
+  const GuestOutcome out = play("half");
+  EXPECT_EQ(out.end, GuestEnd::device_silent);
+  EXPECT_NE(out.failure.find("the device has not answered for 2 s"), std::string::npos)
+      << out.failure;
+}
+
+TEST_F(Guest, ThatBreaksTheProtocol) {
+  const GuestOutcome out = play("nonsense");
+  EXPECT_EQ(out.end, GuestEnd::protocol);
+  EXPECT_NE(out.failure.find("time travel: operation 77"), std::string::npos) << out.failure;
+}
+
+TEST_F(Guest, WithALimitOfSimulatedTime) {
+  device.time_limit_ns = 50'000'000'000;
+  const GuestOutcome out = play("late");
+  EXPECT_EQ(out.end, GuestEnd::simulated_limit);
+  EXPECT_NE(out.failure.find("simulated time reached its limit of 50 s"), std::string::npos)
+      << out.failure;
 }
 
 TEST_F(Guest, WithAHostTimeLimitOfTheUser) {

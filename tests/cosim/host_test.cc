@@ -173,11 +173,11 @@ TEST(Report, WhyAGuestDidNotStart) {
 TEST(Host, TheProbeOfThisOne) {
   const HostTracing host = probe_tracing();
   if (!host.refusal.empty()) GTEST_SKIP() << "ptrace: " << host.refusal;
-  EXPECT_EQ(start_obstacle(host, std::nullopt), "");
+  EXPECT_EQ(start_obstacle(host, {}), "");
   if (!host.xstate_bytes) GTEST_SKIP() << "no XSAVE";
   EXPECT_GE(*host.xstate_bytes, 576u);  // legacy area and header of XSAVE
-  EXPECT_EQ(start_obstacle(host, *host.xstate_bytes), "");
-  EXPECT_NE(start_obstacle(host, *host.xstate_bytes - 8), "");
+  EXPECT_EQ(start_obstacle(host, {*host.xstate_bytes, {}}), "");
+  EXPECT_NE(start_obstacle(host, {*host.xstate_bytes - 8, {}}), "");
 }
 
 // As in a container whose seccomp profile has no ptrace.
@@ -195,8 +195,7 @@ TEST(Host, WithoutPermissionToTrace) {
         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
       return kNoFilter;
     }
-    return start_obstacle(probe_tracing(), std::nullopt).find("Operation not permitted") ==
-                   std::string::npos
+    return start_obstacle(probe_tracing(), {}).find("Operation not permitted") == std::string::npos
                ? 1
                : 0;
   });
@@ -208,29 +207,53 @@ TEST(Host, WithoutPermissionToTrace) {
 
 TEST(Host, AnObstacleNamesBothSizes) {
   const HostTracing amx = {"", 11008};
-  const std::string why = start_obstacle(amx, 2696);
+  const std::string why = start_obstacle(amx, {2696, 65536});
   EXPECT_NE(why.find("11008 bytes"), std::string::npos) << why;
   EXPECT_NE(why.find("room for 2696"), std::string::npos) << why;
   EXPECT_NE(why.find("xstate-size.patch"), std::string::npos) << why;
-  EXPECT_EQ(start_obstacle(amx, 11008), "");
-  EXPECT_EQ(start_obstacle(amx, 16384), "");
-  EXPECT_EQ(start_obstacle(amx, std::nullopt), "");  // the kernel asks the host itself
-  EXPECT_EQ(start_obstacle({"", std::nullopt}, 2696), "");
-  const std::string refused = start_obstacle({"Operation not permitted", std::nullopt}, 16384);
+  EXPECT_EQ(start_obstacle(amx, {11008, {}}), "");
+  EXPECT_EQ(start_obstacle(amx, {16384, {}}), "");
+  EXPECT_EQ(start_obstacle(amx, {}), "");  // the kernel asks the host itself
+  EXPECT_EQ(start_obstacle({"", std::nullopt}, {2696, 16384}), "");
+  const std::string refused = start_obstacle({"Operation not permitted", {}}, {16384, {}});
   EXPECT_NE(refused.find("ptrace: Operation not permitted"), std::string::npos) << refused;
 }
 
-TEST(Host, TheBufferOfABuiltKernel) {
+// The buffers lie on the kernel's stacks.
+TEST(Host, ALargeBufferWantsALargeStack) {
+  constexpr std::size_t kOrder2 = 4096 << 2, kOrder4 = 4096 << 4;
+  const HostTracing amx = {"", 11008}, avx512 = {"", 2696}, old = {"", std::nullopt};
+  for (const HostTracing& host : {amx, avx512, old}) {
+    EXPECT_EQ(start_obstacle(host, {16384, kOrder4}), "");
+    const std::string why = start_obstacle(host, {16384, kOrder2});
+    EXPECT_NE(why.find("stacks of 16384 bytes"), std::string::npos) << why;
+    EXPECT_NE(why.find("CONFIG_KERNEL_STACK_ORDER=4"), std::string::npos) << why;
+  }
+  // Linux' own default.
+  EXPECT_EQ(start_obstacle(avx512, {2696, kOrder2}), "");
+  EXPECT_EQ(start_obstacle(old, {2696, kOrder2}), "");
+  EXPECT_NE(start_obstacle(amx, {11008, kOrder2}), "");
+}
+
+TEST(Host, TheRoomOfABuiltKernel) {
   const TemporaryFolder folder;
   const fs::path generated = folder.path() / "include" / "generated";
-  EXPECT_EQ(register_buffer_bytes(folder.path()), std::nullopt);
+  EXPECT_EQ(kernel_room(folder.path()).register_bytes, std::nullopt);
+  EXPECT_EQ(kernel_room(folder.path()).stack_bytes, std::nullopt);
   fs::create_directories(generated);
   write_file(generated / "user_constants.h",
              "#define HOST_FP_SIZE 337 /* 2696 / sizeof(unsigned long) */\n"
              "#define HOST_BX 5 /* RBX */\n");
-  EXPECT_EQ(register_buffer_bytes(folder.path()), 2696u);
+  write_file(folder.path() / ".config", "CONFIG_UML=y\nCONFIG_KERNEL_STACK_ORDER=3\n");
+  EXPECT_EQ(kernel_room(folder.path()).register_bytes, 2696u);
+  EXPECT_EQ(kernel_room(folder.path()).stack_bytes, 32768u);
   write_file(generated / "user_constants.h", "/* HOST_FP_SIZE */\n#define HOST_BX 5\n");
-  EXPECT_EQ(register_buffer_bytes(folder.path()), std::nullopt);
+  EXPECT_EQ(kernel_room(folder.path()).register_bytes, std::nullopt);
+  for (const char* other : {"", "# CONFIG_KERNEL_STACK_ORDER=3\n", "CONFIG_KERNEL_STACK_ORDER=\n",
+                            "CONFIG_KERNEL_STACK_ORDER=99\n"}) {
+    write_file(folder.path() / ".config", other);
+    EXPECT_EQ(kernel_room(folder.path()).stack_bytes, std::nullopt) << other;
+  }
 }
 
 TEST(KernelVersions, ReadAndCompared) {
@@ -299,6 +322,23 @@ TEST(Expectations, AsTheDriversTablesSay) {
   }
   EXPECT_EQ(expected_checks(params, {6, 1}, steps).size(), 12u);
   EXPECT_EQ(expected_checks(params, {6, 1}, {"algorithms"}).size(), 0u);
+}
+
+TEST(Expectations, FaultsThatTheBoardCanHave) {
+  hw::CesaParams params;
+  const auto has_bus_error = [&] {
+    unsigned found = 0;
+    const auto faults = faults_to_inject(params);
+    EXPECT_GE(faults.size(), 3u);
+    for (const std::string& fault : faults) {
+      found += parse_injection(fault).kind == Injection::Kind::bus_error;
+    }
+    return found == 1;
+  };
+  params.tdma = true;
+  EXPECT_TRUE(has_bus_error());
+  params.tdma = false;
+  EXPECT_FALSE(has_bus_error()) << "the processor copies: there is no DMA to fail";
 }
 
 TEST(Expectations, OfAKernelThatNobodyLookedAt) {
@@ -414,6 +454,78 @@ TEST_F(KernelFolders, AKernelWithoutWhatItNeeds) {
   write_file(folder.path() / ".config", "CONFIG_UML=y\n");
   options.kernel = folder.path();
   EXPECT_NE(refusal().find("without CONFIG_UML_PCI_OVER_VIRTIO=y"), std::string::npos) << refusal();
+}
+
+/// A built kernel whose make copies every C file to a module, unless a file says "broken".
+class BuiltKernel : public KernelFolders {
+ protected:
+  BuiltKernel() {
+    for (const char* tool : {"make", "gcc", "flex", "bison", "bc", "patch"}) {
+      if (find_program(tool).empty()) missing = tool;
+    }
+    put("home/cosim/kernel/driver.Kbuild", "");
+    put("home/cosim/kernel/glue/glue.c", "");
+    put("home/cosim/guest/guest.c", "int main(void) { return 0; }\n");
+    put("kernel/linux", "");
+    put("kernel/.config",
+        "CONFIG_UML=y\nCONFIG_UML_PCI_OVER_VIRTIO=y\n"
+        "CONFIG_UML_PCI_OVER_VIRTIO_DEVICE_ID=1234\nCONFIG_UML_TIME_TRAVEL_SUPPORT=y\n"
+        "CONFIG_OF=y\nCONFIG_SSL=y\nCONFIG_MODULES=y\nCONFIG_DM_CRYPT=y\n"
+        "CONFIG_CRYPTO_USER_API_SKCIPHER=y\nCONFIG_KERNEL_STACK_ORDER=2\n");
+    put("kernel/include/config/kernel.release", "6.1.192\n");
+    put("kernel/drivers/crypto/marvell/cesa/cesa.c", "");
+    put("kernel/Makefile",
+        "modules:\n"
+        "\tcd $(M) && ! grep -q broken *.c && for f in *.c; do cp $$f $${f%.c}.ko; done\n");
+    put("driver/Kbuild", "obj-m := my.o\n");
+    options.kernel = folder.path() / "kernel";
+    options.module_dir = folder.path() / "driver";
+  }
+  void SetUp() override {
+    if (!missing.empty()) GTEST_SKIP() << "no " << missing;
+  }
+  void put(const std::string& file, const std::string& content) const {
+    fs::create_directories((folder.path() / file).parent_path());
+    write_file(folder.path() / file, content);
+  }
+  std::string missing;
+};
+
+// A guest reads its modules after the kernel's lock has been given back.
+TEST_F(BuiltKernel, AnotherBuildOfTheDriverLeavesTheModulesThatAreInUse) {
+  put("driver/my.c", "first");
+  const Kernel first = prepare_kernel(options);
+  ASSERT_EQ(first.driver_modules.size(), 1u);
+  EXPECT_EQ(read_file(first.driver_modules[0]), "first");
+
+  put("driver/my.c", "second");
+  const Kernel second = prepare_kernel(options);
+  EXPECT_EQ(read_file(second.driver_modules.at(0)), "second");
+  ASSERT_TRUE(fs::exists(first.driver_modules[0]));
+  EXPECT_EQ(read_file(first.driver_modules[0]), "first");
+
+  put("driver/my.c", "broken");
+  EXPECT_THROW(prepare_kernel(options), BuildError);
+  EXPECT_EQ(read_file(second.driver_modules[0]), "second");
+}
+
+TEST_F(BuiltKernel, ADriverThatMakesNoModule) {
+  put("driver/my.h", "");
+  put("kernel/Makefile", "modules:\n\t[ ! -e $(M)/glue.c ] || touch $(M)/cesa_glue.ko\n");
+  for (int again = 0; again < 2; ++again) {
+    EXPECT_NE(refusal().find("makes no module"), std::string::npos) << refusal();
+  }
+  options.module_dir = folder.path() / "missing";
+  EXPECT_NE(refusal().find("is no folder"), std::string::npos) << refusal();
+}
+
+// Whatever the host, such a kernel dies without a reason at its first signals.
+TEST_F(BuiltKernel, WhoseStacksAreTooSmallForItsRegisters) {
+  put("driver/my.c", "");
+  EXPECT_EQ(refusal(), "");
+  put("kernel/include/generated/user_constants.h", "#define HOST_FP_SIZE 2048 /* 16384 */\n");
+  EXPECT_NE(refusal().find("--kernel: this kernel's stacks of 16384 bytes"), std::string::npos)
+      << refusal();
 }
 
 TEST_F(KernelFolders, NoSourcesOfAKnownKernel) {

@@ -160,18 +160,58 @@ TEST(ParallelHashes, EndTheGuestForTheirReason) {
   EXPECT_EQ(fault_of_parallel_hashes(params, {6, 12}).what, "");
 
   GuestOutcome out = faulty_outcome(GuestEnd::panic, kHung);
-  EXPECT_EQ(judge_parallel_hashes(fault, out).kind, Kind::failed) << "the unit said nothing";
-  DeviceStatus::set_text(out.device.report, "DMA: the bus refused 58 bytes at 0x6c6b6a69");
-  EXPECT_EQ(judge_parallel_hashes(fault, out).kind, Kind::as_expected);
-  EXPECT_EQ(judge_parallel_hashes(fault, dead_outcome()).kind, Kind::failed);
+  const char* const refused = "DMA: the bus refused 58 bytes at 0x6c6b6a69";
+  for (const bool checked : {false, true}) {
+    DeviceStatus::set_text(out.device.report, "");
+    EXPECT_EQ(judge_parallel_hashes(fault, out, checked).kind, Kind::failed)
+        << "the unit said nothing";
+    DeviceStatus::set_text(out.device.report, refused);
+    EXPECT_EQ(judge_parallel_hashes(fault, out, checked).kind, Kind::as_expected);
+    EXPECT_EQ(judge_parallel_hashes(fault, dead_outcome(), checked).kind, Kind::failed);
 
+    GuestOutcome right = good_outcome();
+    EXPECT_EQ(judge_parallel_hashes(fault, right, checked).kind, Kind::failed) << "not reported";
+    right.report.checks.push_back({"concurrent-hashes", true, "40 40 40"});
+    EXPECT_EQ(judge_parallel_hashes(fault, right, checked).kind, Kind::news);
+  }
+  // Wrong digests without a word of the unit may be the model's.
   GuestOutcome wrong = good_outcome();
-  EXPECT_EQ(judge_parallel_hashes(fault, wrong).kind, Kind::failed) << "not reported";
   wrong.report.checks.push_back(
       {"concurrent-hashes", false, "cosim-guest: mv-md5 and md5-generic differ at 99 bytes"});
-  EXPECT_EQ(judge_parallel_hashes(fault, wrong).kind, Kind::as_expected);
-  wrong.report.checks.back() = {"concurrent-hashes", true, "40 40 40"};
-  EXPECT_EQ(judge_parallel_hashes(fault, wrong).kind, Kind::news);
+  EXPECT_EQ(judge_parallel_hashes(fault, wrong, false).kind, Kind::failed);
+  EXPECT_EQ(judge_parallel_hashes(fault, wrong, true).kind, Kind::as_expected);
+  DeviceStatus::set_text(wrong.device.report, refused);
+  EXPECT_EQ(judge_parallel_hashes(fault, wrong, false).kind, Kind::as_expected);
+  wrong.report.checks.back().detail = "cosim-guest: mv-md5: out of memory";
+  EXPECT_EQ(judge_parallel_hashes(fault, wrong, true).kind, Kind::failed);
+}
+
+TEST(Unmodelled, OnlyADeviceInUseCanTell) {
+  EXPECT_EQ(judge_unmodelled(good_outcome()).kind, Kind::passed);
+  EXPECT_EQ(judge_unmodelled(dead_outcome()).kind, Kind::failed);
+  GuestOutcome unused = good_outcome();
+  unused.device.register_accesses = 0;
+  EXPECT_EQ(judge_unmodelled(unused).kind, Kind::failed);
+  // The counters of a device that was killed may be old.
+  EXPECT_EQ(judge_unmodelled(faulty_outcome(GuestEnd::device_died)).kind, Kind::failed);
+  GuestOutcome out = good_outcome();
+  out.device.unimplemented = 1;
+  DeviceStatus::set_text(out.device.report, "register 0xDD60 is not modelled");
+  EXPECT_EQ(judge_unmodelled(out).kind, Kind::failed);
+  EXPECT_EQ(judge_unmodelled(out).text, "register 0xDD60 is not modelled");
+}
+
+TEST(GuestsOwnEnd, IsOneThatADriverCanBringAbout) {
+  for (const GuestEnd end : {GuestEnd::panic, GuestEnd::spins, GuestEnd::silent, GuestEnd::early,
+                             GuestEnd::failed, GuestEnd::protocol, GuestEnd::simulated_limit}) {
+    EXPECT_TRUE(is_guests_own(end)) << static_cast<int>(end);
+  }
+  // A slow machine, a fault of the model, a process that the host killed: no mutant is caught.
+  for (const GuestEnd end :
+       {GuestEnd::wall_limit, GuestEnd::device_error, GuestEnd::device_died,
+        GuestEnd::device_silent, GuestEnd::orphan, GuestEnd::never_up, GuestEnd::planned}) {
+    EXPECT_FALSE(is_guests_own(end)) << static_cast<int>(end);
+  }
 }
 
 TEST(Passing, IsPlain) {

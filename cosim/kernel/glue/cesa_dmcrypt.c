@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Since 5.10 (cd74693870fb) dm-crypt asks for ciphers without CRYPTO_ALG_ALLOCATES_MEMORY, a flag that all
- * algorithms of the CESA driver carry, so the two never meet. This module takes the flag off the
- * registered skciphers; both sides stay unmodified.
+ * Since 5.10 (cd74693870fb) dm-crypt asks for ciphers without CRYPTO_ALG_ALLOCATES_MEMORY, a flag
+ * that all algorithms of the CESA driver carry, so the two never meet. This module takes the flag
+ * off the registered skciphers; both sides stay unmodified.
  */
 #include <crypto/skcipher.h>
 #include <linux/crypto.h>

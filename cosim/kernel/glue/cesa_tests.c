@@ -2,8 +2,8 @@
 /*
  * Lets the kernel's self tests of the CESA driver's algorithms run one after another. Up to 6.1 the
  * registration of an algorithm waits for its test; later all tests of the driver run at once, and
- * the hash tests then meet the driver's double free of dma.cache, of which the unit hangs. The tests
- * themselves, the test manager and the driver are the kernel's.
+ * the hash tests then meet the driver's double free of dma.cache, of which the unit hangs. The
+ * tests themselves, the test manager and the driver are the kernel's.
  */
 #include <linux/crypto.h>
 #include <linux/delay.h>
@@ -34,9 +34,13 @@ static void cesa_test_run(struct work_struct *work)
 	crypto_probing_notify(CRYPTO_MSG_ALG_REGISTER, test->alg);
 	for (ms = 0; ms < CESA_TEST_LIMIT_MS; ms += CESA_TEST_POLL_MS) {
 		if (READ_ONCE(test->alg->cra_flags) & CRYPTO_ALG_TESTED)
-			break;
+			goto out;
 		msleep(CESA_TEST_POLL_MS);
 	}
+	/* init looks whether it failed; else it may still run beside the next. */
+	pr_warn("cesa_tests: %s has not passed after %u ms\n", test->alg->cra_driver_name,
+		CESA_TEST_LIMIT_MS);
+out:
 	kfree(test);
 }
 
