@@ -47,6 +47,13 @@ launch test
 expect_text "clang 14 or later"
 expect_text "libFuzzer"
 
+for arguments in "test --foo" "test --all extra" "build --foo"; do
+  # shellcheck disable=SC2086  # words
+  launch $arguments
+  ((status == 2)) || fail "exit code $status of $arguments"
+  expect_text "unknown argument '${arguments##* }'"
+done
+
 # Debian: what is asked of apt-get. It installs nothing here, which the launcher notices.
 fake apt-get 'echo "apt-get $*" >>"$HOME/asked"'
 fake sudo 'exec "$@"'
