@@ -79,12 +79,17 @@ expect "a time-out, and a crash behind the last case" 2 "//t:a ended with TIMEOU
 
 { configured //t:a; result //t:a PASSED 1 1; result //t:a PASSED 2 1 "$work/gone.xml"; } >"$work/events"
 bazel 0 0
-expect "passed without a report" 0 "passed without a test case" "no report"
+expect "passed without a report" 0 "passed without a report" "no report"
 
 report "$work/empty.xml"
 { configured //t:a; result //t:a PASSED 1 1 "$work/empty.xml"; } >"$work/events"
 bazel 0 0
-expect "passed without a case" 0 "passed without a test case"
+expect "passed without a case" 0 "ran without a test case"
+
+# More shards than cases.
+{ configured //t:a; result //t:a PASSED 1 1 "$work/two.xml"; result //t:a PASSED 2 1 "$work/empty.xml"; } >"$work/events"
+bazel 0 2
+expect "an empty shard" 2
 
 { configured //t:a; result //t:a FAILED 1 1 "$work/mixed.xml"; result //t:a PASSED 1 2 "$work/two.xml"; } >"$work/events"
 bazel 0 0
