@@ -17,7 +17,9 @@ constexpr unsigned kLogLines = 20;
 
 std::vector<fs::path> edits_in(const fs::path& home, const std::string& folder) {
   std::vector<fs::path> edits;
-  for (const auto& entry : fs::directory_iterator(home / "cosim" / "kernel" / folder)) {
+  const fs::path all = home / "cosim" / "kernel" / folder;
+  if (!fs::exists(all)) return edits;
+  for (const auto& entry : fs::directory_iterator(all)) {
     if (entry.path().extension() == ".patch") edits.push_back(fs::absolute(entry.path()));
   }
   std::ranges::sort(edits);
@@ -30,7 +32,7 @@ void apply_edit(const fs::path& edit, const fs::path& sources, const std::string
   if (run_logged({"patch", "--batch", "--forward", "--fuzz=0", "--no-backup-if-mismatch", "-p1",
                   "-r", "-", "-d", sources.string(), "-i", fs::absolute(edit).string()},
                  log) != 0) {
-    throw EditError(edit.string() + " does not fit the driver in '" + named + "':\n" +
+    throw EditError(edit.string() + " does not fit the sources in '" + named + "':\n" +
                     tail_of(read_file(log), kLogLines));
   }
 }

@@ -1,4 +1,4 @@
-// Patches for a copy of the driver's sources: cosim/kernel/mends, cosim/kernel/mutants.
+// Patches for a copy of the kernel's or the driver's sources: cosim/kernel/patches, mends, mutants.
 #pragma once
 
 #include <filesystem>
@@ -14,7 +14,8 @@ class EditError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// The patches of a folder of HOME/cosim/kernel ("mends", "mutants"), sorted by name.
+/// The patches of a folder of HOME/cosim/kernel ("patches", "mends", "mutants"), sorted by name;
+/// none if there is no such folder.
 std::vector<std::filesystem::path> edits_in(const std::filesystem::path& home,
                                             const std::string& folder);
 

@@ -50,7 +50,6 @@ class Builder {
       throw UsageError(why);
     }
     require_tools();
-    fs::create_directories(cache_folder());
     const FileDescriptor lock = take_lock();
     const Tree tree = find_tree();
     const std::string why = start_obstacle(host, kernel_room(tree.build));
@@ -75,7 +74,6 @@ class Builder {
   /// Those of the edits that fit the driver's sources, each for itself.
   std::vector<fs::path> fitting() {
     require_tools();
-    fs::create_directories(cache_folder());
     const FileDescriptor lock = take_lock();
     const Tree tree = find_tree();
     std::vector<fs::path> good;
@@ -125,8 +123,15 @@ class Builder {
   // Two commands at once must not build into one folder. Released when the process ends.
   FileDescriptor take_lock() {
     const fs::path file = cache_folder() / "lock";
+    std::error_code error;
+    fs::create_directories(file.parent_path(), error);
     FileDescriptor lock(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
-    if (!lock) throw std::system_error(errno, std::generic_category(), file.string());
+    if (!lock) {
+      throw UsageError("built kernels are kept in '" + file.parent_path().string() +
+                       "', which cannot be written: " +
+                       (error ? error : std::error_code(errno, std::generic_category())).message() +
+                       "; XDG_CACHE_HOME names another place");
+    }
     for (bool told = false; ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0;) {
       if (errno != EWOULDBLOCK && errno != EINTR) {
         throw std::system_error(errno, std::generic_category(), file.string());
@@ -159,15 +164,7 @@ class Builder {
   }
 
   /// Our own patches to User-mode Linux's host layer, in the order of their names.
-  std::vector<fs::path> patches() const {
-    std::vector<fs::path> files;
-    if (!fs::exists(recipes_ / "patches")) return files;
-    for (const auto& entry : fs::directory_iterator(recipes_ / "patches")) {
-      if (entry.path().extension() == ".patch") files.push_back(entry.path());
-    }
-    std::ranges::sort(files);
-    return files;
-  }
+  std::vector<fs::path> patches() const { return edits_in(options_.home, "patches"); }
 
   static KernelVersion version_of(const Tree& tree) {
     const fs::path file = tree.build / "include" / "config" / "kernel.release";
@@ -209,11 +206,7 @@ class Builder {
     const fs::path log = part / "build.log";
     step({(recipes_ / "unpack").string(), tarball.string(), part.string()}, log,
          "unpacking the kernel");
-    for (const fs::path& file : patches()) {
-      // No fuzz: a patch that does not fit must not be guessed at.
-      step({"patch", "-s", "-f", "-p1", "-F0", "-d", part.string(), "-i", file.string()}, log,
-           "patching the kernel with " + file.filename().string());
-    }
+    for (const fs::path& file : patches()) apply_edit(file, part, tarball.string());
     step({(recipes_ / "configure").string(), part.string(), part.string()}, log,
          "configuring the kernel");
     step({"make", "-s", "-C", part.string(), "ARCH=um", jobs(), "linux", "modules"}, log,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <exception>
 #include <map>
 #include <vector>
 
@@ -23,8 +24,6 @@ constexpr std::uint64_t kSimulatedLimitNs = 3'600'000'000'000;
 constexpr std::chrono::seconds kComputingLimit{30};
 /// Every mutant prints this from the changed code.
 constexpr const char* kRan = "cesasim: the mutated code ran";
-
-void progress(const std::string& line) { std::fprintf(stderr, "cesasim: %s\n", line.c_str()); }
 
 /// What a boot says of the driver, in the order in which it says it.
 std::vector<TestCase> cases_of(const Board& board, KernelVersion version,
@@ -54,9 +53,15 @@ class Mutants {
   explicit Mutants(const MutantsOptions& options) : options_(options) {
     std::string names;
     for (const fs::path& patch : edits_in(options.kernel.home, "mutants")) {
-      const Mutant mutant = read_mutant(patch);
-      names += (names.empty() ? "" : ", ") + mutant.name;
-      if (options.only.empty() || options.only == mutant.name) mutants_.push_back(mutant);
+      const std::string name = patch.stem().string();
+      names += (names.empty() ? "" : ", ") + name;
+      if (!options.only.empty() && options.only != name) continue;
+      mutants_.push_back(read_mutant(patch));
+      try {
+        options.board(mutants_.back().soc);
+      } catch (const std::exception& error) {
+        throw EditError(patch.string() + ": '# Soc: " + mutants_.back().soc + "': " + error.what());
+      }
     }
     if (mutants_.empty()) {
       throw UsageError("--only: no mutant '" + options.only + "'; there are " + names);
@@ -64,6 +69,8 @@ class Mutants {
   }
 
   int run() {
+    // All are built before the first boot: a patch that does not fit is told at once.
+    for (const Mutant& mutant : mutants_) prepare_kernel(changed_driver(&mutant));
     unsigned caught = 0;
     for (const Mutant& mutant : mutants_) {
       const TestCase verdict = judge(mutant);
@@ -83,11 +90,16 @@ class Mutants {
   }
 
  private:
-  std::vector<TestCase> boot(const Board& board, const std::vector<fs::path>& edits,
-                             GuestOutcome& out) {
+  /// The driver without known faults; with a mutant, with that one.
+  KernelOptions changed_driver(const Mutant* mutant) const {
     KernelOptions options = options_.kernel;
-    options.edits = edits;
-    const Kernel kernel = prepare_kernel(options);
+    options.edits = edits_in(options.home, "mends");
+    if (mutant != nullptr) options.edits.push_back(mutant->patch);
+    return options;
+  }
+
+  std::vector<TestCase> boot(const Board& board, const KernelOptions& driver, GuestOutcome& out) {
+    const Kernel kernel = prepare_kernel(driver);
     DeviceOptions device;
     device.cesa = board.cesa;
     device.dram = board.dram;
@@ -100,7 +112,7 @@ class Mutants {
     guest.kernel_arguments = {"cryptomgr.noextratests=1"};
     guest.wall_limit = options_.wall_limit;
     guest.computing_limit = kComputingLimit;
-    out = boot_guest(kernel, device, options.home, guest);
+    out = boot_guest(kernel, device, driver.home, guest);
     return cases_of(board, kernel.version, guest.steps, out);
   }
 
@@ -109,7 +121,7 @@ class Mutants {
     if (const auto it = passed_.find(soc); it != passed_.end()) return it->second;
     const Board board = options_.board(soc);
     GuestOutcome out;
-    const auto cases = boot(board, edits_in(options_.kernel.home, "mends"), out);
+    const auto cases = boot(board, changed_driver(nullptr), out);
     std::vector<std::string>& names = passed_[soc];
     unsigned failed = 0;
     for (const TestCase& c : cases) {
@@ -134,10 +146,8 @@ class Mutants {
     const std::vector<std::string>& passed = passed_by_mended(mutant.soc);
     if (broken_) return verdict;
     const Board board = options_.board(mutant.soc);
-    std::vector<fs::path> edits = edits_in(options_.kernel.home, "mends");
-    edits.push_back(mutant.patch);
     GuestOutcome out;
-    const auto cases = boot(board, edits, out);
+    const auto cases = boot(board, changed_driver(&mutant), out);
     if (out.console.find(kRan) == std::string::npos) {
       verdict.message = "the mutated code never ran on " + mutant.soc;
       return verdict;

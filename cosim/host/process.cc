@@ -29,6 +29,8 @@ constexpr std::chrono::milliseconds kPoll{20};
 
 }  // namespace
 
+void progress(const std::string& line) { std::fprintf(stderr, "cesasim: %s\n", line.c_str()); }
+
 SignalWatch::SignalWatch() {
   struct sigaction action = {};
   action.sa_handler = note_signal;

@@ -11,6 +11,9 @@
 
 namespace cesasim::cosim {
 
+/// One line on standard error: what the command is at.
+void progress(const std::string& line);
+
 /// The user asked for the end (SIGINT, SIGTERM, SIGHUP).
 class Interrupted : public std::runtime_error {
  public:

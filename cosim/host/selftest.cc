@@ -20,8 +20,6 @@ constexpr unsigned kSimulatedLimitS = 3600;
 
 enum ExitCode { kOk = 0, kFailed = 1, kBroken = 3 };
 
-void progress(const std::string& line) { std::fprintf(stderr, "cesasim: %s\n", line.c_str()); }
-
 std::vector<std::string> test_arguments(unsigned fuzz_iterations) {
   if (fuzz_iterations == 0) return {"cryptomgr.noextratests=1"};
   return {"cryptomgr.fuzz_iterations=" + std::to_string(fuzz_iterations)};

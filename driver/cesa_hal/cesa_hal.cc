@@ -446,11 +446,15 @@ void CesaHal::reap_chain(Channel& channel) {
       busy ? kernel_.readl(channel.at.regs + reg::kTdmaCurrent, Activity::driver) : PhysAddr{0};
   while (channel.in_hw != 0) {
     Slot* slot = channel.queue.front();
-    // A request has ended when the engine works on a later one.
+    // A request has ended when the engine works on a later one. CURRENT is 0 while the chain that
+    // another core has just launched has not been fetched: none of it has ended.
     const auto holds = [current](const Fragment& f) {
       return current >= f.memory && current < f.memory + kPoolElement;
     };
-    if (busy && std::any_of(slot->fragments.begin(), slot->fragments.end(), holds)) return;
+    if (busy &&
+        (current == 0 || std::any_of(slot->fragments.begin(), slot->fragments.end(), holds))) {
+      return;
+    }
     channel.queue.pop_front();
     --channel.in_hw;
     channel.ready.push_back(slot);

@@ -63,7 +63,7 @@ TEST_F(Edits, EachMendFitsTheStockDriverOnce) {
     EXPECT_NE(copy.text(), before) << mend;
     const std::string why = refusal(copy, mend);
     EXPECT_NE(why.find(mend.filename().string()), std::string::npos) << why;
-    EXPECT_NE(why.find("does not fit the driver in 'the copy'"), std::string::npos) << why;
+    EXPECT_NE(why.find("does not fit the sources in 'the copy'"), std::string::npos) << why;
   }
 }
 

@@ -508,7 +508,9 @@ TEST(Machine, DriversThatAllocateMemoryMayBePassedOver) {
 /// it.
 TEST(Machine, ADriverOfOcfAloneWasNeverBelowModern) {
   const Trace trace;
-  Scenario s = scenario(combination("modern", "cesa_hal", "kirkwood-88f6281"));
+  // The later generation chains: on two cores and engines an interrupt may find a chain launched
+  // that the engine has not fetched yet, of which nothing has ended.
+  Scenario s = scenario(combination("modern", "cesa_hal", "armada-385"));
   s.workload.trace_file = trace.file.string();
   const PointResult p = run(s);
   EXPECT_EQ(p.status, Status::ok) << p.error;
