@@ -14,7 +14,7 @@
 #include "dmcrypt_model/crypt_target.h"
 #include "dmcrypt_model/iv_generator.h"
 #include "driver/crypto_api/crypto_tfm.h"
-#include "hw_model/base/object_pool.h"
+#include "hw_model/common/object_pool.h"
 #include "kernel_model/bio.h"
 #include "kernel_model/kernel.h"
 #include "kernel_model/mempool.h"

@@ -18,7 +18,7 @@
 #include "dmcrypt_model/path_info.h"
 #include "driver/crypto_api/skcipher.h"
 #include "driver/params.h"
-#include "hw_model/base/object_pool.h"
+#include "hw_model/common/object_pool.h"
 #include "kernel_model/mempool.h"
 #include "kernel_model/workqueue.h"
 

@@ -1,7 +1,7 @@
 // Costs of device-mapper and dm-crypt, in core cycles; values and sources in the presets.
 #pragma once
 
-#include "hw_model/base/params.h"
+#include "hw_model/common/params.h"
 
 namespace cesasim::dmcrypt {
 

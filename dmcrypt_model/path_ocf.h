@@ -9,7 +9,7 @@
 
 #include "dmcrypt_model/dm_crypt.h"
 #include "driver/ocf/crypto.h"
-#include "hw_model/base/object_pool.h"
+#include "hw_model/common/object_pool.h"
 
 namespace cesasim::dmcrypt {
 

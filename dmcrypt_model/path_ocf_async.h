@@ -13,7 +13,7 @@
 
 #include "dmcrypt_model/path_info.h"
 #include "dmcrypt_model/path_ocf.h"
-#include "hw_model/base/object_pool.h"
+#include "hw_model/common/object_pool.h"
 
 namespace cesasim::dmcrypt {
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "hw_model/base/params.h"
+#include "hw_model/common/params.h"
 
 namespace cesasim::driver {
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "hw_model/base/object_pool.h"
+#include "hw_model/common/object_pool.h"
 #include "hw_model/disk/disk.h"
 #include "kernel_model/bio.h"
 #include "kernel_model/elevator.h"

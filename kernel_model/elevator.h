@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "hw_model/base/units.h"
+#include "hw_model/common/units.h"
 #include "hw_model/disk/disk_command.h"
 #include "kernel_model/bio.h"
 

@@ -9,7 +9,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "hw_model/base/lookahead.h"
+#include "hw_model/common/lookahead.h"
 
 namespace cesasim::kernel {
 

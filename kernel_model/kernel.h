@@ -20,8 +20,8 @@
 #include <systemc>
 #include <vector>
 
-#include "hw_model/base/fault.h"
-#include "hw_model/base/units.h"
+#include "hw_model/common/fault.h"
+#include "hw_model/common/units.h"
 #include "hw_model/cpu/activity.h"
 #include "hw_model/cpu/cpu_core.h"
 #include "hw_model/cpu/intc.h"

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "hw_model/base/params.h"
+#include "hw_model/common/params.h"
 
 namespace cesasim::kernel {
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "hw_model/base/units.h"
+#include "hw_model/common/units.h"
 
 namespace cesasim::kernel {
 

@@ -7,7 +7,7 @@
 #include <queue>
 #include <vector>
 
-#include "traces/latency_histogram.h"
+#include "base/text/latency_histogram.h"
 #include "traces/trace_record.h"
 
 namespace cesasim::traces {

@@ -2,14 +2,14 @@
 
 #include <array>
 
-#include "traces/blkparse_reader.h"
-#include "traces/blktrace_reader.h"
-#include "traces/byte_sink.h"
-#include "traces/csv_reader.h"
-#include "traces/csv_writer.h"
+#include "base/file/byte_sink.h"
 #include "traces/format_writers.h"
-#include "traces/iolog_reader.h"
-#include "traces/msr_reader.h"
+#include "traces/formats/blkparse_reader.h"
+#include "traces/formats/blktrace_reader.h"
+#include "traces/formats/csv_reader.h"
+#include "traces/formats/csv_writer.h"
+#include "traces/formats/iolog_reader.h"
+#include "traces/formats/msr_reader.h"
 #include "traces/trace_writer.h"
 
 namespace cesasim::traces {

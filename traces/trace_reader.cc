@@ -5,8 +5,8 @@
 #include <limits>
 #include <utility>
 
-#include "traces/blktrace_reader.h"
 #include "traces/field_parser.h"
+#include "traces/formats/blktrace_reader.h"
 
 namespace cesasim::traces {
 

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "traces/byte_sink.h"
+#include "base/file/byte_sink.h"
 #include "traces/trace_format.h"
 #include "traces/trace_record.h"
 

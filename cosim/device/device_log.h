@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "hw_model/base/units.h"
+#include "hw_model/common/units.h"
 
 namespace cesasim::cosim {
 

@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <stdexcept>
 
-#include "cosim/host/files.h"
+#include "base/file/files.h"
 
 namespace cesasim::cosim {
 namespace {

@@ -4,8 +4,8 @@
 #include <sstream>
 #include <string_view>
 
-#include "cosim/host/files.h"
-#include "cosim/host/process.h"
+#include "base/file/files.h"
+#include "base/process/process.h"
 
 namespace cesasim::cosim {
 namespace fs = std::filesystem;

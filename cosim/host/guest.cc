@@ -16,10 +16,10 @@
 #include <sstream>
 #include <system_error>
 
+#include "base/file/files.h"
+#include "base/process/process.h"
 #include "cosim/host/activity.h"
 #include "cosim/host/cpio.h"
-#include "cosim/host/files.h"
-#include "cosim/host/process.h"
 
 namespace cesasim::cosim {
 namespace fs = std::filesystem;

@@ -12,8 +12,8 @@
 #include <sstream>
 #include <vector>
 
-#include "cosim/host/files.h"
-#include "cosim/host/process.h"
+#include "base/file/files.h"
+#include "base/process/process.h"
 
 namespace cesasim::cosim {
 namespace {

@@ -13,10 +13,10 @@
 #include <system_error>
 #include <thread>
 
+#include "base/file/files.h"
+#include "base/process/process.h"
 #include "cosim/host/edits.h"
-#include "cosim/host/files.h"
 #include "cosim/host/host_check.h"
-#include "cosim/host/process.h"
 #include "cosim/transport/socket.h"
 
 namespace cesasim::cosim {

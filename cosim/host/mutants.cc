@@ -6,12 +6,12 @@
 #include <map>
 #include <vector>
 
+#include "base/file/files.h"
+#include "base/process/process.h"
+#include "base/text/junit.h"
 #include "cosim/host/edits.h"
 #include "cosim/host/expectations.h"
-#include "cosim/host/files.h"
 #include "cosim/host/guest.h"
-#include "cosim/host/junit.h"
-#include "cosim/host/process.h"
 #include "cosim/host/verdict.h"
 
 namespace cesasim::cosim {

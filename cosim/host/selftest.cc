@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/file/files.h"
+#include "base/process/process.h"
 #include "cosim/host/edits.h"
 #include "cosim/host/expectations.h"
-#include "cosim/host/files.h"
-#include "cosim/host/process.h"
 #include "cosim/host/verdict.h"
 
 namespace cesasim::cosim {

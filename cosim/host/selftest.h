@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "base/text/junit.h"
 #include "cosim/device/device_process.h"
 #include "cosim/host/guest.h"
-#include "cosim/host/junit.h"
 #include "cosim/host/kernel.h"
 
 namespace cesasim::cosim {

@@ -26,7 +26,7 @@
 #include "driver/ocf/completions.h"
 #include "driver/ocf/crypto.h"
 #include "driver/params.h"
-#include "hw_model/base/object_pool.h"
+#include "hw_model/common/object_pool.h"
 #include "kernel_model/kernel.h"
 
 namespace cesasim::driver {

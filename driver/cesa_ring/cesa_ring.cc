@@ -11,7 +11,7 @@
 #include <string>
 #include <utility>
 
-#include "hw_model/base/tracer.h"
+#include "hw_model/common/tracer.h"
 #include "hw_model/ring/registers.h"
 
 namespace cesasim::driver {

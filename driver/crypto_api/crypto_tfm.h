@@ -8,7 +8,7 @@
 #include <span>
 
 #include "driver/params.h"
-#include "hw_model/base/units.h"
+#include "hw_model/common/units.h"
 #include "kernel_model/kernel.h"
 
 namespace cesasim::driver {

@@ -5,7 +5,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "hw_model/base/fault.h"
+#include "hw_model/common/fault.h"
 
 namespace cesasim::driver {
 

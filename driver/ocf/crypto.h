@@ -11,7 +11,7 @@
 
 #include "driver/ocf/cryptodev.h"
 #include "driver/params.h"
-#include "hw_model/base/object_pool.h"
+#include "hw_model/common/object_pool.h"
 #include "kernel_model/kernel.h"
 
 namespace cesasim::driver {

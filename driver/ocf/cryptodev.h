@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <span>
 
-#include "hw_model/base/units.h"
+#include "hw_model/common/units.h"
 
 namespace cesasim::driver {
 

@@ -17,9 +17,9 @@
 #include <string>
 #include <vector>
 
-#include "hw_model/cesa/cipher_engine.h"
 #include "hw_model/cesa/mac_engine.h"
 #include "hw_model/cesa/registers.h"
+#include "hw_model/crypto/cipher_engine.h"
 
 namespace cesasim::hw {
 

@@ -53,9 +53,6 @@
 #include <string>
 #include <vector>
 
-#include "hw_model/base/fault.h"
-#include "hw_model/base/tracer.h"
-#include "hw_model/base/units.h"
 #include "hw_model/cesa/direct_engines.h"
 #include "hw_model/cesa/params.h"
 #include "hw_model/cesa/register_file.h"
@@ -63,6 +60,9 @@
 #include "hw_model/cesa/tdma_descriptor.h"
 #include "hw_model/cesa/tdma_windows.h"
 #include "hw_model/cesa/timing.h"
+#include "hw_model/common/fault.h"
+#include "hw_model/common/tracer.h"
+#include "hw_model/common/units.h"
 
 namespace cesasim::hw {
 

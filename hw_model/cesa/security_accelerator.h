@@ -21,9 +21,9 @@
 #include <span>
 #include <string>
 
-#include "hw_model/cesa/cipher_engine.h"
 #include "hw_model/cesa/mac_engine.h"
 #include "hw_model/cesa/sa_descriptor.h"
+#include "hw_model/crypto/cipher_engine.h"
 
 namespace cesasim::hw {
 

@@ -4,8 +4,8 @@
 #include <array>
 #include <cstdint>
 
-#include "hw_model/base/units.h"
 #include "hw_model/cesa/register_file.h"
+#include "hw_model/common/units.h"
 
 namespace cesasim::hw {
 

@@ -4,9 +4,9 @@
 #include <array>
 #include <cstdint>
 
-#include "hw_model/base/units.h"
 #include "hw_model/cesa/params.h"
 #include "hw_model/cesa/sa_descriptor.h"
+#include "hw_model/common/units.h"
 
 namespace cesasim::hw {
 

@@ -9,7 +9,7 @@
 #include <systemc>
 #include <tlm>
 
-#include "hw_model/base/units.h"
+#include "hw_model/common/units.h"
 #include "hw_model/cpu/activity.h"
 #include "hw_model/cpu/params.h"
 #include "hw_model/memory/mbus_extension.h"

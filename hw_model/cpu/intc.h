@@ -7,7 +7,7 @@
 #include <systemc>
 #include <vector>
 
-#include "hw_model/base/fault.h"
+#include "hw_model/common/fault.h"
 #include "hw_model/cpu/cpu_core.h"
 #include "hw_model/cpu/params.h"
 

@@ -1,7 +1,7 @@
 // What is told to a core and to the interrupt controller, and how many lines that has.
 #pragma once
 
-#include "hw_model/base/params.h"
+#include "hw_model/common/params.h"
 
 namespace cesasim::hw {
 

@@ -12,9 +12,9 @@
 #include <tlm>
 #include <vector>
 
-#include "hw_model/base/fault.h"
-#include "hw_model/base/tracer.h"
-#include "hw_model/base/units.h"
+#include "hw_model/common/fault.h"
+#include "hw_model/common/tracer.h"
+#include "hw_model/common/units.h"
 #include "hw_model/disk/disk_command.h"
 #include "hw_model/disk/disk_timing.h"
 #include "hw_model/disk/sparse_store.h"

@@ -9,8 +9,8 @@
 #include <memory>
 #include <string>
 
-#include "hw_model/base/params.h"
-#include "hw_model/base/units.h"
+#include "hw_model/common/params.h"
+#include "hw_model/common/units.h"
 
 namespace cesasim::hw {
 

@@ -8,7 +8,7 @@
 #include <memory>
 #include <unordered_map>
 
-#include "hw_model/base/units.h"
+#include "hw_model/common/units.h"
 
 namespace cesasim::hw {
 

@@ -15,7 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "hw_model/base/units.h"
+#include "hw_model/common/units.h"
 
 namespace cesasim::hw {
 

@@ -8,7 +8,7 @@
 #include <systemc>
 #include <tlm>
 
-#include "hw_model/base/units.h"
+#include "hw_model/common/units.h"
 #include "hw_model/memory/dma_sanitizer.h"
 #include "hw_model/memory/params.h"
 #include "hw_model/memory/shared_bandwidth.h"

@@ -11,7 +11,7 @@
 #include <tlm>
 #include <vector>
 
-#include "hw_model/base/units.h"
+#include "hw_model/common/units.h"
 #include "hw_model/memory/mbus_extension.h"
 #include "hw_model/memory/params.h"
 

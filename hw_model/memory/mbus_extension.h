@@ -3,7 +3,7 @@
 
 #include <tlm>
 
-#include "hw_model/base/units.h"
+#include "hw_model/common/units.h"
 
 namespace cesasim::hw {
 

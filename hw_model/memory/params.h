@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "hw_model/base/params.h"
+#include "hw_model/common/params.h"
 
 namespace cesasim::hw {
 

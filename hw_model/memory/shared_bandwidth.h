@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "hw_model/base/units.h"
+#include "hw_model/common/units.h"
 #include "hw_model/memory/mbus_extension.h"
 
 namespace cesasim::hw {

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "hw_model/base/object_pool.h"
-#include "hw_model/base/units.h"
 #include "hw_model/cesa/engine.h"
+#include "hw_model/common/object_pool.h"
+#include "hw_model/common/units.h"
 #include "hw_model/ring/descriptor.h"
 #include "hw_model/ring/engine.h"
 #include "hw_model/ring/params.h"

@@ -4,7 +4,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "hw_model/base/lookahead.h"
+#include "hw_model/common/lookahead.h"
 #include "hw_model/memory/mbus_extension.h"
 
 namespace cesasim::hw {

@@ -9,7 +9,7 @@
 #include <tlm>
 #include <vector>
 
-#include "hw_model/base/fault.h"
+#include "hw_model/common/fault.h"
 #include "hw_model/ring/core.h"
 #include "hw_model/ring/params.h"
 

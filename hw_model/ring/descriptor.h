@@ -6,8 +6,8 @@
 #include <span>
 #include <string_view>
 
-#include "hw_model/base/units.h"
-#include "hw_model/cesa/cipher_engine.h"
+#include "hw_model/common/units.h"
+#include "hw_model/crypto/cipher_engine.h"
 
 namespace cesasim::hw {
 

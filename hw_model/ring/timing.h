@@ -4,9 +4,9 @@
 #include <array>
 #include <cstdint>
 
-#include "hw_model/base/units.h"
-#include "hw_model/cesa/cipher_engine.h"
 #include "hw_model/cesa/timing.h"
+#include "hw_model/common/units.h"
+#include "hw_model/crypto/cipher_engine.h"
 #include "hw_model/ring/params.h"
 
 namespace cesasim::hw {

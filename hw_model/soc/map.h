@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "hw_model/base/units.h"
 #include "hw_model/cesa/params.h"
+#include "hw_model/common/units.h"
 #include "hw_model/memory/params.h"
 #include "hw_model/ring/params.h"
 

@@ -6,9 +6,9 @@
 #include <systemc>
 #include <vector>
 
-#include "hw_model/base/fault.h"
 #include "hw_model/cesa/cesa.h"
 #include "hw_model/checker/tlm_checker.h"
+#include "hw_model/common/fault.h"
 #include "hw_model/cpu/cpu_core.h"
 #include "hw_model/cpu/intc.h"
 #include "hw_model/disk/disk.h"

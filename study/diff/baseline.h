@@ -4,7 +4,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "study/result.h"
+#include "study/result/result.h"
 
 namespace cesasim::study {
 

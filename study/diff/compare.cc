@@ -8,7 +8,7 @@
 #include <map>
 #include <set>
 
-#include "study/metrics.h"
+#include "machine/result/metrics.h"
 
 namespace cesasim::study {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "study/diff/baseline.h"
 #include "study/diff/tolerance.h"
-#include "study/result.h"
+#include "study/result/result.h"
 
 namespace cesasim::study {
 

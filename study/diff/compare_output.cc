@@ -5,9 +5,9 @@
 #include <cmath>
 #include <map>
 
+#include "machine/result/metrics.h"
 #include "study/diff/compare.h"
-#include "study/metrics.h"
-#include "study/table.h"
+#include "study/output/table.h"
 
 namespace cesasim::study {
 namespace {

@@ -8,7 +8,7 @@
 #include <stdexcept>
 #include <string_view>
 
-#include "study/config/nearest.h"
+#include "base/text/nearest.h"
 
 namespace cesasim::study {
 namespace {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "study/config/study.h"
-#include "study/runner.h"
+#include "study/matrix/study.h"
+#include "study/run/runner.h"
 
 namespace cesasim::study {
 

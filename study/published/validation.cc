@@ -8,7 +8,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include "study/metrics.h"
+#include "machine/result/metrics.h"
 
 namespace cesasim::study {
 namespace {

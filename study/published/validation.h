@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "study/result.h"
+#include "study/result/result.h"
 
 namespace cesasim::study {
 

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "study/config/tree.h"
+#include "scenario/tree.h"
 
 namespace cesasim::study {
 

@@ -10,10 +10,10 @@
 #include <stdexcept>
 #include <utility>
 
-#include "study/config/nearest.h"
-#include "study/config/study.h"
-#include "study/metrics.h"
-#include "study/result.h"
+#include "base/text/nearest.h"
+#include "machine/result/metrics.h"
+#include "study/matrix/study.h"
+#include "study/result/result.h"
 
 namespace cesasim::study {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "study/config/tree.h"
+#include "scenario/tree.h"
 
 namespace cesasim::study {
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "study/config/study.h"
-#include "study/result.h"
+#include "study/matrix/study.h"
+#include "study/result/result.h"
 
 namespace cesasim::study {
 

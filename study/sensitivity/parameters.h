@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "study/config/study.h"
+#include "study/matrix/study.h"
 
 namespace cesasim::study {
 

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "study/partial.h"
-#include "study/runner.h"
+#include "study/run/partial.h"
+#include "study/run/runner.h"
 #include "study/sensitivity/conclusions.h"
 #include "study/sensitivity/parameters.h"
 

@@ -17,8 +17,8 @@
 #include <systemc>
 #include <vector>
 
-#include "study/config/study.h"
-#include "study/machine.h"
+#include "machine/machine.h"
+#include "study/matrix/study.h"
 
 namespace {
 
@@ -60,8 +60,8 @@ scenario:
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   const double disk_mib = static_cast<double>(std::min(requests / 2, kBlocks)) / 256;
-  fmt::print("{:>9}  {:<10}  {:>6}  {:>8.2f}  {:>10.0f}  {:>10.0f}  {:>8.2f}  {:>10.1f}\n", requests,
-             driver, study::status_name(r.status), host, value("requests") / host,
+  fmt::print("{:>9}  {:<10}  {:>6}  {:>8.2f}  {:>10.0f}  {:>10.0f}  {:>8.2f}  {:>10.1f}\n",
+             requests, driver, study::status_name(r.status), host, value("requests") / host,
              value("bytes") / 512 / host, value("sim_seconds") / host,
              static_cast<double>(usage.ru_maxrss) / 1024 - disk_mib);
   if (r.status != study::Status::ok) fmt::print("  {}\n", r.error);

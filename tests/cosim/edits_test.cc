@@ -8,8 +8,8 @@
 #include <set>
 #include <string>
 
+#include "base/file/files.h"
 #include "cosim/host/expectations.h"
-#include "cosim/host/files.h"
 
 namespace cesasim::cosim {
 namespace {

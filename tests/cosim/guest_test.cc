@@ -8,9 +8,9 @@
 
 #include <csignal>
 
+#include "base/file/files.h"
+#include "base/process/process.h"
 #include "cosim/host/activity.h"
-#include "cosim/host/files.h"
-#include "cosim/host/process.h"
 
 namespace cesasim::cosim {
 namespace {

@@ -15,15 +15,15 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/file/files.h"
+#include "base/process/process.h"
+#include "base/text/junit.h"
 #include "cosim/device/injection.h"
 #include "cosim/host/cpio.h"
 #include "cosim/host/expectations.h"
-#include "cosim/host/files.h"
 #include "cosim/host/guest_report.h"
 #include "cosim/host/host_check.h"
-#include "cosim/host/junit.h"
 #include "cosim/host/kernel.h"
-#include "cosim/host/process.h"
 
 namespace cesasim::cosim {
 namespace {

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "driver/ocf/crypto.h"
-#include "hw_model/base/fault.h"
+#include "hw_model/common/fault.h"
 #include "tests/driver/vectors.h"
 #include "tests/support/board.h"
 

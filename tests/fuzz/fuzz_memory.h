@@ -7,8 +7,8 @@
 #include <cstring>
 #include <vector>
 
-#include "hw_model/base/units.h"
 #include "hw_model/cesa/engine.h"
+#include "hw_model/common/units.h"
 
 namespace cesasim::fuzz {
 

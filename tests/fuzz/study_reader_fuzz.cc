@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <string>
 
-#include "study/config/library.h"
-#include "study/config/study.h"
+#include "scenario/library.h"
+#include "study/matrix/study.h"
 
 namespace cesasim::fuzz {
 namespace {

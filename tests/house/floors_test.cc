@@ -179,29 +179,29 @@ TEST(Rules, LowerFloorsMayBeUsedHigherOnesNot) {
   EXPECT_TRUE(objection("hw_model/cpu/cpu_core.h", "kernel_model/kernel.h"));
   EXPECT_TRUE(objection("kernel_model/block.cc", "driver/ocf/crypto.h"));
   EXPECT_TRUE(objection("driver/ocf/crypto.cc", "dmcrypt_model/dm_crypt.h"));
-  EXPECT_TRUE(objection("traces/replay.cc", "study/machine.h"));
-  EXPECT_FALSE(objection("study/machine.cc", "traces/replay.h"));
+  EXPECT_TRUE(objection("traces/replay/replay.cc", "machine/machine.h"));
+  EXPECT_FALSE(objection("machine/machine.cc", "traces/replay/replay.h"));
 }
 
 TEST(Rules, OnlyTheStudyFloorSeesTheDevices) {
   EXPECT_TRUE(objection("dmcrypt_model/dm_crypt.cc", "hw_model/cesa/cesa.h"));
-  EXPECT_TRUE(objection("traces/replay.cc", "hw_model/cesa/registers.h"));
-  EXPECT_TRUE(objection("traces/replay.cc", "dmcrypt_model/dm_crypt.h"));
+  EXPECT_TRUE(objection("traces/replay/replay.cc", "hw_model/cesa/registers.h"));
+  EXPECT_TRUE(objection("traces/replay/replay.cc", "dmcrypt_model/dm_crypt.h"));
   EXPECT_TRUE(objection("kernel_model/kernel.cc", "hw_model/cesa/registers.h"));
   EXPECT_TRUE(objection("kernel_model/kernel.cc", "hw_model/soc/soc.h"));
   EXPECT_TRUE(objection("driver/cesa_tdma/cesa_tdma.cc", "hw_model/cesa/engine.h"));
   EXPECT_FALSE(objection("driver/cesa_tdma/cesa_tdma.cc", "hw_model/cesa/registers.h"));
   EXPECT_TRUE(objection("driver/ocf/crypto.h", "kernel_model/bio.h"));
-  EXPECT_FALSE(objection("driver/params.h", "hw_model/base/params.h"));
-  EXPECT_FALSE(objection("study/machine.cc", "hw_model/soc/soc.h"));
+  EXPECT_FALSE(objection("driver/params.h", "hw_model/common/params.h"));
+  EXPECT_FALSE(objection("machine/machine.cc", "hw_model/soc/soc.h"));
 }
 
 TEST(Rules, TheCoSimulationUsesTheSiliconOnly) {
   EXPECT_FALSE(objection("cosim/device/cesa_board.h", "hw_model/cesa/cesa.h"));
   EXPECT_TRUE(objection("cosim/device/cesa_board.h", "kernel_model/kernel.h"));
-  EXPECT_TRUE(objection("cosim/host/selftest.cc", "study/config/library.h"));
+  EXPECT_TRUE(objection("cosim/host/selftest.cc", "scenario/library.h"));
   EXPECT_TRUE(objection("hw_model/cesa/cesa.cc", "cosim/device/cesa_board.h"));
-  EXPECT_FALSE(objection("study/cli/cli.cc", "cosim/host/selftest.h"));
+  EXPECT_FALSE(objection("cli/cli.cc", "cosim/host/selftest.h"));
 }
 
 TEST(Rules, OnlyPathsFromTheRoot) {

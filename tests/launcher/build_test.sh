@@ -14,7 +14,7 @@ case \$1 in
     echo build >>"$TEST_TMPDIR/asked"
     [[ ! -e "$tree/broken" ]] || exit 1
     mkdir -p "$TEST_TMPDIR/bin-dir/study"
-    printf '#!%s\necho program %s "\$@"\n' "$(command -v bash)" "\$(cat "$tree/source")" >"$TEST_TMPDIR/bin-dir/study/cesasim"
+    printf '#!%s\necho program %s "\$@"\n' "$(command -v bash)" "\$(cat "$tree/source")" >"$TEST_TMPDIR/bin-dir/cli/cesasim"
     ;;
   info) echo "$TEST_TMPDIR/bin-dir" ;;
 esac

@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-#include "hw_model/base/units.h"
+#include "hw_model/common/units.h"
 
 namespace cesasim::stock {
 

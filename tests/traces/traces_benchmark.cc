@@ -2,7 +2,7 @@
 #include <benchmark/benchmark.h>
 
 #include "tests/traces/files.h"
-#include "traces/content_oracle.h"
+#include "traces/replay/content_oracle.h"
 #include "traces/trace_reader.h"
 
 namespace cesasim::traces {

@@ -8,9 +8,9 @@
 
 #include "driver/ocf/cryptodev.h"
 #include "hw_model/soc/soc.h"
-#include "study/config/study.h"
-#include "study/crypto_drivers.h"
-#include "study/machine.h"
+#include "machine/crypto_drivers.h"
+#include "machine/machine.h"
+#include "study/matrix/study.h"
 
 using namespace cesasim;
 

@@ -8,7 +8,7 @@
 #include <functional>
 
 #include "driver/cryptosoft/cryptosoft.h"
-#include "hw_model/base/fault.h"
+#include "hw_model/common/fault.h"
 #include "tests/driver/crypto_api/skcipher_device.h"
 #include "tests/driver/vectors.h"
 #include "tests/support/board.h"

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "hw_model/base/fault.h"
+#include "hw_model/common/fault.h"
 #include "tests/driver/ocf_client.h"
 
 namespace cesasim::driver {

@@ -1,4 +1,4 @@
-#include "hw_model/cesa/cipher_engine.h"
+#include "hw_model/crypto/cipher_engine.h"
 
 #include <gtest/gtest.h>
 #include <openssl/aes.h>
@@ -8,7 +8,7 @@
 #include <cstring>
 #include <random>
 
-#include "hw_model/cesa/aes_key_schedule.h"
+#include "hw_model/crypto/aes_key_schedule.h"
 #include "tests/hw_model/cesa/aes_vectors.h"
 
 namespace cesasim::hw {

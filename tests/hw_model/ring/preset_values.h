@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "hw_model/base/params.h"
+#include "hw_model/common/params.h"
 
 namespace cesasim::test {
 

@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "hw_model/base/fault.h"
+#include "hw_model/common/fault.h"
 #include "hw_model/memory/mbus.h"
 #include "tests/hw_model/disk/disk_params.h"
 

@@ -7,7 +7,7 @@
 #include <deque>
 #include <random>
 
-#include "hw_model/base/fault.h"
+#include "hw_model/common/fault.h"
 #include "kernel_model/mempool.h"
 #include "kernel_model/workqueue.h"
 #include "tests/kernel_model/kernel/bench.h"

@@ -5,7 +5,7 @@
 
 #include <cstdlib>
 
-#include "tests/study/fixture.h"
+#include "tests/support/fixture.h"
 
 namespace fs = std::filesystem;
 
@@ -28,7 +28,7 @@ class CiTest : public testing::Test {
     return shell(script_ + " " + arguments + " >log 2>&1");
   }
   Home home_;
-  std::string program_ = fs::absolute("tests/study/fake_cesasim").string();
+  std::string program_ = fs::absolute("tests/support/fake_cesasim").string();
   std::string script_ = fs::absolute("docs/ci/compare-study").string();
 };
 

@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <stdexcept>
 
-#include "tests/study/fixture.h"
+#include "tests/support/fixture.h"
 
 namespace cesasim::study::test {
 namespace {

@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "tests/study/fixture.h"
+#include "tests/support/fixture.h"
 
 namespace cesasim::study::test {
 namespace {

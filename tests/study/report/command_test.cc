@@ -4,8 +4,8 @@
 
 #include <cstdlib>
 
-#include "study/config/tree.h"
-#include "tests/study/fixture.h"
+#include "scenario/tree.h"
+#include "tests/support/fixture.h"
 
 namespace fs = std::filesystem;
 
@@ -41,7 +41,7 @@ class ReportCommand : public testing::Test {
   }
   Home home_;
   fs::path work_ = fresh_folder("report");
-  std::string program_ = fs::absolute("tests/study/fake_cesasim").string();
+  std::string program_ = fs::absolute("tests/support/fake_cesasim").string();
 };
 
 TEST_F(ReportCommand, WritesOnePageBesideTheResults) {

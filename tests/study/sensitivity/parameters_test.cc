@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "tests/study/fixture.h"
+#include "tests/support/fixture.h"
 
 namespace cesasim::study::test {
 namespace {

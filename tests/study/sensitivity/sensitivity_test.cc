@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tests/study/fixture.h"
+#include "tests/support/fixture.h"
 
 namespace fs = std::filesystem;
 
@@ -28,7 +28,7 @@ class SensitivityTest : public testing::Test {
     SensitivityOptions options;
     options.globs = {"soc.costs.kernel.irq_e*", "soc.costs.kernel.context_switch",
                      "soc.costs.driver.*"};
-    options.runner.worker = {fs::absolute("tests/study/fake_cesasim").string(), "worker"};
+    options.runner.worker = {fs::absolute("tests/support/fake_cesasim").string(), "worker"};
     options.runner.jobs = 2;
     PartialResults partial((folder_ / "partial.jsonl").string(), study.name);
     if (partial.exists()) partial.load();

@@ -1,8 +1,8 @@
 // studies/short is mkfs-vs-bonnie with other traces, and stays so.
 #include <gtest/gtest.h>
 
-#include "study/config/study.h"
-#include "tests/study/fixture.h"
+#include "study/matrix/study.h"
+#include "tests/support/fixture.h"
 
 namespace cesasim::study::test {
 namespace {

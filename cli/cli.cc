@@ -1,0 +1,125 @@
+#include "cli/cli.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "base/text/version.h"
+#include "cli/command.h"
+#include "machine/image.h"
+#include "study/run/runner.h"
+#include "traces/trace_reader.h"
+#include "traces/trace_record.h"
+
+namespace cesasim::study {
+
+void complain(const std::string& message) {
+  std::fflush(stdout);  // what was said before comes first also where both go to one file
+  fmt::print(stderr, "cesasim: {}\n", message);
+}
+
+namespace {
+
+/// The commands that people may give.
+std::vector<std::string> command_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands({})) {
+    if (!command->get_group().empty()) names.push_back(command->get_name());
+  }
+  return names;
+}
+
+int dispatch(int argc, char** argv) {
+  // A file that would grow too large is an error message and not a death.
+  ::signal(SIGXFSZ, SIG_IGN);
+
+  CLI::App app("Simulates disk encryption with a crypto accelerator, from bio to disk.", "cesasim");
+  app.set_version_flag("--version", std::string("cesasim ") + kVersion);
+  app.set_help_all_flag("--help-all", "Print the help of every command and exit");
+  app.require_subcommand(1);
+
+  Action chosen;
+  add_run_command(app, chosen);
+  add_list_command(app, chosen);
+  add_trace_command(app, chosen);
+  add_image_command(app, chosen);
+  add_cosim_command(app, chosen);
+  add_report_command(app, chosen);
+  add_diff_command(app, chosen);
+  add_fit_command(app, chosen);
+  add_validation_command(app, chosen);
+  add_baseline_command(app, chosen);
+
+  // After the commands, which would inherit it.
+  app.footer(
+      "Examples:\n"
+      "  cesasim run studies/mkfs-vs-bonnie.yaml          compare mkfs and Bonnie over the paths\n"
+      "  cesasim run mkfs-vs-bonnie --set soc.cores=2     the same on two cores\n"
+      "  cesasim report out/mkfs-vs-bonnie                its results as one HTML page\n"
+      "  cesasim diff OLD NEW                             what moved between two runs\n"
+      "  cesasim list guide                               every key of a study (docs/studies.md)\n"
+      "\n"
+      "Exit codes: 0 fine; 1 an expectation or comparison failed; 2 bad input; 3 a point failed or "
+      "broke a guarantee; 130 interrupted.\n"
+      "Of the launcher beside it: ./cesasim test, ./cesasim build.");
+
+  std::vector<int> fds;
+  CLI::App* worker_command = app.add_subcommand("worker", "")->group("");
+  worker_command->add_option("FD", fds)->required()->expected(3);
+  worker_command->callback([&] { chosen = [&] { return worker_main(fds[0], fds[1], fds[2]); }; });
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    const std::string first = argc > 1 ? argv[1] : "";
+    const std::vector<std::string> names = command_names(app);
+    if (!first.empty() && first[0] != '-' && std::ranges::find(names, first) == names.end()) {
+      complain(fmt::format("unknown command '{}'; valid: {} (and, of the launcher: test, build)",
+                           first, fmt::join(names, ", ")));
+    } else {
+      complain(fmt::format("{}; see cesasim --help", error.what()));
+    }
+    return kBadInput;
+  }
+
+  try {
+    return chosen();
+  } catch (const UsageError& error) {
+    complain(error.what());
+    return kBadInput;
+  } catch (const ConfigError& error) {
+    complain(error.what());
+    return kBadInput;
+  } catch (const traces::TraceError& error) {
+    complain(error.what());
+    return kBadInput;
+  } catch (const ImageInputError& error) {
+    complain(error.what());
+    return kBadInput;
+  } catch (const Interrupted&) {
+    complain("interrupted, nothing written");
+    return kInterrupted;
+  } catch (const std::exception& error) {
+    // Results that cannot be written, processes that cannot be started. A full standard output is
+    // told by the caller.
+    if (std::ferror(stdout) == 0) complain(error.what());
+    return kPointFailed;
+  }
+}
+
+}  // namespace
+
+int cli_main(int argc, char** argv) {
+  const int code = dispatch(argc, argv);
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    complain("standard output cannot be written");
+    return std::max<int>(code, kPointFailed);
+  }
+  return code;
+}
+
+}  // namespace cesasim::study

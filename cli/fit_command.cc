@@ -1,0 +1,114 @@
+// cesasim fit and cesasim validation: the model against published figures.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <memory>
+#include <sstream>
+
+#include "base/file/atomic_file.h"
+#include "cli/command.h"
+#include "scenario/library.h"
+#include "study/matrix/study.h"
+#include "study/published/fit.h"
+#include "study/published/validation.h"
+
+namespace cesasim::study {
+namespace {
+
+struct FitArguments {
+  std::string study;
+  unsigned jobs = 0;
+  bool write = false;
+};
+
+int run_fit(const FitArguments& arguments) {
+  const Library library = Library::locate();
+  const Study study = load_study(library.find_study(arguments.study).string());
+  if (study.fit.empty()) {
+    throw UsageError(
+        fmt::format("{}: the study names no parameters to fit; valid: a study with a "
+                    "key 'fit'",
+                    study.name));
+  }
+  RunnerOptions options;
+  options.worker = {"/proc/self/exe", "worker"};
+  options.jobs = arguments.jobs;
+  const bool show = ::isatty(STDERR_FILENO) != 0;
+  const FitResult result = fit(study, library, options, [show](const FitResult& r) {
+    if (!show) return;
+    fmt::print(stderr, "\r{} runs, off by {:.2f} %\x1b[K", r.evaluations, r.after);
+    std::fflush(stderr);
+  });
+  if (show) fmt::print(stderr, "\r\x1b[K");
+  fmt::print("{} figures, {} parameters, {} runs; root mean square error {:.2f} % -> {:.2f} %\n\n",
+             result.figures, result.parameters.size(), result.evaluations, result.before,
+             result.after);
+  fmt::print("{:<48}  {:<20}  {:>10}  {:>10}  {:>18}\n", "parameter", "preset", "was", "is",
+             "bounds");
+  for (const FittedParameter& p : result.parameters) {
+    fmt::print("{:<48}  {:<20}  {:>10.4g}  {:>10.4g}  {:>18}{}\n", p.parameter->key,
+               p.parameter->preset, p.before, p.after,
+               fmt::format("{:g} .. {:g}", p.parameter->min, p.parameter->max),
+               p.at_bound ? "  at its bound" : "");
+  }
+  if (arguments.write) {
+    for (const auto& [file, text] : fitted_files(result)) {
+      write_file_atomic(file, text);
+      fmt::print("written: {}\n", file);
+    }
+  }
+  return kOk;
+}
+
+struct ValidationArguments {
+  std::string results;
+  std::string output;
+};
+
+int validation(const ValidationArguments& arguments) {
+  std::string file = arguments.results;
+  if (!file.ends_with(".json")) file += "/results.json";
+  std::ifstream in(file);
+  if (!in) throw UsageError(fmt::format("{}: cannot be read; valid: a folder of results", file));
+  std::stringstream text;
+  text << in.rdbuf();
+  std::string table;
+  try {
+    table = validation_markdown(study_result_from_json(Json::parse(text.str())));
+  } catch (const std::exception& error) {
+    throw UsageError(fmt::format("{}: {}", file, error.what()));
+  }
+  if (arguments.output.empty()) {
+    fmt::print("{}", table);
+  } else {
+    write_file_atomic(arguments.output, table);
+  }
+  return kOk;
+}
+
+}  // namespace
+
+void add_fit_command(CLI::App& app, Action& chosen) {
+  const auto given = std::make_shared<FitArguments>();
+  CLI::App* command = app.add_subcommand(
+      "fit", "Choose preset values so that a study meets the published figures it names");
+  command->add_option("STUDY", given->study, "a study with a key 'fit', as published")->required();
+  command->add_option("--jobs", given->jobs, "points at a time (default: one per processor)")
+      ->check(CLI::Range(1u, 4096u));
+  command->add_flag("--write", given->write, "put the values into the preset files");
+  command->callback([given, &chosen] { chosen = [given] { return run_fit(*given); }; });
+}
+
+void add_validation_command(CLI::App& app, Action& chosen) {
+  const auto given = std::make_shared<ValidationArguments>();
+  CLI::App* command = app.add_subcommand(
+      "validation",
+      "The table of published and simulated figures, from a run's results (Markdown)");
+  command->add_option("RESULTS", given->results, "a folder of results, or results.json")
+      ->required();
+  command->add_option("--output", given->output, "write to this file instead of standard output");
+  command->callback([given, &chosen] { chosen = [given] { return validation(*given); }; });
+}
+
+}  // namespace cesasim::study

@@ -1,0 +1,106 @@
+// cesasim report.
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <sstream>
+
+#include "base/file/atomic_file.h"
+#include "cli/command.h"
+#include "scenario/scenario.h"
+#include "study/report/page.h"
+#include "study/report/report_data.h"
+
+namespace cesasim::study {
+namespace {
+
+struct ReportArguments {
+  std::string results;
+  std::string output;
+  std::vector<std::string> baseline;
+};
+
+Json read_results(const std::filesystem::path& file) {
+  std::ifstream in(file);
+  std::stringstream text;
+  if (in) text << in.rdbuf();
+  if (!in || std::filesystem::is_directory(file)) {
+    throw UsageError(fmt::format("{}: {}; valid: a folder with the results of a run, as out/STUDY",
+                                 file.string(),
+                                 errno != 0 ? std::strerror(errno) : "cannot be read"));
+  }
+  try {
+    return Json::parse(text.str());
+  } catch (const nlohmann::json::parse_error& error) {
+    throw UsageError(
+        fmt::format("{}: not JSON (byte {}); valid: a folder with the results of a "
+                    "run, as out/STUDY, or its results.json",
+                    file.string(), error.byte));
+  }
+}
+
+int report(const ReportArguments& arguments) {
+  namespace fs = std::filesystem;
+  const fs::path given = arguments.results;
+  const fs::path file = fs::is_directory(given) ? given / "results.json" : given;
+  const fs::path output =
+      arguments.output.empty() ? file.parent_path() / "report.html" : fs::path(arguments.output);
+  const Json results = read_results(file);
+  try {
+    refuse_input(output.string(), {file.string()});
+  } catch (const OutputError& error) {
+    throw UsageError(fmt::format("--output: {}; valid: another file", error.what()));
+  }
+  ReportOptions options;
+  for (const ParameterInfo& parameter : list_parameters()) {
+    options.units[parameter.path] = parameter.unit;
+  }
+  Json data;
+  try {
+    data = report_data(results, options);
+  } catch (const std::runtime_error& error) {
+    throw UsageError(fmt::format("{}: {}", file.string(), error.what()));
+  }
+  if (!arguments.baseline.empty()) {
+    try {
+      data["baseline"] = parse_report_baseline(arguments.baseline, results);
+    } catch (const std::runtime_error& error) {
+      throw UsageError(fmt::format("--baseline: {}", error.what()));
+    }
+  }
+  try {
+    write_file_atomic(output.string(), report_page(data));
+  } catch (const OutputError& error) {
+    throw UsageError(
+        fmt::format("--output: {}; valid: a file in a folder that can be written", error.what()));
+  }
+  fmt::print("report: {}\n", output.string());
+  return kOk;
+}
+
+}  // namespace
+
+void add_report_command(CLI::App& app, Action& chosen) {
+  const auto given = std::make_shared<ReportArguments>();
+  ReportArguments& arguments = *given;
+  CLI::App* command =
+      app.add_subcommand("report", "Show the results of a run as a page: tables and charts");
+  command
+      ->add_option("OUT", arguments.results,
+                   "folder of the results, as out/STUDY, or a results.json")
+      ->required();
+  command->add_option("--output", arguments.output,
+                      "the HTML file, which holds all it needs (default: OUT/report.html)");
+  command
+      ->add_option("--baseline", arguments.baseline,
+                   "what to compare with first, axis=value,... (default: the study's baseline)")
+      ->take_all()
+      ->expected(1)
+      ->allow_extra_args(false);
+  command->callback([given, &chosen] { chosen = [given] { return report(*given); }; });
+}
+
+}  // namespace cesasim::study

@@ -1,0 +1,113 @@
+// Faults on purpose: rules say when, the models ask at the places where one could happen.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "hw_model/common/units.h"
+
+namespace cesasim::hw {
+
+/// What can go wrong, and what the `where` of an opportunity is.
+enum class FaultKind : std::uint8_t {
+  engine_error,        ///< an operation fails; where: engine
+  engine_stuck,        ///< the engine hangs in an operation until it is reset; where: engine
+  tdma_bus_error,      ///< the bus answers a DMA access with an error; where: bus address
+  lost_interrupt,      ///< a rising line is not seen; where: line
+  spurious_interrupt,  ///< a handler is called without a cause; where: line
+  disk_read_error,     ///< medium error; where: first sector of the command
+  disk_write_error,    ///< likewise
+  disk_short,          ///< the command ends early, without an error; where: first sector
+  page_alloc,          ///< the page allocator fails; where: AllocSite, who asks
+  request_alloc,       ///< a slab allocation of a crypto request fails; where: AllocSite
+  queue_full,          ///< a driver says that it has no room; where: 0
+  completion_order,    ///< a driver ends a request after its successor; where: 0
+  unregister,          ///< the driver goes away and comes back; where: 0
+  count
+};
+const char* fault_name(FaultKind kind);
+
+/// Who asks for memory: the place of a page_alloc or request_alloc.
+enum class AllocSite : std::uint8_t {
+  page_cache,      ///< a page for the workload's own data
+  bounce_pages,    ///< a page of dm-crypt's mempool, for a write's ciphertext
+  ocf_request,     ///< cryptop and cryptodesc
+  driver_request,  ///< what a driver allocates for each request (cesa_hal)
+  dm_request,      ///< request of dm-crypt to the kernel's cipher API (path modern)
+  dm_clone,        ///< bio of dm-crypt to the device (path modern)
+  count
+};
+/// In words: "the page cache".
+const char* alloc_site_name(AllocSite site);
+/// Which kind of fault can happen there: of pages or of slab objects.
+constexpr FaultKind alloc_site_kind(AllocSite site) {
+  return site == AllocSite::page_cache || site == AllocSite::bounce_pages
+             ? FaultKind::page_alloc
+             : FaultKind::request_alloc;
+}
+/// Whether the places of a kind are AllocSites.
+constexpr bool at_alloc_site(FaultKind kind) {
+  return kind == FaultKind::page_alloc || kind == FaultKind::request_alloc;
+}
+
+/// Fires at the opportunities of its kind that lie in its window and range: at the nth of them
+/// (from 1), at every one after it while `times` lasts if `every` is set, or at random.
+struct FaultRule {
+  std::string name;
+  FaultKind kind = FaultKind::engine_error;
+  std::uint64_t nth = 0;    ///< 0: not by number
+  std::uint64_t every = 0;  ///< 0: once; else again at each `every`-th after the nth
+  double probability = 0;   ///< 0: not at random
+  std::uint64_t first = 0;  ///< range of `where`, both ends included
+  std::uint64_t last = std::numeric_limits<std::uint64_t>::max();
+  Ps from = 0;  ///< window of simulated time
+  Ps to = std::numeric_limits<Ps>::max();
+  std::uint64_t times = 0;  ///< fires so often at most; 0: no limit
+};
+
+/// All rules of a run and what became of them. One per machine; the models hold a pointer.
+class FaultPlan {
+ public:
+  FaultPlan() = default;
+  /// `seed` feeds the random rules, each with a stream of its own.
+  FaultPlan(std::vector<FaultRule> rules, std::uint64_t seed);
+
+  /// An opportunity: does a fault happen here and now? Counts for every rule of the kind.
+  bool fires(FaultKind kind, Ps now, std::uint64_t where = 0) {
+    return has_[static_cast<std::size_t>(kind)] && decide(kind, now, where);
+  }
+  bool has(FaultKind kind) const { return has_[static_cast<std::size_t>(kind)]; }
+  bool empty() const { return rules_.empty(); }
+
+  struct Outcome {
+    const FaultRule* rule = nullptr;
+    std::uint64_t opportunities = 0;  ///< inside window and range
+    std::uint64_t fired = 0;
+    Ps last_fired = 0;
+    /// How often at which AllocSite; all 0 for kinds with other places.
+    std::array<std::uint64_t, static_cast<std::size_t>(AllocSite::count)> fired_at{};
+  };
+  /// One per rule, in their order.
+  std::vector<Outcome> outcomes() const;
+  std::uint64_t fired() const;
+
+ private:
+  struct State {
+    FaultRule rule;
+    std::mt19937_64 random;
+    std::uint64_t opportunities = 0;
+    std::uint64_t fired = 0;
+    Ps last_fired = 0;
+    std::array<std::uint64_t, static_cast<std::size_t>(AllocSite::count)> fired_at{};
+  };
+  bool decide(FaultKind kind, Ps now, std::uint64_t where);
+
+  std::vector<State> rules_;
+  std::array<bool, static_cast<std::size_t>(FaultKind::count)> has_{};
+};
+
+}  // namespace cesasim::hw

@@ -1,0 +1,20 @@
+// Runs the workload `bench`: threads that cipher one block after another and wait for each, as
+// openssl speed and cryptsetup benchmark do.
+#pragma once
+
+#include "machine/machine.h"
+#include "scenario/scenario.h"
+#include "study/result/result.h"
+
+namespace cesasim::study {
+
+/// Simulates the benchmark of `scenario` (workload.bench): fills status, error, metrics and
+/// integrity. Every result is compared with OpenSSL's. One call per process.
+///
+/// Each thread has a buffer of block_bytes and does its share of `requests`; an operation is what
+/// the program does (user mode), the interface (kernel mode), the kernel's cipher API with the
+/// scenario's driver, a sleep until the callback, and the way back. Where the program is an
+/// application (`application`), its own work on each block is part of the operation.
+PointResult run_bench(const Scenario& scenario, const PointOptions& options);
+
+}  // namespace cesasim::study

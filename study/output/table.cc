@@ -1,0 +1,287 @@
+#include "study/output/table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace cesasim::study {
+namespace {
+
+constexpr const char* kTraceAxis = "workload.trace";
+constexpr std::size_t kTopShares = 4;
+
+std::string number(std::optional<double> value, const char* format) {
+  if (!value || !std::isfinite(*value)) return "-";
+  return fmt::format(fmt::runtime(format), *value);
+}
+
+/// Four significant digits, without an exponent where a person can read the number.
+std::string short_number(std::optional<double> value) {
+  if (!value || !std::isfinite(*value)) return "-";
+  const double v = std::fabs(*value);
+  if (v != 0 && (v < 1e-6 || v >= 1e15)) return fmt::format("{:.3e}", *value);
+  if (v >= 1000) return fmt::format("{:.0f}", *value);
+  const int decimals = v == 0 ? 0 : 3 - static_cast<int>(std::floor(std::log10(v)));
+  return fmt::format("{:.{}f}", *value, decimals);
+}
+
+std::string percent(std::optional<double> value) {
+  if (!value || !std::isfinite(*value)) return "-";
+  return fmt::format("{:.1f}%", *value * 100);
+}
+
+std::string shares(const MetricList& list) {
+  const std::string prefix = "cpu.share.";
+  std::vector<std::pair<double, std::string>> found;
+  for (const auto& [name, value] : list) {
+    if (name.starts_with(prefix) && name != prefix + "idle" && value >= 0.005) {
+      found.emplace_back(value, name.substr(prefix.size()));
+    }
+  }
+  std::stable_sort(found.begin(), found.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::string out;
+  for (std::size_t i = 0; i < found.size() && i < kTopShares; ++i) {
+    if (i > 0) out += ' ';
+    out += fmt::format("{} {:.0f}%", found[i].second, found[i].first * 100);
+  }
+  return out.empty() ? "-" : out;
+}
+
+const PointResult* baseline_of(const Study& study, const StudyResult& result,
+                               const PointResult& point) {
+  if (!study.baseline) return nullptr;
+  const Json wanted = baseline_axes(*study.baseline, point.axes);
+  for (const PointResult& candidate : result.points) {
+    if (candidate.status != Status::failed && same_axes(candidate.axes, wanted)) {
+      return &candidate;
+    }
+  }
+  return nullptr;
+}
+
+std::optional<double> ratio(std::optional<double> value, std::optional<double> base) {
+  if (!value || !base || *base == 0) return std::nullopt;
+  return *value / *base;
+}
+
+std::string trace_of(const PointResult& point) {
+  const Json* node = nullptr;
+  if (point.axes.contains(kTraceAxis)) {
+    node = &point.axes[kTraceAxis];
+  } else if (point.config.contains("workload") && point.config["workload"].contains("trace")) {
+    node = &point.config["workload"]["trace"];
+  }
+  return node != nullptr && node->is_string() ? node->get<std::string>() : "";
+}
+
+std::string label_of(const PointResult& point) { return point_name(point.axes, kTraceAxis); }
+
+std::string main_block(const Study& study, const StudyResult& result,
+                       const std::vector<const PointResult*>& points) {
+  std::vector<std::vector<std::string>> rows = {{"point", "sim s", "vs base", "MB/s", "p50 us",
+                                                 "p99 us", "CPU", "copied MB", "irqs", "switches",
+                                                 "engine", "disk", "top CPU shares"}};
+  std::string out;
+  for (const PointResult* point : points) {
+    if (point->status == Status::failed) {
+      rows.push_back({label_of(*point), "failed"});
+      continue;
+    }
+    auto value = [point](const char* name) { return find_value(point->metrics, name); };
+    const PointResult* base = baseline_of(study, result, *point);
+    std::optional<double> copied = value("bytes_copied");
+    if (copied) *copied /= 1e6;
+    rows.push_back(
+        {label_of(*point) + (point->status == Status::broken ? " (broken)" : ""),
+         short_number(value("sim_seconds")),
+         base == nullptr
+             ? "-"
+             : number(ratio(value("sim_seconds"), find_value(base->metrics, "sim_seconds")),
+                      "{:.3f}"),
+         short_number(value("throughput_mb_s")), short_number(value("latency_us.p50")),
+         short_number(value("latency_us.p99")), percent(value("cpu.utilization")),
+         short_number(copied), number(value("interrupts"), "{:.0f}"),
+         number(value("context_switches"), "{:.0f}"), percent(value("engine.utilization")),
+         percent(value("disk.utilization")), shares(point->metrics)});
+  }
+  return align(rows, "  ");
+}
+
+std::string phase_block(const Study& study, const StudyResult& result,
+                        const std::vector<const PointResult*>& points) {
+  std::vector<std::string> phases;
+  for (const PointResult* point : points) {
+    for (const PhaseResult& phase : point->phases) {
+      if (std::find(phases.begin(), phases.end(), phase.name) == phases.end()) {
+        phases.push_back(phase.name);
+      }
+    }
+  }
+  if (phases.size() < 2) return "";
+  std::vector<std::vector<std::string>> rows = {{"phase: seconds (vs base)"}};
+  for (const PointResult* point : points) {
+    if (point->status != Status::failed) rows[0].push_back(label_of(*point));
+  }
+  for (const std::string& name : phases) {
+    std::vector<std::string> row = {name};
+    for (const PointResult* point : points) {
+      if (point->status == Status::failed) continue;
+      const PhaseResult* phase = point->find_phase(name);
+      std::optional<double> seconds;
+      if (phase != nullptr) seconds = find_value(phase->metrics, "sim_seconds");
+      std::string cell = short_number(seconds);
+      const PointResult* base = baseline_of(study, result, *point);
+      const PhaseResult* base_phase = base == nullptr ? nullptr : base->find_phase(name);
+      if (base_phase != nullptr) {
+        const auto r = ratio(seconds, find_value(base_phase->metrics, "sim_seconds"));
+        if (r) cell += fmt::format(" ({:.3f})", *r);
+      }
+      row.push_back(cell);
+    }
+    rows.push_back(row);
+  }
+  return "\n" + align(rows, "  ");
+}
+
+/// Points with faults or broken guarantees: what happened, and what became of the requests.
+std::string verdict_block(const StudyResult& result) {
+  std::string out;
+  for (const PointResult& point : result.points) {
+    if (point.faults.empty() && point.broken_guarantees.empty()) continue;
+    out += fmt::format("  {}\n", point_name(point.axes));
+    for (const FaultResult& f : point.faults) {
+      const std::string hit = hit_text(f);
+      out += fmt::format("    fault {} ({}): happened {} times in {} opportunities{}\n", f.name,
+                         f.kind, f.fired, f.opportunities,
+                         f.fired == 0   ? ": this run says nothing about it"
+                         : !hit.empty() ? ": " + hit
+                                        : "");
+    }
+    const auto count = [&point](const char* name) {
+      return find_value(point.metrics, name).value_or(0);
+    };
+    out += fmt::format("    requests: {:.0f} right, {:.0f} failed and said so\n",
+                       count("verdict.right"), count("verdict.failed"));
+    for (const std::string& text : point.broken_guarantees) {
+      out += fmt::format("    BROKEN: {}\n", text);
+    }
+  }
+  return out.empty() ? "" : "\nverdicts\n" + out;
+}
+
+/// Each note once, with the points that it is about, or their number where they are many.
+std::string note_block(const StudyResult& result) {
+  constexpr std::size_t kNamed = 4;
+  std::vector<std::pair<std::string, std::vector<std::string>>> notes;
+  for (const PointResult& point : result.points) {
+    for (const std::string& text : point.notes) {
+      auto it = std::find_if(notes.begin(), notes.end(),
+                             [&text](const auto& note) { return note.first == text; });
+      if (it == notes.end()) it = notes.insert(notes.end(), {text, {}});
+      it->second.push_back(point_name(point.axes));
+    }
+  }
+  std::string out;
+  for (const auto& [text, points] : notes) {
+    std::string about;
+    for (std::size_t i = 0; i < std::min(points.size(), kNamed); ++i) {
+      about += (i == 0 ? "" : ", ") + points[i];
+    }
+    if (points.size() > kNamed) about += fmt::format(" and {} more", points.size() - kNamed);
+    out += fmt::format("  {} ({})\n", text, about);
+  }
+  return out.empty() ? "" : "\nnotes\n" + out;
+}
+
+std::string expectation_line(const ExpectationResult& e) {
+  std::string bound;
+  if (e.min && e.max) {
+    bound = fmt::format("{:.10g} .. {:.10g}", *e.min, *e.max);
+  } else if (e.min) {
+    bound = fmt::format(">= {:.10g}", *e.min);
+  } else if (e.max) {
+    bound = fmt::format("<= {:.10g}", *e.max);
+  }
+  const char* verdict = !e.ok ? "skip" : *e.ok ? "ok  " : "FAIL";
+  std::string out = fmt::format("  {}  {}: {}{}", verdict, e.name, e.metric,
+                                e.phase.empty() ? "" : " of phase " + e.phase);
+  if (e.relative) out += " relative to " + e.relative_to;
+  if (e.value)
+    out += fmt::format(" = {}", *e.value >= 1e5 ? fmt::format("{:.10g}", *e.value)
+                                                : fmt::format("{:.5g}", *e.value));
+  out += fmt::format(", expected {}", bound);
+  if (!e.point.empty()) out += fmt::format(" ({})", e.point);
+  if (!e.note.empty()) out += fmt::format("; {}", e.note);
+  return out + "\n";
+}
+
+}  // namespace
+
+std::string align(const std::vector<std::vector<std::string>>& rows, const std::string& indent) {
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      if (i == widths.size()) widths.push_back(0);
+      widths[i] = std::max(widths[i], row[i].size());
+    }
+  }
+  std::string out;
+  for (const auto& row : rows) {
+    std::string line = indent;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      if (i > 0) line += "  ";
+      // Words stand to the left: the first column, and whatever the head of a last column is.
+      const bool left = i == 0 || rows[0][i] == "top CPU shares";
+      line += left ? fmt::format("{:<{}}", row[i], widths[i])
+                   : fmt::format("{:>{}}", row[i], widths[i]);
+    }
+    while (!line.empty() && line.back() == ' ') line.pop_back();
+    out += line + "\n";
+  }
+  return out;
+}
+
+std::string to_table(const Study& study, const StudyResult& result) {
+  std::string out = fmt::format("{}\n", result.study);
+  for (const std::string& set : result.overrides) out += fmt::format("set: {}\n", set);
+  if (!result.overrides.empty() && !result.expectations.empty()) {
+    out += "(the study's expectations were written for its own values)\n";
+  }
+  if (study.baseline) {
+    Json base = Json::object();
+    for (const auto& [path, value] : study.baseline->values) base[path] = scalar_json(value);
+    out += fmt::format("baseline: {}\n", point_label(base));
+  }
+  std::vector<std::string> traces;
+  for (const PointResult& point : result.points) {
+    const std::string trace = trace_of(point);
+    if (std::find(traces.begin(), traces.end(), trace) == traces.end()) traces.push_back(trace);
+  }
+  for (const std::string& trace : traces) {
+    std::vector<const PointResult*> points;
+    for (const PointResult& point : result.points) {
+      if (trace_of(point) == trace) points.push_back(&point);
+    }
+    out += fmt::format("\n{}\n", trace.empty() ? "results" : trace);
+    out += main_block(study, result, points);
+    out += phase_block(study, result, points);
+  }
+  out += verdict_block(result);
+  out += note_block(result);
+  std::string errors;
+  for (const PointResult& point : result.points) {
+    if (point.status == Status::ok) continue;
+    errors += fmt::format("  {}: {}: {}\n", point_name(point.axes), status_name(point.status),
+                          point.error);
+  }
+  if (!errors.empty()) out += "\nerrors\n" + errors;
+  if (!result.expectations.empty()) {
+    out += "\nexpectations\n";
+    for (const ExpectationResult& e : result.expectations) out += expectation_line(e);
+  }
+  return out;
+}
+
+}  // namespace cesasim::study

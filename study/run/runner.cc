@@ -1,0 +1,420 @@
+#include "study/run/runner.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <system_error>
+
+namespace cesasim::study {
+namespace {
+
+// The worker's ends of the pipes, fixed so that the command line can name them.
+constexpr int kInFd = 3;
+constexpr int kOutFd = 4;
+constexpr int kStatusFd = 5;
+constexpr std::size_t kStderrKept = 4096;
+
+volatile sig_atomic_t g_interrupted = 0;
+void on_signal(int) {
+  // Whoever asks twice does not want to wait; the workers die with this process.
+  if (g_interrupted != 0) ::_exit(130);
+  g_interrupted = 1;
+}
+
+/// Notes SIGINT and SIGTERM instead of dying from them.
+class SignalGuard {
+ public:
+  SignalGuard() {
+    g_interrupted = 0;
+    struct sigaction action = {};
+    action.sa_handler = on_signal;
+    sigaction(SIGINT, &action, &old_int_);
+    sigaction(SIGTERM, &action, &old_term_);
+  }
+  ~SignalGuard() {
+    sigaction(SIGINT, &old_int_, nullptr);
+    sigaction(SIGTERM, &old_term_, nullptr);
+  }
+
+ private:
+  struct sigaction old_int_ = {}, old_term_ = {};
+};
+
+class Fd {
+ public:
+  explicit Fd(int fd = -1) : fd_(fd) {}
+  ~Fd() { reset(); }
+  Fd(Fd&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
+  Fd& operator=(Fd&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  void reset() {
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = -1;
+  }
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+[[noreturn]] void fail(const char* what) {
+  throw std::system_error(errno, std::generic_category(), what);
+}
+
+struct Pipe {
+  Fd read, write;
+  Pipe() {
+    int fds[2];
+    // Close-on-exec: a worker must not hold the other workers' pipes open.
+    if (::pipe2(fds, O_CLOEXEC) != 0) fail("pipe");
+    read = Fd(fds[0]);
+    write = Fd(fds[1]);
+  }
+};
+
+void write_all(int fd, const std::string& text) {
+  std::size_t done = 0;
+  while (done < text.size()) {
+    const ssize_t n = ::write(fd, text.data() + done, text.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail("write");
+    done += static_cast<std::size_t>(n);
+  }
+}
+
+Json window_json(const TimeWindow& window) {
+  Json out = {{"from", window.from}};
+  if (!std::isinf(window.to)) out["to"] = window.to;  // JSON knows no infinity
+  return out;
+}
+
+TimeWindow window_from(const Json& json) {
+  TimeWindow out;
+  out.from = json.at("from").get<double>();
+  out.to = json.value("to", out.to);
+  return out;
+}
+
+Json observe_json(const ObserveOptions& o) {
+  return {{"requests", o.requests}, {"requests_window", window_json(o.requests_window)},
+          {"timeline", o.timeline}, {"timeline_window", window_json(o.timeline_window)},
+          {"record", o.record},     {"record_disk", o.record_disk}};
+}
+
+ObserveOptions observe_from(const Json& json) {
+  ObserveOptions o;
+  o.requests = json.at("requests").get<std::string>();
+  o.requests_window = window_from(json.at("requests_window"));
+  o.timeline = json.at("timeline").get<std::string>();
+  o.timeline_window = window_from(json.at("timeline_window"));
+  o.record = json.at("record").get<std::string>();
+  o.record_disk = json.at("record_disk").get<std::string>();
+  return o;
+}
+
+/// One running worker process.
+class Worker {
+ public:
+  Worker(std::size_t index, const Point& point, const RunnerOptions& options)
+      : index_(index), axes_(point.axes), config_(values_json(point.tree)) {
+    Fd input(::memfd_create("point", MFD_CLOEXEC));
+    if (input.get() < 0) fail("memfd_create");
+    Json job;
+    job["axes"] = point.axes;
+    job["tree"] = to_json(point.tree);
+    job["trace_file"] = point.scenario.workload.trace_file;
+    if (!options.vcd.file.empty()) {
+      job["vcd"] = {{"file", options.vcd.file}, {"from", options.vcd.from}};
+      // JSON knows no infinity.
+      if (!std::isinf(options.vcd.to)) job["vcd"]["to"] = options.vcd.to;
+    }
+    if (!options.export_image.empty()) job["export_image"] = options.export_image;
+    if (options.observe.wanted()) job["observe"] = observe_json(options.observe);
+    write_all(input.get(), job.dump(-1, ' ', false, Json::error_handler_t::replace));
+    if (::lseek(input.get(), 0, SEEK_SET) < 0) fail("lseek");
+
+    Pipe out, error, status;
+    std::vector<std::string> arguments = options.worker;
+    for (int fd : {kInFd, kOutFd, kStatusFd}) arguments.push_back(std::to_string(fd));
+    std::vector<char*> argv;
+    for (std::string& argument : arguments) argv.push_back(argument.data());
+    argv.push_back(nullptr);
+    const pid_t parent = ::getpid();
+    pid_ = ::fork();
+    if (pid_ < 0) fail("fork");
+    if (pid_ == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      if (::getppid() != parent) ::_exit(127);
+      // A Ctrl-C reaches the whole group; it is the parent that decides what becomes of us.
+      ::signal(SIGINT, SIG_IGN);
+      ::signal(SIGTERM, SIG_IGN);
+      // Lift our ends above the fixed numbers first, so that none is overwritten.
+      const int in = ::fcntl(input.get(), F_DUPFD, 10);
+      const int o = ::fcntl(out.write.get(), F_DUPFD, 10);
+      const int s = ::fcntl(status.write.get(), F_DUPFD, 10);
+      const int e = ::fcntl(error.write.get(), F_DUPFD, 10);
+      ::dup2(in, kInFd);
+      ::dup2(o, kOutFd);
+      ::dup2(s, kStatusFd);
+      ::dup2(e, STDOUT_FILENO);
+      ::dup2(e, STDERR_FILENO);
+      for (int fd : {in, o, s, e}) ::close(fd);
+      ::execvp(argv[0], argv.data());
+      const std::string message =
+          fmt::format("cannot start '{}': {}\n", argv[0], std::strerror(errno));
+      (void)!::write(STDERR_FILENO, message.data(), message.size());
+      ::_exit(127);
+    }
+    out_ = std::move(out.read);
+    error_ = std::move(error.read);
+    status_ = std::move(status.read);
+    for (const Fd* fd : {&out_, &error_, &status_}) ::fcntl(fd->get(), F_SETFL, O_NONBLOCK);
+  }
+  Worker(Worker&&) = default;
+  Worker& operator=(Worker&&) = default;
+  ~Worker() = default;
+
+  std::size_t index() const { return index_; }
+  const Progress& progress() const { return progress_; }
+
+  void add_fds(std::vector<pollfd>& fds) const {
+    for (const Fd* fd : {&out_, &error_, &status_}) {
+      if (fd->get() >= 0) fds.push_back({fd->get(), POLLIN, 0});
+    }
+  }
+
+  /// Reads what is there. False once the worker has closed everything.
+  bool drain() {
+    read_into(out_, result_text_);
+    read_into(error_, stderr_text_);
+    if (stderr_text_.size() > 4 * kStderrKept) {
+      stderr_text_.erase(0, stderr_text_.size() - kStderrKept);
+    }
+    read_into(status_, status_text_);
+    parse_status();
+    return out_.get() >= 0 || error_.get() >= 0 || status_.get() >= 0;
+  }
+
+  void kill() {
+    ::kill(pid_, SIGKILL);
+    int status = 0;
+    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    }
+  }
+
+  /// Waits for the process and makes the point's result.
+  PointResult finish() {
+    int status = 0;
+    while (::waitpid(pid_, &status, 0) < 0) {
+      if (errno == EINTR) continue;
+      status = 0;  // somebody else reaped it: the result alone counts
+      break;
+    }
+    PointResult out;
+    std::string problem;
+    if (WIFSIGNALED(status)) {
+      problem = fmt::format("the worker died: {}", ::strsignal(WTERMSIG(status)));
+    } else if (WIFEXITED(status) && WEXITSTATUS(status) != 0) {
+      problem = fmt::format("the worker exited with code {}", WEXITSTATUS(status));
+    } else {
+      try {
+        out = point_from_json(Json::parse(result_text_));
+      } catch (const std::exception& error) {
+        problem = fmt::format("the worker's answer is unusable ({})", error.what());
+      }
+    }
+    if (!problem.empty()) {
+      out = PointResult();
+      out.status = Status::failed;
+      std::string tail = stderr_text_.size() > kStderrKept
+                             ? stderr_text_.substr(stderr_text_.size() - kStderrKept)
+                             : stderr_text_;
+      while (!tail.empty() && (tail.back() == '\n' || tail.back() == ' ')) tail.pop_back();
+      out.error = tail.empty() ? problem : problem + ": " + tail;
+    }
+    out.axes = axes_;
+    out.config = config_;
+    check_integrity(out);
+    return out;
+  }
+
+ private:
+  static void read_into(Fd& fd, std::string& text) {
+    char buffer[65536];
+    while (fd.get() >= 0) {
+      const ssize_t n = ::read(fd.get(), buffer, sizeof(buffer));
+      if (n > 0) {
+        text.append(buffer, static_cast<std::size_t>(n));
+        continue;
+      }
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
+      fd.reset();
+    }
+  }
+
+  /// Lines "sim_seconds fraction"; the last complete one counts.
+  void parse_status() {
+    const std::size_t end = status_text_.rfind('\n');
+    if (end == std::string::npos) return;
+    const std::size_t begin = end == 0 ? 0 : status_text_.rfind('\n', end - 1) + 1;
+    Progress read;
+    if (std::sscanf(status_text_.c_str() + begin, "%lf %lf", &read.sim_seconds, &read.fraction) ==
+        2) {
+      progress_ = read;
+      progress_.fraction = std::clamp(progress_.fraction, 0.0, 1.0);
+    }
+    status_text_.erase(0, end + 1);
+  }
+
+  std::size_t index_;
+  Json axes_, config_;
+  pid_t pid_ = -1;
+  Fd out_, error_, status_;
+  std::string result_text_, stderr_text_, status_text_;
+  Progress progress_;
+};
+
+}  // namespace
+
+unsigned host_processors() {
+  cpu_set_t set;
+  if (::sched_getaffinity(0, sizeof(set), &set) == 0) {
+    return static_cast<unsigned>(std::max(1, CPU_COUNT(&set)));
+  }
+  return 1;
+}
+
+std::vector<PointResult> run_points(const std::vector<Point>& points,
+                                    const RunnerOptions& options) {
+  std::vector<PointResult> results(points.size());
+  RunnerOptions collecting = options;
+  collecting.on_result = [&](std::size_t index, PointResult&& result) {
+    results[index] = std::move(result);
+    if (options.on_result) options.on_result(index, PointResult(results[index]));
+  };
+  run_points(
+      points.size(), [&points](std::size_t i) { return points[i]; }, collecting);
+  return results;
+}
+
+void run_points(std::size_t count, const std::function<Point(std::size_t)>& make,
+                const RunnerOptions& options) {
+  const SignalGuard guard;
+  const std::size_t jobs = options.jobs > 0 ? options.jobs : host_processors();
+  const auto weight = [&options](std::size_t i) {
+    return options.weights.empty() ? 1.0 : options.weights.at(i);
+  };
+  double all_work = 0;
+  for (std::size_t i = 0; i < count; ++i) all_work += weight(i);
+  std::vector<Worker> running;
+  std::size_t next = 0;
+  std::size_t done = 0;
+  double finished_seconds = 0;
+  double finished_work = 0;
+  try {
+    while (done < count) {
+      while (next < count && running.size() < jobs && g_interrupted == 0) {
+        running.emplace_back(next, make(next), options);
+        ++next;
+      }
+      std::vector<pollfd> fds;
+      for (const Worker& worker : running) worker.add_fds(fds);
+      // The time-out bounds how late a signal between the check and the poll is seen.
+      if (g_interrupted == 0) ::poll(fds.data(), fds.size(), 200);
+      if (g_interrupted != 0) throw Interrupted();
+      for (std::size_t i = 0; i < running.size();) {
+        if (running[i].drain()) {
+          ++i;
+          continue;
+        }
+        Worker finished = std::move(running[i]);
+        running.erase(running.begin() + static_cast<std::ptrdiff_t>(i));
+        PointResult result = finished.finish();
+        finished_seconds += find_value(result.metrics, "sim_seconds").value_or(0);
+        finished_work += weight(finished.index());
+        ++done;
+        if (options.on_result) options.on_result(finished.index(), std::move(result));
+      }
+      if (options.on_status) {
+        RunnerOptions::Status status;
+        status.done = done;
+        status.total = count;
+        status.sim_seconds = finished_seconds;
+        double work = finished_work;
+        for (const Worker& worker : running) {
+          status.sim_seconds += worker.progress().sim_seconds;
+          work += worker.progress().fraction * weight(worker.index());
+        }
+        status.fraction = all_work > 0 ? work / all_work : 1;
+        options.on_status(status);
+      }
+    }
+  } catch (...) {
+    for (Worker& worker : running) worker.kill();
+    throw;
+  }
+}
+
+int worker_main(int in_fd, int out_fd, int status_fd) {
+  std::string text;
+  char buffer[65536];
+  for (ssize_t n; (n = ::read(in_fd, buffer, sizeof(buffer))) != 0;) {
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return 2;
+    text.append(buffer, static_cast<std::size_t>(n));
+  }
+  const Json job = Json::parse(text);
+  Tree tree = tree_from_json(job.at("tree"));
+  // The tree carries its presets already merged in: no file is looked up here.
+  Scenario scenario = resolve_scenario(tree, Library({}), false);
+  scenario.workload.trace_file = job.at("trace_file").get<std::string>();
+
+  auto last = std::chrono::steady_clock::now();
+  PointOptions options;
+  if (const auto vcd = job.find("vcd"); vcd != job.end()) {
+    options.vcd.file = vcd->at("file").get<std::string>();
+    options.vcd.from = vcd->at("from").get<double>();
+    options.vcd.to = vcd->value("to", options.vcd.to);
+  }
+  options.export_image = job.value("export_image", "");
+  if (const auto o = job.find("observe"); o != job.end()) options.observe = observe_from(*o);
+  options.progress = [&last, status_fd](const Progress& p) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - last < std::chrono::milliseconds(200)) return;
+    last = now;
+    const std::string line = fmt::format("{} {}\n", p.sim_seconds, p.fraction);
+    (void)!::write(status_fd, line.data(), line.size());
+  };
+  const auto start = std::chrono::steady_clock::now();
+  PointResult result;
+  try {
+    result = run_point(scenario, options);
+  } catch (const std::exception& error) {
+    result.status = Status::failed;
+    result.error = error.what();
+  }
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (!find_value(result.metrics, "host_seconds")) {
+    result.metrics.emplace_back("host_seconds", seconds);
+  }
+  write_all(out_fd, to_json(result).dump(-1, ' ', false, Json::error_handler_t::replace));
+  return 0;
+}
+
+}  // namespace cesasim::study

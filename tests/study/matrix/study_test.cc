@@ -1,0 +1,229 @@
+#include "study/matrix/study.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/fixture.h"
+
+namespace cesasim::study::test {
+namespace {
+
+class StudyTest : public testing::Test {
+ protected:
+  std::string replaced(const std::string& from, const std::string& to) {
+    std::string text = good_study();
+    const std::size_t at = text.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    return text.replace(at, from.size(), to);
+  }
+  std::vector<Point> points(const std::string& text, const std::vector<std::string>& sets = {}) {
+    std::vector<Override> overrides;
+    for (const std::string& set : sets) overrides.push_back(parse_override(set));
+    return expand(parse_study(text, "t.yaml"), overrides, home_.library());
+  }
+  std::string error(const std::string& text, const std::vector<std::string>& sets = {}) {
+    return error_of([&] { points(text, sets); });
+  }
+  Home home_;
+};
+
+TEST_F(StudyTest, ExpandsInFileOrderLastAxisFastest) {
+  const auto all = points(good_study());
+  ASSERT_EQ(all.size(), 10u);  // 2 x 3 x 2 less 2
+  EXPECT_EQ(all[0].axes.dump(), R"({"workload.trace":"traces/a.csv","dmcrypt.path":"standard",)"
+                                R"("ocf.driver":"cryptosoft"})");
+  EXPECT_EQ(point_label(all[1].axes), "traces/a.csv ocf-v1 cryptosoft");
+  EXPECT_EQ(point_label(all[2].axes, "workload.trace"), "ocf-v1 cesa_tdma");
+  EXPECT_EQ(point_label(all[9].axes), "traces/b.csv ocf-v3 cesa_tdma");
+  for (std::size_t i = 0; i < all.size(); ++i) EXPECT_EQ(all[i].index, i);
+  EXPECT_EQ(all[4].scenario.dmcrypt.path, "ocf-v3");
+  EXPECT_EQ(all[4].scenario.ocf.driver, "cesa_tdma");
+  EXPECT_EQ(all[9].scenario.workload.trace, "traces/b.csv");
+}
+
+TEST_F(StudyTest, AStudyWithoutAxesIsOnePoint) {
+  const auto all = points(
+      "name: one\nscenario: {soc: test-soc, disk: test-disk, workload.trace: traces/a.csv}\n");
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_TRUE(all[0].axes.empty());
+}
+
+TEST_F(StudyTest, LayersInOrder) {
+  const std::string text =
+      "name: t\nscenario: {soc: test-soc, disk: {preset: test-disk, rpm: 2000, heads: 3}, "
+      "workload.trace: traces/a.csv}\naxes: {disk.rpm: [3000, 4000], soc.cores: [1, 2]}\n";
+  const auto all = points(text, {"soc.cpu.clock_hz=5e6", "seed=9"});
+  ASSERT_EQ(all.size(), 4u);
+  EXPECT_EQ(all[0].scenario.disk.rpm, 3000);  // axis over scenario
+  EXPECT_EQ(all[2].scenario.disk.rpm, 4000);
+  EXPECT_EQ(all[0].scenario.disk.heads, 3u);  // scenario over preset
+  EXPECT_EQ(all[0].scenario.disk.zones, 1u);  // preset
+  EXPECT_EQ(all[1].scenario.soc.cores, 2u);
+  EXPECT_EQ(all[1].scenario.soc.cpu.clock_hz, 5e6);
+  EXPECT_EQ(all[1].scenario.seed, 9u);
+  EXPECT_EQ(all[1].tree.find_path("seed")->layer, Layer::command_line);
+  EXPECT_EQ(all[1].tree.find_path("disk.rpm")->layer, Layer::axis);
+  EXPECT_EQ(all[1].axes.dump(), R"({"disk.rpm":3000,"soc.cores":2})");
+  EXPECT_EQ(point_label(all[1].axes), "rpm=3000 cores=2");
+}
+
+TEST_F(StudyTest, ASetOnAnAxisNarrowsIt) {
+  const auto all = points(good_study(), {"dmcrypt.path=ocf-v3"});
+  ASSERT_EQ(all.size(), 4u);
+  for (const Point& point : all) EXPECT_EQ(point.axes["dmcrypt.path"], "ocf-v3");
+}
+
+TEST_F(StudyTest, AnAxisOfPresetsKeepsTheOverrides) {
+  const auto all = points(
+      "name: t\nscenario: {soc: {preset: test-soc, cores: 2}, disk: test-disk, workload: {trace: "
+      "traces/a.csv}}\naxes: {soc: [test-soc, no-tdma]}\n");
+  EXPECT_EQ(all[1].scenario.soc.preset, "no-tdma");
+  EXPECT_EQ(all[1].scenario.soc.cores, 2u);
+}
+
+TEST_F(StudyTest, BadOverrides) {
+  EXPECT_EQ(error(good_study(), {"soc.cores"}),
+            "--set: soc.cores: not of the form key=value; valid: key=value, as in soc.cores=2");
+  EXPECT_TRUE(error(good_study(), {"soc.coers=2"})
+                  .starts_with("--set: soc.coers: unknown key, did you mean 'cores'?"));
+  EXPECT_TRUE(
+      error(good_study(), {"soc.cores=9"}).starts_with("--set: soc.cores: out of range: 9"));
+  EXPECT_TRUE(error(good_study(), {"soc.cores="}).starts_with("--set: soc.cores: no value"));
+  EXPECT_TRUE(error(good_study(), {"soc.cores=[1, 2]"})
+                  .starts_with("--set: soc.cores: not a single value"));
+  EXPECT_TRUE(error(good_study(), {"soc..cores=1"}).starts_with("--set: soc..cores: an empty"));
+  EXPECT_TRUE(error(good_study(), {"=1"}).starts_with("--set: =1: not of the form"));
+  EXPECT_NE(error(good_study(), {"seed={"}), "");
+}
+
+TEST_F(StudyTest, TheHead) {
+  EXPECT_EQ(error("scenario: {}\n").substr(0, 23), "t.yaml:1: name: missing");
+  EXPECT_EQ(error("name: x\n"), "t.yaml:1: scenario: missing; valid: a map of settings");
+  EXPECT_TRUE(error("name: a/b\nscenario: {}\n").starts_with("t.yaml:1: name: '/' in the name"));
+  EXPECT_TRUE(error("name: ..\nscenario: {}\n").starts_with("t.yaml:1: name: starts with a dot"));
+  EXPECT_TRUE(error("name: x\nscenraio: {}\n")
+                  .starts_with("t.yaml:2: scenraio: unknown key, did you mean 'scenario'?"));
+  EXPECT_TRUE(error("- 1\n").starts_with("t.yaml:1: not a study"));
+  EXPECT_TRUE(error("").starts_with("t.yaml:1: not a study"));
+  EXPECT_TRUE(error("name: x\nscenario: 5\n").starts_with("t.yaml:2: scenario: not a map"));
+}
+
+TEST_F(StudyTest, Axes) {
+  EXPECT_TRUE(error(replaced("dmcrypt.path: [", "dmcrypt.paht: ["))
+                  .starts_with("t.yaml:12: exclude[0].dmcrypt.path: not an axis of this study, did "
+                               "you mean 'dmcrypt.paht'?"));
+  EXPECT_TRUE(error("name: t\nscenario: {soc: test-soc, disk: test-disk, workload.trace: "
+                    "traces/a.csv}\naxes:\n  soc.coers: [1]\n")
+                  .starts_with("t.yaml:4: soc.coers: unknown key, did you mean 'cores'?"));
+  EXPECT_TRUE(error(replaced("[standard, ocf-v1, ocf-v3]", "standard"))
+                  .starts_with("t.yaml:10: axes.dmcrypt.path: not a list"));
+  EXPECT_TRUE(error(replaced("[standard, ocf-v1, ocf-v3]", "[]"))
+                  .starts_with("t.yaml:10: axes.dmcrypt.path: no values"));
+  EXPECT_TRUE(error(replaced("[standard, ocf-v1, ocf-v3]", "[{a: 1}]"))
+                  .starts_with("t.yaml:10: axes.dmcrypt.path: an axis takes single values"));
+  EXPECT_TRUE(error(replaced("[standard, ocf-v1, ocf-v3]", "[standard, ocf-v1, standard]"))
+                  .starts_with("t.yaml:10: axes.dmcrypt.path: 'standard' stands there twice"));
+  EXPECT_TRUE(error(replaced("[standard, ocf-v1, ocf-v3]", "[standard, ocf-v2]"))
+                  .find("expect[0].where.dmcrypt.path: the axis has no value 'ocf-v1'") !=
+              std::string::npos);
+  // An axis value that the scenario refuses is reported where it stands.
+  EXPECT_TRUE(error("name: t\nscenario: {soc: test-soc, disk: test-disk, workload.trace: "
+                    "traces/a.csv}\naxes:\n  soc.cores:\n    - 1\n    - 99\n")
+                  .starts_with("t.yaml:6: soc.cores: out of range: 99"));
+}
+
+TEST_F(StudyTest, CasesSetSeveralKeysAtOnce) {
+  const std::string text =
+      "name: t\nscenario: {soc: test-soc, disk: test-disk, workload.trace: traces/a.csv}\n"
+      "axes: {board: {small: {}, large: {soc.cores: 4, disk.rpm: 9000}}, seed: [1, 2]}\n"
+      "expect: [{name: e, where: {board: large}, metric: sim_seconds, "
+      "relative_to: {board: small}, max: 2}]\n";
+  const auto all = points(text);
+  ASSERT_EQ(all.size(), 4u);
+  EXPECT_EQ(point_label(all[0].axes), "small seed=1");
+  EXPECT_EQ(all[2].scenario.soc.cores, 4u);
+  EXPECT_EQ(all[2].scenario.disk.rpm, 9000);
+  EXPECT_NE(all[1].scenario.soc.cores, 4u);
+  EXPECT_EQ(points(text, {"board=large"}).size(), 2u);
+  EXPECT_EQ(points(text, {"board=large", "soc.cores=3"})[0].scenario.soc.cores, 3u);
+  EXPECT_NE(error(text, {"board=lage"}).find("did you mean 'large'"), std::string::npos);
+  const std::string head =
+      "name: t\nscenario: {soc: test-soc, disk: test-disk, workload.trace: traces/a.csv}\n";
+  EXPECT_NE(error(head + "axes: {board: {}}\n").find("no cases"), std::string::npos);
+  EXPECT_NE(error(head + "axes: {board: {a: 1}}\n").find("axes.board.a"), std::string::npos);
+  EXPECT_NE(error(head + "axes: {board: {a: {soc: {cores: 1}}}}\n").find("not a single value"),
+            std::string::npos);
+  EXPECT_NE(error(head + "axes: {soc.cores: {a: {}}}\n").find("without dots"), std::string::npos);
+  EXPECT_NE(error(head + "axes: {board: {a: {soc.coers: 2}}}\n").find("did you mean 'cores'"),
+            std::string::npos);
+}
+
+TEST_F(StudyTest, TooManyPoints) {
+  std::string text = "name: t\nscenario: {}\naxes:\n";
+  for (const char* key : {"a", "b", "c", "d", "e", "f"}) {
+    text += std::string("  ") + key + ": [1,2,3,4,5,6,7,8,9,10]\n";
+  }
+  EXPECT_TRUE(error(text).find("more than 10000 points") != std::string::npos);
+}
+
+TEST_F(StudyTest, Selectors) {
+  EXPECT_TRUE(error(replaced("exclude: [{dmcrypt.path: standard", "exclude: [{dmcrypt.paht: x"))
+                  .starts_with("t.yaml:12: exclude[0].dmcrypt.paht: not an axis of this study, did "
+                               "you mean 'dmcrypt.path'?; valid: workload.trace, dmcrypt.path, "));
+  EXPECT_TRUE(error(replaced("baseline: {dmcrypt.path: standard", "baseline: {seed: 1"))
+                  .starts_with("t.yaml:13: baseline.seed: not an axis of this study"));
+  EXPECT_TRUE(error(replaced("where: {workload.trace: traces/a.csv", "where: {trace: x"))
+                  .starts_with("t.yaml:15: expect[0].where.trace: not an axis"));
+  EXPECT_TRUE(error(replaced("baseline: {dmcrypt.path: standard", "baseline: {dmcrypt.path: std"))
+                  .starts_with("t.yaml:13: baseline.dmcrypt.path: the axis has no value 'std'"));
+  EXPECT_TRUE(
+      error(replaced("exclude: [{dmcrypt.path: standard, ocf.driver: cesa_tdma}]", "exclude: [{}]"))
+          .starts_with("t.yaml:12: exclude[0]: names nothing"));
+  EXPECT_TRUE(error(replaced("exclude: [{dmcrypt.path: standard, ocf.driver: cesa_tdma}]",
+                             "exclude: {dmcrypt.path: standard}"))
+                  .starts_with("t.yaml:12: exclude: not a list"));
+  EXPECT_TRUE(error(replaced("exclude: [{dmcrypt.path: standard, ocf.driver: cesa_tdma}]",
+                             "exclude: [{ocf.driver: cryptosoft}, {ocf.driver: cesa_tdma}]"))
+                  .starts_with("t.yaml: exclude: no point is left"));
+}
+
+TEST_F(StudyTest, AnUnsupportedPointIsAnErrorUnlessExcluded) {
+  EXPECT_TRUE(
+      error(replaced("exclude: [{dmcrypt.path: standard, ocf.driver: cesa_tdma}]", "exclude: []"))
+          .starts_with("t.yaml:11: ocf.driver: 'cesa_tdma' would never be called"));
+}
+
+TEST_F(StudyTest, Expectations) {
+  EXPECT_TRUE(error(replaced("metric: sim_seconds", "metric: sim_second"))
+                  .starts_with("t.yaml:15: expect[0].metric: unknown metric 'sim_second', did you "
+                               "mean 'sim_seconds'?; valid: sim_seconds, host_seconds, "));
+  EXPECT_TRUE(error(replaced(", min: 1.0", "")).starts_with("t.yaml:15: expect[0]: no bound"));
+  EXPECT_TRUE(error(replaced("min: 1.0", "min: much"))
+                  .starts_with("t.yaml:15: expect[0].min: not a number"));
+  EXPECT_TRUE(error(replaced("min: 1.0", "min: 1.0, max: 0.5"))
+                  .starts_with("t.yaml:15: expect[0]: min 1 above max 0.5"));
+  EXPECT_TRUE(error(replaced("relative_to: baseline", "relative_to: base"))
+                  .starts_with("t.yaml:15: expect[0].relative_to: unknown; valid: baseline"));
+  EXPECT_TRUE(error(replaced("baseline: {dmcrypt.path: standard, ocf.driver: cryptosoft}\n", ""))
+                  .starts_with("t.yaml:14: expect[0].relative_to: the study names no baseline"));
+  EXPECT_TRUE(error(replaced("min: 1.0", "mim: 1.0"))
+                  .starts_with("t.yaml:15: expect[0].mim: unknown key, did you mean 'min'?"));
+  EXPECT_TRUE(
+      error(replaced("name: it costs, ", "")).starts_with("t.yaml:15: expect[0].name: missing"));
+  EXPECT_TRUE(error(replaced("dmcrypt.path: ocf-v1}",
+                             "dmcrypt.path: standard, ocf.driver: "
+                             "cesa_tdma}"))
+                  .starts_with("t.yaml:15: expect.it costs.where: names no point"));
+  EXPECT_TRUE(error(replaced("exclude: [{dmcrypt.path: standard, ocf.driver: cesa_tdma}]",
+                             "exclude: [{dmcrypt.path: standard}]"))
+                  .starts_with("t.yaml:15: expect.it costs: the baseline point of "));
+}
+
+TEST_F(StudyTest, AxisValuesCompareByWhatTheyMean) {
+  EXPECT_TRUE(same_value(5, 5.0));
+  EXPECT_TRUE(same_value("2005", 2005));
+  EXPECT_FALSE(same_value("a", "b"));
+  EXPECT_FALSE(same_value(true, 1));
+}
+
+}  // namespace
+}  // namespace cesasim::study::test

@@ -1,0 +1,20 @@
+#include "study/output/guide.h"
+
+#include <gtest/gtest.h>
+
+#include "scenario/scenario.h"
+#include "tests/support/fixture.h"
+
+namespace cesasim::study::test {
+namespace {
+
+TEST(Guide, ThePageIsTheReadersOwnTables) {
+  const std::string page = read_file("docs/studies.md");
+  EXPECT_TRUE(page == study_guide()) << "./cesasim list guide > docs/studies.md";
+  for (const ParameterInfo& p : list_parameters()) {
+    EXPECT_NE(page.find("| `" + p.path + "` |"), std::string::npos) << p.path;
+  }
+}
+
+}  // namespace
+}  // namespace cesasim::study::test

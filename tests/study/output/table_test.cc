@@ -1,0 +1,123 @@
+#include "study/output/table.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/fixture.h"
+
+namespace cesasim::study::test {
+namespace {
+
+PointResult point(const std::string& trace, const std::string& path, double seconds) {
+  PointResult out;
+  out.axes = {{"workload.trace", trace}, {"dmcrypt.path", path}, {"ocf.driver", "cryptosoft"}};
+  out.metrics = {{"sim_seconds", seconds},  {"throughput_mb_s", 123.456}, {"latency_us.p50", 80},
+                 {"latency_us.p99", 90000}, {"cpu.utilization", 0.987},   {"cpu.share.cipher", 0.7},
+                 {"cpu.share.copy", 0.2},   {"cpu.share.idle", 0.013},    {"cpu.share.irq", 0.001},
+                 {"engine.utilization", 0}, {"disk.utilization", 0.25},   {"bytes_copied", 2e6},
+                 {"interrupts", 4000},      {"context_switches", 50}};
+  return out;
+}
+
+TEST(Table, Golden) {
+  StudyResult r{"test", "1", {}, {}, {}};
+  r.points = {point("traces/a.csv", "standard", 10), point("traces/a.csv", "ocf-v1", 12),
+              point("traces/b.csv", "standard", 20), point("traces/b.csv", "ocf-v1", 15)};
+  for (PointResult* p : {&r.points[2], &r.points[3]}) {
+    const double s = p->metrics[0].second;
+    p->phases = {{"write", {{"sim_seconds", s * 0.75}}}, {"read", {{"sim_seconds", s * 0.25}}}};
+  }
+  PointResult dead = point("traces/b.csv", "ocf-v3", 1);
+  dead.status = Status::failed;
+  dead.error = "the worker died: Killed";
+  r.points.push_back(dead);
+  const Study study = parse_study(good_study(), "t.yaml");
+  r.expectations = check_expectations(study, r.points);
+  EXPECT_EQ(to_table(study, r), R"(test
+baseline: standard cryptosoft
+
+traces/a.csv
+  point                sim s  vs base   MB/s  p50 us  p99 us    CPU  copied MB  irqs  switches  engine   disk  top CPU shares
+  standard cryptosoft  10.00    1.000  123.5   80.00   90000  98.7%      2.000  4000        50    0.0%  25.0%  cipher 70% copy 20%
+  ocf-v1 cryptosoft    12.00    1.200  123.5   80.00   90000  98.7%      2.000  4000        50    0.0%  25.0%  cipher 70% copy 20%
+
+traces/b.csv
+  point                 sim s  vs base   MB/s  p50 us  p99 us    CPU  copied MB  irqs  switches  engine   disk  top CPU shares
+  standard cryptosoft   20.00    1.000  123.5   80.00   90000  98.7%      2.000  4000        50    0.0%  25.0%  cipher 70% copy 20%
+  ocf-v1 cryptosoft     15.00    0.750  123.5   80.00   90000  98.7%      2.000  4000        50    0.0%  25.0%  cipher 70% copy 20%
+  ocf-v3 cryptosoft    failed
+
+  phase: seconds (vs base)  standard cryptosoft  ocf-v1 cryptosoft
+  write                           15.00 (1.000)      11.25 (0.750)
+  read                            5.000 (1.000)      3.750 (0.750)
+
+errors
+  traces/b.csv ocf-v3 cryptosoft: failed: the worker died: Killed
+
+expectations
+  ok    it costs: sim_seconds relative to the baseline = 1.2, expected >= 1 (traces/a.csv ocf-v1 cryptosoft)
+)");
+}
+
+/// Points with faults or broken guarantees have their verdicts printed; others do not.
+TEST(Table, VerdictsOfFaults) {
+  StudyResult r{"test", "1", {}, {}, {}};
+  r.points = {point("traces/a.csv", "standard", 10), point("traces/a.csv", "ocf-v1", 12),
+              point("traces/a.csv", "ocf-v3", 13)};
+  r.points[1].faults = {{"lose", "lost_interrupt", 40, 2}, {"never", "page_alloc", 0, 0}};
+  r.points[1].metrics.emplace_back("verdict.right", 30);
+  r.points[1].metrics.emplace_back("verdict.failed", 4);
+  r.points[2].status = Status::broken;
+  r.points[2].error = "3 writes put plaintext on the disk";
+  r.points[2].broken_guarantees = {"3 writes put plaintext on the disk (first: sector 8)",
+                                   "1 requests never ended (first: sector 9)"};
+  const std::string text = to_table(parse_study(good_study(), "t.yaml"), r);
+  EXPECT_NE(text.find(R"(
+verdicts
+  traces/a.csv ocf-v1 cryptosoft
+    fault lose (lost_interrupt): happened 2 times in 40 opportunities
+    fault never (page_alloc): happened 0 times in 0 opportunities: this run says nothing about it
+    requests: 30 right, 4 failed and said so
+  traces/a.csv ocf-v3 cryptosoft
+    requests: 0 right, 0 failed and said so
+    BROKEN: 3 writes put plaintext on the disk (first: sector 8)
+    BROKEN: 1 requests never ended (first: sector 9)
+)"),
+            std::string::npos)
+      << text;
+  r.points.resize(1);
+  EXPECT_EQ(to_table(parse_study(good_study(), "t.yaml"), r).find("verdicts"), std::string::npos);
+}
+
+/// Whom a failed allocation hit, and each note once with its points.
+TEST(Table, HitsAndNotes) {
+  StudyResult r{"test", "1", {}, {}, {}};
+  for (const char* path : {"standard", "ocf-v1", "ocf-v3"}) {
+    r.points.push_back(point("traces/a.csv", path, 10));
+  }
+  r.points[0].faults = {{"f", "page_alloc", 90, 9, {{"the page cache", 4}, {"elsewhere", 5}}}};
+  r.points[0].notes = {"on no stock kernel"};
+  r.points[1].notes = {"the engine was not used"};
+  r.points[2].notes = {"on no stock kernel"};
+  const std::string text = to_table(parse_study(good_study(), "t.yaml"), r);
+  EXPECT_NE(text.find("    fault f (page_alloc): happened 9 times in 90 opportunities: the page "
+                      "cache 4, elsewhere 5\n"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find(R"(
+notes
+  on no stock kernel (traces/a.csv standard cryptosoft, traces/a.csv ocf-v3 cryptosoft)
+  the engine was not used (traces/a.csv ocf-v1 cryptosoft)
+)"),
+            std::string::npos)
+      << text;
+}
+
+TEST(Table, OnePointWithoutAnything) {
+  const Study study = parse_study("name: bare\nscenario: {}\n", "t.yaml");
+  StudyResult r{"bare", "1", {PointResult()}, {}, {}};
+  const std::string text = to_table(study, r);
+  EXPECT_NE(text.find("(one point)"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace cesasim::study::test
