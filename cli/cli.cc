@@ -15,11 +15,6 @@
 
 namespace cesasim::study {
 
-void complain(const std::string& message) {
-  std::fflush(stdout);  // what was said before comes first also where both go to one file
-  fmt::print(stderr, "cesasim: {}\n", message);
-}
-
 namespace {
 
 /// The commands that people may give.

@@ -3,16 +3,7 @@
 
 namespace cesasim::study {
 
-/// Exit codes of every command.
-enum ExitCode {
-  kOk = 0,
-  kExpectationFailed = 1,
-  kBadInput = 2,
-  kPointFailed = 3,
-  kInterrupted = 130,
-};
-
-/// Runs the command named by the arguments; messages go to standard error.
+/// Runs the command named by the arguments; messages go to standard error. Returns an ExitCode.
 int cli_main(int argc, char** argv);
 
 }  // namespace cesasim::study

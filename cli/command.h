@@ -3,9 +3,9 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
-#include <stdexcept>
-#include <string>
 
+#include "base/text/errors.h"
+#include "base/text/terminal.h"
 #include "cli/cli.h"
 
 namespace cesasim::study {
@@ -13,14 +13,6 @@ namespace cesasim::study {
 /// What the command that was given does; returns the exit code. Errors that cli_main() turns into
 /// messages: UsageError, ConfigError, traces::TraceError, ImageInputError, Interrupted.
 using Action = std::function<int()>;
-
-/// Arguments that make no sense together.
-struct UsageError : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-/// "cesasim: MESSAGE" on standard error, after what standard output has to say.
-void complain(const std::string& message);
 
 // Each of these adds one command to `app` and sets `chosen` when the command line names it.
 void add_run_command(CLI::App& app, Action& chosen);

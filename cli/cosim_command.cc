@@ -106,9 +106,6 @@ int cosim_mutants(const CosimArguments& arguments) {
 int cosim_guarded(int (*what)(const CosimArguments&), const CosimArguments& arguments) {
   try {
     return what(arguments);
-  } catch (const cosim::UsageError& error) {
-    complain(error.what());
-    return kBadInput;
   } catch (const cosim::BuildError& error) {
     complain(error.what());
     return kBadInput;
@@ -118,9 +115,6 @@ int cosim_guarded(int (*what)(const CosimArguments&), const CosimArguments& argu
   } catch (const std::invalid_argument& error) {
     complain(error.what());
     return kBadInput;
-  } catch (const cosim::Interrupted&) {
-    complain("interrupted");
-    return kInterrupted;
   }
 }
 

@@ -1,17 +1,16 @@
 // cesasim image encrypt|decrypt.
 #include <fmt/format.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
 #include <memory>
 
+#include "base/process/process.h"
 #include "cli/command.h"
 #include "dmcrypt_model/table.h"
 #include "machine/image.h"
 #include "scenario/scenario.h"
-#include "study/run/runner.h"
 
 namespace cesasim::study {
 namespace {
@@ -26,9 +25,6 @@ struct ImageArguments {
   std::string placement = "native";
   bool quiet = false;
 };
-
-volatile sig_atomic_t g_stop = 0;
-void on_signal(int) { g_stop = 1; }
 
 /// The scenario of the command: a flash disk as large as the mapping needs. Errors: ConfigError.
 Scenario image_scenario(const ImageArguments& arguments, const Library& library) {
@@ -72,11 +68,7 @@ Scenario image_scenario(const ImageArguments& arguments, const Library& library)
 void image_command(bool encrypt, const ImageArguments& arguments) {
   const Library library = Library::locate();
   const Scenario scenario = image_scenario(arguments, library);
-  struct sigaction action = {};
-  action.sa_handler = on_signal;
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
-
+  const SignalWatch watch;
   ImageJob job;
   job.encrypt = encrypt;
   job.in = arguments.in;
@@ -90,7 +82,7 @@ void image_command(bool encrypt, const ImageArguments& arguments) {
       fmt::print(stderr, "\r{}: {:.0f} %\x1b[K", arguments.in, fraction * 100);
       std::fflush(stderr);
     }
-    return g_stop == 0;
+    return !SignalWatch::interrupted();
   };
   const auto clear = [show] {
     if (show) fmt::print(stderr, "\r\x1b[K");

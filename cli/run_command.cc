@@ -24,6 +24,7 @@
 #include "cli/sensitivity_run.h"
 #include "study/diff/baseline.h"
 #include "study/matrix/study.h"
+#include "study/output/csv.h"
 #include "study/output/junit.h"
 #include "study/output/table.h"
 #include "study/result/result.h"

@@ -161,7 +161,7 @@ class Bench {
   std::unique_ptr<driver::CryptoSkcipher> tfm_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::size_t finished_ = 0;
-  traces::LatencyHistogram latency_;
+  LatencyHistogram latency_;
   Ps user_ps_ = 0;
   Ps ended_ = 0;
   std::uint64_t right_ = 0;

@@ -2,9 +2,9 @@
 // openssl speed and cryptsetup benchmark do.
 #pragma once
 
-#include "machine/machine.h"
+#include "machine/point_options.h"
 #include "scenario/scenario.h"
-#include "study/result/result.h"
+#include "machine/result/point_result.h"
 
 namespace cesasim::study {
 

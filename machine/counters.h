@@ -7,7 +7,7 @@
 #include "hw_model/common/units.h"
 #include "hw_model/cpu/activity.h"
 #include "machine/assembly.h"
-#include "study/result/result.h"
+#include "machine/result/point_result.h"
 
 namespace cesasim::study {
 

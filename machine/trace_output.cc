@@ -5,7 +5,7 @@
 
 namespace cesasim::study {
 
-class TraceOutput::Sink : public traces::ByteSink {
+class TraceOutput::Sink : public ByteSink {
  public:
   explicit Sink(const std::string& path) {
     if (path != "-") file_.emplace(path);
@@ -29,7 +29,7 @@ class TraceOutput::Sink : public traces::ByteSink {
 
 TraceOutput::TraceOutput(const std::string& path, traces::TraceFormat format)
     : file_(std::make_unique<Sink>(path)),
-      encoded_(traces::encoding_sink(path, *file_)),
+      encoded_(encoding_sink(path, *file_)),
       writer_(traces::make_writer(format, *encoded_)) {}
 
 TraceOutput::~TraceOutput() = default;

@@ -27,7 +27,7 @@ class TraceOutput {
  private:
   class Sink;
   std::unique_ptr<Sink> file_;
-  std::unique_ptr<traces::ByteSink> encoded_;
+  std::unique_ptr<ByteSink> encoded_;
   std::unique_ptr<traces::TraceWriter> writer_;
 };
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <systemc>
 
-#include "machine/machine.h"
+#include "machine/point_options.h"
 
 namespace cesasim::hw {
 class Cesa;

@@ -2,7 +2,6 @@
 // scenario, axis, command line) are merged into one tree; typed readers then walk it.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -10,9 +9,9 @@
 #include <utility>
 #include <vector>
 
-namespace cesasim::study {
+#include "base/text/json.h"
 
-using Json = nlohmann::ordered_json;
+namespace cesasim::study {
 
 /// A place in the user's input. `line` counts from 1; 0 means the input has no lines
 /// (the command line).

@@ -9,9 +9,12 @@
 #include <string>
 #include <string_view>
 
+namespace cesasim {
+class ByteSink;
+}
+
 namespace cesasim::traces {
 
-class ByteSink;
 class ByteSource;
 class TraceReader;
 class TraceWriter;

@@ -14,7 +14,7 @@
 
 namespace fs = std::filesystem;
 
-namespace cesasim::study {
+namespace cesasim {
 namespace {
 
 [[noreturn]] void fail(const std::string& path, const char* what, int error) {
@@ -169,4 +169,4 @@ void prepare_folder(const std::string& path) {
   probe.write("x", path);
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace cesasim::study {
+namespace cesasim {
 
 /// An output that could not be written; what() names the file and the system's reason.
 struct OutputError : std::runtime_error {
@@ -48,4 +48,4 @@ class SparseFile {
 /// Errors: OutputError.
 void prepare_folder(const std::string& path);
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <vector>
 
-namespace cesasim::traces {
+namespace cesasim {
 namespace {
 
 constexpr std::size_t kChunk = 64 * 1024;
@@ -120,4 +120,4 @@ std::unique_ptr<ByteSink> encoding_sink(std::string_view path, ByteSink& out) {
   return std::make_unique<PlainSink>(out);
 }
 
-}  // namespace cesasim::traces
+}  // namespace cesasim

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace cesasim::traces {
+namespace cesasim {
 
 /// A stream of bytes outwards. What cannot be written is an exception of the implementation.
 class ByteSink {
@@ -33,4 +33,4 @@ std::string_view without_encoding(std::string_view path);
 /// must outlive it; finish() finishes both.
 std::unique_ptr<ByteSink> encoding_sink(std::string_view path, ByteSink& out);
 
-}  // namespace cesasim::traces
+}  // namespace cesasim

@@ -10,7 +10,7 @@
 #include <sstream>
 #include <system_error>
 
-namespace cesasim::cosim {
+namespace cesasim {
 namespace fs = std::filesystem;
 
 std::string read_file(const fs::path& path) {
@@ -84,4 +84,4 @@ TemporaryFolder::~TemporaryFolder() {
   fs::remove_all(path_, ignored);
 }
 
-}  // namespace cesasim::cosim
+}  // namespace cesasim

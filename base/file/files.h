@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string>
 
-namespace cesasim::cosim {
+namespace cesasim {
 
 /// Throws std::system_error that names the file.
 std::string read_file(const std::filesystem::path& path);
@@ -37,4 +37,4 @@ class TemporaryFolder {
   std::filesystem::path path_;
 };
 
-}  // namespace cesasim::cosim
+}  // namespace cesasim

@@ -8,15 +8,14 @@
 #include "base/file/atomic_file.h"
 #include "base/file/byte_sink.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 /// Text is collected in memory and goes to the file, compressed as its name asks, by flush(): the
 /// stacks of simulated threads are too small for a compressor. Until commit() it is a part file,
 /// which goes again if there is no commit(). Errors: OutputError.
 class TextFile {
  public:
-  explicit TextFile(const std::string& path)
-      : file_(path), encoded_(traces::encoding_sink(path, file_)) {}
+  explicit TextFile(const std::string& path) : file_(path), encoded_(encoding_sink(path, file_)) {}
   TextFile(const TextFile&) = delete;
   TextFile& operator=(const TextFile&) = delete;
 
@@ -32,7 +31,7 @@ class TextFile {
   }
 
  private:
-  struct File : traces::ByteSink {
+  struct File : ByteSink {
     explicit File(const std::string& path) : file(path) {}
     void write(const char* data, std::size_t bytes) override {
       file.write(size, reinterpret_cast<const std::uint8_t*>(data), bytes);
@@ -44,8 +43,8 @@ class TextFile {
   };
 
   File file_;
-  std::unique_ptr<traces::ByteSink> encoded_;
+  std::unique_ptr<ByteSink> encoded_;
   std::string text_;
 };
 
-}  // namespace cesasim::study
+}  // namespace cesasim

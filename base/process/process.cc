@@ -14,24 +14,27 @@
 #include <thread>
 #include <utility>
 
-#include "cosim/transport/socket.h"
+#include "base/process/fd.h"
 
-namespace cesasim::cosim {
+namespace cesasim {
 namespace {
 
 volatile sig_atomic_t g_interrupted = 0;
 constexpr std::array<int, 3> kSignals = {SIGINT, SIGTERM, SIGHUP};
 std::array<struct sigaction, kSignals.size()> g_previous;
+int g_watches = 0;
 
-void note_signal(int) { g_interrupted = 1; }
+void note_signal(int) {
+  if (g_interrupted != 0) ::_exit(kInterrupted);
+  g_interrupted = 1;
+}
 
 constexpr std::chrono::milliseconds kPoll{20};
 
 }  // namespace
 
-void progress(const std::string& line) { std::fprintf(stderr, "cesasim: %s\n", line.c_str()); }
-
 SignalWatch::SignalWatch() {
+  if (g_watches++ > 0) return;
   struct sigaction action = {};
   action.sa_handler = note_signal;
   for (std::size_t i = 0; i < kSignals.size(); ++i) {
@@ -40,6 +43,7 @@ SignalWatch::SignalWatch() {
 }
 
 SignalWatch::~SignalWatch() {
+  if (--g_watches > 0) return;
   for (std::size_t i = 0; i < kSignals.size(); ++i) {
     ::sigaction(kSignals[i], &g_previous[i], nullptr);
   }
@@ -87,6 +91,13 @@ bool ChildProcess::ended() {
   return ended_;
 }
 
+void ChildProcess::wait() {
+  while (!ended_) {
+    const pid_t got = ::waitpid(pid_, &status_, 0);
+    if (got == pid_ || (got < 0 && errno != EINTR)) ended_ = true;
+  }
+}
+
 bool ChildProcess::wait_for(std::chrono::milliseconds limit) {
   const auto deadline = std::chrono::steady_clock::now() + limit;
   while (!ended()) {
@@ -99,10 +110,7 @@ bool ChildProcess::wait_for(std::chrono::milliseconds limit) {
 void ChildProcess::kill_group() {
   if (pid_ < 0) return;
   ::kill(-pid_, SIGKILL);  // also what the child left behind when it ended by itself
-  while (!ended_) {
-    const pid_t got = ::waitpid(pid_, &status_, 0);
-    if (got == pid_ || (got < 0 && errno != EINTR)) ended_ = true;
-  }
+  wait();
   pid_ = -1;
 }
 
@@ -116,7 +124,7 @@ int execute(const std::vector<std::string>& command) {
   for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
   ::execvp(argv[0], argv.data());
-  std::fprintf(stderr, "%s: %s\n", argv[0], std::strerror(errno));
+  std::fprintf(stderr, "cannot start '%s': %s\n", argv[0], std::strerror(errno));
   return 127;
 }
 
@@ -167,4 +175,4 @@ std::string output_of(const std::vector<std::string>& command) {
   return text;
 }
 
-}  // namespace cesasim::cosim
+}  // namespace cesasim

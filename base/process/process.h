@@ -5,23 +5,16 @@
 
 #include <chrono>
 #include <functional>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
-namespace cesasim::cosim {
+#include "base/text/errors.h"
 
-/// One line on standard error: what the command is at.
-void progress(const std::string& line);
+namespace cesasim {
 
-/// The user asked for the end (SIGINT, SIGTERM, SIGHUP).
-class Interrupted : public std::runtime_error {
- public:
-  Interrupted() : std::runtime_error("interrupted") {}
-};
-
-/// While one lives the signals above are noted instead of ending the process; with it the note
-/// goes.
+/// While at least one lives SIGINT, SIGTERM and SIGHUP are noted instead of ending the process;
+/// with the last the note goes. Whoever asks twice does not want to wait: a second signal ends the
+/// process at once, and with it its children.
 class SignalWatch {
  public:
   SignalWatch();
@@ -44,6 +37,8 @@ class ChildProcess {
 
   /// True once it has ended; `status()` is valid from then on. Does not block.
   bool ended();
+  /// Blocks until it has ended.
+  void wait();
   /// Waits up to `limit`; true if it ended.
   bool wait_for(std::chrono::milliseconds limit);
   /// As waitpid gives it.
@@ -72,4 +67,4 @@ int run_logged(const std::vector<std::string>& command, const std::string& log_f
 /// Runs a program and returns its standard output. Throws std::runtime_error if it fails.
 std::string output_of(const std::vector<std::string>& command);
 
-}  // namespace cesasim::cosim
+}  // namespace cesasim

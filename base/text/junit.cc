@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace cesasim::cosim {
+namespace cesasim {
 namespace {
 
 std::string escaped(const std::string& text) {
@@ -47,4 +47,4 @@ std::string to_junit(const std::string& suite, const std::vector<TestCase>& case
   return out + "  </testsuite>\n</testsuites>\n";
 }
 
-}  // namespace cesasim::cosim
+}  // namespace cesasim

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-namespace cesasim::cosim {
+namespace cesasim {
 
 struct TestCase {
   std::string group;  ///< "armada-370.algorithms"
@@ -15,4 +15,4 @@ struct TestCase {
 
 std::string to_junit(const std::string& suite, const std::vector<TestCase>& cases);
 
-}  // namespace cesasim::cosim
+}  // namespace cesasim

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace cesasim::traces {
+namespace cesasim {
 
 /// Counts values in 64 linear steps per power of two (exact below 128), so that a percentile
 /// is within 1/128 (0.8 %) of the true value. Minimum, maximum and mean are exact. Values
@@ -88,4 +88,4 @@ class LatencyHistogram {
   std::uint64_t max_ = 0;
 };
 
-}  // namespace cesasim::traces
+}  // namespace cesasim

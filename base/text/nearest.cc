@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace cesasim::study {
+namespace cesasim {
 
 std::size_t edit_distance(const std::string& a, const std::string& b) {
   std::vector<std::vector<std::size_t>> d(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
@@ -51,4 +51,4 @@ std::string join_names(const std::vector<std::string>& names, std::size_t limit)
   return out;
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-namespace cesasim::study {
+namespace cesasim {
 
 /// Edit distance (insert, delete, replace, swap of neighbours: one each).
 std::size_t edit_distance(const std::string& a, const std::string& b);
@@ -15,4 +15,4 @@ std::string nearest(const std::string& name, const std::vector<std::string>& can
 /// "a, b, c", cut after `limit` names with "... (N more)".
 std::string join_names(const std::vector<std::string>& names, std::size_t limit = 16);
 
-}  // namespace cesasim::study
+}  // namespace cesasim

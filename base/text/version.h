@@ -1,8 +1,8 @@
 #pragma once
 
-namespace cesasim::study {
+namespace cesasim {
 
 /// Version of the simulator; every result carries it.
 inline constexpr const char* kVersion = "0.1.0";
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -14,10 +14,10 @@
 #include <thread>
 
 #include "base/file/files.h"
+#include "base/process/fd.h"
 #include "base/process/process.h"
 #include "cosim/host/edits.h"
 #include "cosim/host/host_check.h"
-#include "cosim/transport/socket.h"
 
 namespace cesasim::cosim {
 namespace fs = std::filesystem;

@@ -8,13 +8,9 @@
 #include <string>
 #include <vector>
 
-namespace cesasim::cosim {
+#include "base/text/errors.h"
 
-/// What the user gave cannot be used. The message says what can.
-class UsageError : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
+namespace cesasim::cosim {
 
 /// Something did not build; the message ends with the last lines of the log.
 class BuildError : public std::runtime_error {

@@ -9,6 +9,7 @@
 #include "base/file/files.h"
 #include "base/process/process.h"
 #include "base/text/junit.h"
+#include "base/text/terminal.h"
 #include "cosim/host/edits.h"
 #include "cosim/host/expectations.h"
 #include "cosim/host/guest.h"
@@ -84,9 +85,9 @@ class Mutants {
     if (!options_.junit_file.empty()) {
       write_file(options_.junit_file, to_junit("mutants", results_));
     }
-    if (broken_) return 3;
+    if (broken_) return kPointFailed;
     std::printf("%u of %zu mutants caught\n", caught, mutants_.size());
-    return caught == mutants_.size() && sound_ ? 0 : 1;
+    return caught == mutants_.size() && sound_ ? kOk : kExpectationFailed;
   }
 
  private:
@@ -129,7 +130,7 @@ class Mutants {
         names.push_back(c.name);
       } else {
         ++failed;
-        progress(soc + ", no mutant: " + c.name + " failed: " + c.message);
+        complain(soc + ", no mutant: " + c.name + " failed: " + c.message);
       }
       results_.push_back({soc, c.name, c.ok, c.message});
     }

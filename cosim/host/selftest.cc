@@ -7,6 +7,7 @@
 
 #include "base/file/files.h"
 #include "base/process/process.h"
+#include "base/text/terminal.h"
 #include "cosim/host/edits.h"
 #include "cosim/host/expectations.h"
 #include "cosim/host/verdict.h"
@@ -17,8 +18,6 @@ namespace {
 
 constexpr std::uint64_t kNsPerS = 1'000'000'000;
 constexpr unsigned kSimulatedLimitS = 3600;
-
-enum ExitCode { kOk = 0, kFailed = 1, kBroken = 3 };
 
 std::vector<std::string> test_arguments(unsigned fuzz_iterations) {
   if (fuzz_iterations == 0) return {"cryptomgr.noextratests=1"};
@@ -40,7 +39,7 @@ class Selftest {
   int run() {
     const KernelVersion lists = lists_for(kernel_.version);
     if (lists != kernel_.version) {
-      progress("the known faults are those of Linux " + lists.str() + "; Linux " +
+      complain("the known faults are those of Linux " + lists.str() + "; Linux " +
                kernel_.version.str() + " was not looked at");
     }
     for (const Board& board : options_.boards) test_board(board);
@@ -57,7 +56,7 @@ class Selftest {
     if (bad > 0) std::printf("%ld of %zu checks failed\n", static_cast<long>(bad), cases_.size());
     std::printf("%u of %u algorithms passed their self tests\n", passed_, expected_);
     std::fflush(stdout);
-    return broken_ ? kBroken : bad > 0 || passed_ < expected_ ? kFailed : kOk;
+    return broken_ ? kPointFailed : bad > 0 || passed_ < expected_ ? kExpectationFailed : kOk;
   }
 
  private:
@@ -88,7 +87,7 @@ class Selftest {
   }
 
   void test_board(const Board& board) {
-    progress(board.name + ": the driver's self tests, dm-crypt");
+    complain(board.name + ": the driver's self tests, dm-crypt");
     GuestOptions guest;
     guest.steps = {"algorithms", "dmcrypt", "speed"};
     const KnownFault hashes = fault_of_parallel_hashes(board.cesa, kernel_.version);
@@ -104,7 +103,7 @@ class Selftest {
     report(board, board.name, guest, false);
     if (concurrency && !hashes.what.empty()) test_parallel_hashes(board, hashes);
     if (options_.quick || options_.fuzz_iterations == 0 || !board.cesa.tdma) return;
-    progress(board.name + ": the kernel's randomized tests");
+    complain(board.name + ": the kernel's randomized tests");
     guest.steps = {"algorithms"};
     guest.kernel_arguments = test_arguments(options_.fuzz_iterations);
     report(board, board.name + ", randomized", guest, true);
@@ -112,7 +111,7 @@ class Selftest {
 
   /// Where the driver is known not to bear them.
   void test_parallel_hashes(const Board& board, const KnownFault& fault) {
-    progress(board.name + ": hashes in parallel");
+    complain(board.name + ": hashes in parallel");
     GuestOptions guest;
     guest.steps = {"concurrency"};
     guest.concurrency_seconds = options_.concurrency_seconds;
@@ -130,11 +129,11 @@ class Selftest {
   void test_mended() {
     KernelOptions options = options_.kernel;
     options.edits = mends_;
-    if (mends_.empty()) progress("nothing of cosim/kernel/mends fits this driver");
+    if (mends_.empty()) complain("nothing of cosim/kernel/mends fits this driver");
     mended_kernel_ = prepare_kernel(options);
     mended_is_loaded_ = true;
     for (const Board& board : options_.boards) {
-      progress(board.name + ": the driver without its known faults");
+      complain(board.name + ": the driver without its known faults");
       GuestOptions guest;
       guest.steps = {"algorithms", "speed", "users"};
       // The counter-check of test_parallel_hashes().
@@ -264,7 +263,7 @@ class Selftest {
 
   /// Two boots write the same device log.
   void test_repeatability(const Board& board) {
-    progress(board.name + ": two equal boots");
+    complain(board.name + ": two equal boots");
     const TemporaryFolder folder;
     std::string logs[2];
     bool ok = true;
@@ -288,7 +287,7 @@ class Selftest {
 
   /// A device that fails ends the guest with a message.
   void test_faults(const Board& board) {
-    progress(board.name + ": a device that fails");
+    complain(board.name + ": a device that fails");
     std::printf("%s, with a device that fails\n", board.name.c_str());
     for (const std::string& fault : faults_to_inject(board.cesa)) {
       DeviceOptions d = device(board);
@@ -361,13 +360,13 @@ int run_command(const RunOptions& options) {
     std::fwrite(text.data(), 1, text.size(), stdout);
     std::fflush(stdout);
   };
-  progress("booting the guest on " + options.board.name);
+  complain("booting the guest on " + options.board.name);
   const GuestOutcome out = boot_guest(kernel, device, options.kernel.home, guest);
   if (options.console) std::fputs(readable_console(out.console).c_str(), stderr);
   const auto passed =
       std::ranges::count(out.report.algorithms, true, &GuestReport::Algorithm::passed);
   if (!out.report.algorithms.empty())
-    progress(std::to_string(passed) + " of " + std::to_string(out.report.algorithms.size()) +
+    complain(std::to_string(passed) + " of " + std::to_string(out.report.algorithms.size()) +
              " algorithms of the driver passed their self tests");
   char line[200];
   std::snprintf(line, sizeof line,
@@ -379,21 +378,21 @@ int run_command(const RunOptions& options) {
                 static_cast<unsigned long long>(out.device.interrupts),
                 static_cast<unsigned long long>(out.device.guest_errors),
                 static_cast<unsigned long long>(out.device.unimplemented));
-  progress(line);
-  if (*out.device.report) progress("the unit's last report: " + std::string(out.device.report));
+  complain(line);
+  if (*out.device.report) complain("the unit's last report: " + std::string(out.device.report));
   if (!out.ok) {
-    progress(out.failure);
-    return kBroken;
+    complain(out.failure);
+    return kPointFailed;
   }
   if (options.injection.kind != Injection::Kind::none && !out.injected) {
-    progress("the fault " + options.injection.str() + " was never injected: the guest came to " +
+    complain("the fault " + options.injection.str() + " was never injected: the guest came to " +
              std::to_string(countdown(options.injection.kind, out.device)));
-    return kFailed;
+    return kExpectationFailed;
   }
   if (out.report.exit_code.value_or(1) != 0) {
-    progress("the command's exit code is " +
+    complain("the command's exit code is " +
              (out.report.exit_code ? std::to_string(*out.report.exit_code) : "missing"));
-    return kFailed;
+    return kExpectationFailed;
   }
   return kOk;
 }

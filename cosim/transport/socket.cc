@@ -2,56 +2,16 @@
 
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
-#include <system_error>
 
 namespace cesasim::cosim {
 namespace {
 
 constexpr std::size_t kMaxFds = 8;
 
-[[noreturn]] void throw_errno(const std::string& what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
-
-// A peer that dies with unread data shows as a reset.
-bool is_gone(int error) { return error == ECONNRESET || error == EPIPE; }
-
 }  // namespace
-
-void FileDescriptor::reset(int fd) {
-  if (fd_ >= 0) ::close(fd_);
-  fd_ = fd;
-}
-
-void read_exact(int fd, std::span<std::uint8_t> data) {
-  while (!data.empty()) {
-    const ssize_t n = ::read(fd, data.data(), data.size());
-    if (n > 0) {
-      data = data.subspan(static_cast<std::size_t>(n));
-    } else if (n == 0 || is_gone(errno)) {
-      throw Disconnected("the peer closed the connection");
-    } else if (errno != EINTR) {
-      throw_errno("read");
-    }
-  }
-}
-
-void write_all(int fd, std::span<const std::uint8_t> data) {
-  while (!data.empty()) {
-    const ssize_t n = ::send(fd, data.data(), data.size(), MSG_NOSIGNAL);
-    if (n >= 0) {
-      data = data.subspan(static_cast<std::size_t>(n));
-    } else if (is_gone(errno)) {
-      throw Disconnected("the peer closed the connection");
-    } else if (errno != EINTR) {
-      throw_errno("send");
-    }
-  }
-}
 
 void read_exact_with_fds(int fd, std::span<std::uint8_t> data, std::vector<FileDescriptor>& fds) {
   iovec io = {data.data(), data.size()};
@@ -65,7 +25,7 @@ void read_exact_with_fds(int fd, std::span<std::uint8_t> data, std::vector<FileD
   do {
     n = ::recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
   } while (n < 0 && errno == EINTR);
-  if (n < 0 && !is_gone(errno)) throw_errno("recvmsg");
+  if (n < 0 && errno != ECONNRESET && errno != EPIPE) throw_errno("recvmsg");
   if (n <= 0) throw Disconnected("the peer closed the connection");
   for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
     if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;

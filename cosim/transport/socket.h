@@ -1,21 +1,15 @@
-// File descriptors and stream sockets: whole messages or an exception.
+// Stream sockets of the local machine.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <stdexcept>
 #include <string>
-#include <utility>
 #include <vector>
 
-namespace cesasim::cosim {
+#include "base/process/fd.h"
 
-/// The other end closed the connection.
-class Disconnected : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
+namespace cesasim::cosim {
 
 /// The other end sent what the protocol does not allow.
 class ProtocolError : public std::runtime_error {
@@ -23,42 +17,8 @@ class ProtocolError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Owns a file descriptor; -1 is none.
-class FileDescriptor {
- public:
-  FileDescriptor() = default;
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  FileDescriptor& operator=(FileDescriptor&& other) noexcept {
-    if (this != &other) reset(std::exchange(other.fd_, -1));
-    return *this;
-  }
-  ~FileDescriptor() { reset(); }
-
-  int get() const { return fd_; }
-  explicit operator bool() const { return fd_ >= 0; }
-  void reset(int fd = -1);
-
- private:
-  int fd_ = -1;
-};
-
-/// Reads exactly `data.size()` bytes. Throws Disconnected at the end of the stream.
-void read_exact(int fd, std::span<std::uint8_t> data);
-/// Writes all of it. Throws Disconnected if nobody reads.
-void write_all(int fd, std::span<const std::uint8_t> data);
 /// The same as read_exact, and takes the file descriptors that came along (at most 8).
 void read_exact_with_fds(int fd, std::span<std::uint8_t> data, std::vector<FileDescriptor>& fds);
-
-/// Any trivially copyable message as bytes.
-template <typename T>
-std::span<std::uint8_t> bytes_of(T& value) {
-  return {reinterpret_cast<std::uint8_t*>(&value), sizeof value};
-}
-template <typename T>
-std::span<const std::uint8_t> bytes_of(const T& value) {
-  return {reinterpret_cast<const std::uint8_t*>(&value), sizeof value};
-}
 
 /// A listening stream socket at `path`. Throws std::system_error.
 FileDescriptor listen_at(const std::string& path);

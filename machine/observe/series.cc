@@ -117,7 +117,7 @@ Json SeriesRecorder::to_json(const std::function<std::string(std::uint32_t)>& ph
   return out;
 }
 
-Json histogram_json(const traces::LatencyHistogram& latency) {
+Json histogram_json(const LatencyHistogram& latency) {
   Json out = Json::array();
   latency.for_each_bucket(8, [&](std::uint64_t upper, std::uint64_t count) {
     out.push_back(Json::array({six_digits(static_cast<double>(upper) * 1e-6), count}));

@@ -64,6 +64,6 @@ class SeriesRecorder {
 };
 
 /// [[upper_us, count], ...] of the buckets that are not empty, eight a power of two.
-Json histogram_json(const traces::LatencyHistogram& latency);
+Json histogram_json(const LatencyHistogram& latency);
 
 }  // namespace cesasim::study

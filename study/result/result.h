@@ -1,96 +1,16 @@
-// What a point leaves behind, and how it is written down.
+// What a study leaves behind: results.json.
 #pragma once
 
-#include <cstdint>
-#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "scenario/tree.h"
-#include "study/matrix/study.h"
+#include "machine/result/point_result.h"
+#include "study/result/expectations.h"
 
 namespace cesasim::study {
 
 /// Schema name of results.json.
 inline constexpr const char* kResultSchema = "cesasim-results-1";
-
-using MetricList = std::vector<std::pair<std::string, double>>;
-
-/// nullopt if the list has no such metric.
-std::optional<double> find_value(const MetricList& list, const std::string& name);
-
-struct PhaseResult {
-  std::string name;
-  MetricList metrics;
-};
-
-enum class Status {
-  ok,
-  failed,  ///< did not run to its end
-  broken,  ///< ran, but broke a guarantee about the data
-};
-const char* status_name(Status status);
-
-/// What became of one rule of `faults`.
-struct FaultResult {
-  std::string name;
-  std::string kind;
-  std::uint64_t opportunities = 0;  ///< in the rule's window and range
-  std::uint64_t fired = 0;
-  /// Of allocations that failed: whose, by name, and how many.
-  std::vector<std::pair<std::string, std::uint64_t>> hit = {};
-};
-/// "the page cache 3, dm-crypt's bounce pages 5"; empty for faults of another kind.
-std::string hit_text(const FaultResult& fault);
-
-struct PointResult {
-  Json axes = Json::object();
-  Status status = Status::ok;
-  std::string error;  ///< why it is not ok
-  MetricList metrics;
-  std::vector<PhaseResult> phases;
-  std::vector<std::pair<std::string, std::uint64_t>> integrity;
-  std::vector<FaultResult> faults;
-  std::vector<std::string> broken_guarantees;  ///< in words, with how often and where first
-  std::vector<std::string> dma_hazards;        ///< the first ones, in words
-  std::vector<std::string> notes;  ///< what one should know of it, though nothing went wrong
-  /// How the run went over time and how its latencies are spread (docs/observe.md); null where
-  /// nobody recorded it.
-  Json series;
-  Json latency_histogram;
-  Json config;
-
-  /// Nobody is to mind that it is broken (on_broken: report).
-  bool broken_is_tolerated() const;
-  const PhaseResult* find_phase(const std::string& name) const;
-};
-
-Json to_json(const PointResult& result);
-/// Errors: std::runtime_error naming what is wrong.
-PointResult point_from_json(const Json& json);
-
-/// Counts of `integrity` that are zero in a clean run.
-const std::vector<std::string>& fault_counters();
-/// Turns an ok point with a fault counter above zero into a broken one.
-void check_integrity(PointResult& result);
-
-struct ExpectationResult {
-  std::string name;
-  std::optional<bool> ok;       ///< nullopt: not checked, see note
-  std::optional<double> value;  ///< the value farthest out among the points that `where` names
-  std::optional<double> min, max;
-  std::string metric, phase;
-  bool relative = false;
-  std::string relative_to;  ///< label of what the values are divided by
-  std::string point;        ///< label of the point that gave `value`
-  std::string note;         ///< why there is no value
-  std::optional<Published> published;
-};
-
-/// Checks the study's expectations against the results of all its points.
-std::vector<ExpectationResult> check_expectations(const Study& study,
-                                                  const std::vector<PointResult>& points);
 
 struct StudyResult {
   std::string study;
@@ -104,8 +24,5 @@ struct StudyResult {
 Json to_json(const StudyResult& result);
 /// Errors: std::runtime_error naming what is wrong (another schema, a missing key).
 StudyResult study_result_from_json(const Json& json);
-
-/// One row per point and, below it, one per phase (column `phase` empty for the point).
-std::string to_csv(const StudyResult& result);
 
 }  // namespace cesasim::study

@@ -4,9 +4,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,8 +12,10 @@
 #include <cerrno>
 #include <chrono>
 #include <cmath>
-#include <cstring>
-#include <system_error>
+#include <cstdint>
+
+#include "base/process/fd.h"
+#include "base/process/process.h"
 
 namespace cesasim::study {
 namespace {
@@ -26,74 +26,19 @@ constexpr int kOutFd = 4;
 constexpr int kStatusFd = 5;
 constexpr std::size_t kStderrKept = 4096;
 
-volatile sig_atomic_t g_interrupted = 0;
-void on_signal(int) {
-  // Whoever asks twice does not want to wait; the workers die with this process.
-  if (g_interrupted != 0) ::_exit(130);
-  g_interrupted = 1;
-}
-
-/// Notes SIGINT and SIGTERM instead of dying from them.
-class SignalGuard {
- public:
-  SignalGuard() {
-    g_interrupted = 0;
-    struct sigaction action = {};
-    action.sa_handler = on_signal;
-    sigaction(SIGINT, &action, &old_int_);
-    sigaction(SIGTERM, &action, &old_term_);
-  }
-  ~SignalGuard() {
-    sigaction(SIGINT, &old_int_, nullptr);
-    sigaction(SIGTERM, &old_term_, nullptr);
-  }
-
- private:
-  struct sigaction old_int_ = {}, old_term_ = {};
-};
-
-class Fd {
- public:
-  explicit Fd(int fd = -1) : fd_(fd) {}
-  ~Fd() { reset(); }
-  Fd(Fd&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
-  Fd& operator=(Fd&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  void reset() {
-    if (fd_ >= 0) ::close(fd_);
-    fd_ = -1;
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
-[[noreturn]] void fail(const char* what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
-
 struct Pipe {
-  Fd read, write;
+  FileDescriptor read, write;
   Pipe() {
     int fds[2];
     // Close-on-exec: a worker must not hold the other workers' pipes open.
-    if (::pipe2(fds, O_CLOEXEC) != 0) fail("pipe");
-    read = Fd(fds[0]);
-    write = Fd(fds[1]);
+    if (::pipe2(fds, O_CLOEXEC) != 0) throw_errno("pipe");
+    read = FileDescriptor(fds[0]);
+    write = FileDescriptor(fds[1]);
   }
 };
 
-void write_all(int fd, const std::string& text) {
-  std::size_t done = 0;
-  while (done < text.size()) {
-    const ssize_t n = ::write(fd, text.data() + done, text.size() - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) fail("write");
-    done += static_cast<std::size_t>(n);
-  }
+void write_text(int fd, const std::string& text) {
+  write_all(fd, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
 }
 
 Json window_json(const TimeWindow& window) {
@@ -131,8 +76,8 @@ class Worker {
  public:
   Worker(std::size_t index, const Point& point, const RunnerOptions& options)
       : index_(index), axes_(point.axes), config_(values_json(point.tree)) {
-    Fd input(::memfd_create("point", MFD_CLOEXEC));
-    if (input.get() < 0) fail("memfd_create");
+    FileDescriptor input(::memfd_create("point", MFD_CLOEXEC));
+    if (input.get() < 0) throw_errno("memfd_create");
     Json job;
     job["axes"] = point.axes;
     job["tree"] = to_json(point.tree);
@@ -144,24 +89,13 @@ class Worker {
     }
     if (!options.export_image.empty()) job["export_image"] = options.export_image;
     if (options.observe.wanted()) job["observe"] = observe_json(options.observe);
-    write_all(input.get(), job.dump(-1, ' ', false, Json::error_handler_t::replace));
-    if (::lseek(input.get(), 0, SEEK_SET) < 0) fail("lseek");
+    write_text(input.get(), job.dump(-1, ' ', false, Json::error_handler_t::replace));
+    if (::lseek(input.get(), 0, SEEK_SET) < 0) throw_errno("lseek");
 
     Pipe out, error, status;
     std::vector<std::string> arguments = options.worker;
     for (int fd : {kInFd, kOutFd, kStatusFd}) arguments.push_back(std::to_string(fd));
-    std::vector<char*> argv;
-    for (std::string& argument : arguments) argv.push_back(argument.data());
-    argv.push_back(nullptr);
-    const pid_t parent = ::getpid();
-    pid_ = ::fork();
-    if (pid_ < 0) fail("fork");
-    if (pid_ == 0) {
-      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-      if (::getppid() != parent) ::_exit(127);
-      // A Ctrl-C reaches the whole group; it is the parent that decides what becomes of us.
-      ::signal(SIGINT, SIG_IGN);
-      ::signal(SIGTERM, SIG_IGN);
+    child_ = ChildProcess([&] {
       // Lift our ends above the fixed numbers first, so that none is overwritten.
       const int in = ::fcntl(input.get(), F_DUPFD, 10);
       const int o = ::fcntl(out.write.get(), F_DUPFD, 10);
@@ -173,16 +107,13 @@ class Worker {
       ::dup2(e, STDOUT_FILENO);
       ::dup2(e, STDERR_FILENO);
       for (int fd : {in, o, s, e}) ::close(fd);
-      ::execvp(argv[0], argv.data());
-      const std::string message =
-          fmt::format("cannot start '{}': {}\n", argv[0], std::strerror(errno));
-      (void)!::write(STDERR_FILENO, message.data(), message.size());
-      ::_exit(127);
-    }
+      return execute(arguments);
+    });
     out_ = std::move(out.read);
     error_ = std::move(error.read);
     status_ = std::move(status.read);
-    for (const Fd* fd : {&out_, &error_, &status_}) ::fcntl(fd->get(), F_SETFL, O_NONBLOCK);
+    for (const FileDescriptor* fd : {&out_, &error_, &status_})
+      ::fcntl(fd->get(), F_SETFL, O_NONBLOCK);
   }
   Worker(Worker&&) = default;
   Worker& operator=(Worker&&) = default;
@@ -192,7 +123,7 @@ class Worker {
   const Progress& progress() const { return progress_; }
 
   void add_fds(std::vector<pollfd>& fds) const {
-    for (const Fd* fd : {&out_, &error_, &status_}) {
+    for (const FileDescriptor* fd : {&out_, &error_, &status_}) {
       if (fd->get() >= 0) fds.push_back({fd->get(), POLLIN, 0});
     }
   }
@@ -209,21 +140,10 @@ class Worker {
     return out_.get() >= 0 || error_.get() >= 0 || status_.get() >= 0;
   }
 
-  void kill() {
-    ::kill(pid_, SIGKILL);
-    int status = 0;
-    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
-    }
-  }
-
   /// Waits for the process and makes the point's result.
   PointResult finish() {
-    int status = 0;
-    while (::waitpid(pid_, &status, 0) < 0) {
-      if (errno == EINTR) continue;
-      status = 0;  // somebody else reaped it: the result alone counts
-      break;
-    }
+    child_.wait();
+    const int status = child_.status();
     PointResult out;
     std::string problem;
     if (WIFSIGNALED(status)) {
@@ -253,7 +173,7 @@ class Worker {
   }
 
  private:
-  static void read_into(Fd& fd, std::string& text) {
+  static void read_into(FileDescriptor& fd, std::string& text) {
     char buffer[65536];
     while (fd.get() >= 0) {
       const ssize_t n = ::read(fd.get(), buffer, sizeof(buffer));
@@ -283,8 +203,8 @@ class Worker {
 
   std::size_t index_;
   Json axes_, config_;
-  pid_t pid_ = -1;
-  Fd out_, error_, status_;
+  ChildProcess child_;
+  FileDescriptor out_, error_, status_;
   std::string result_text_, stderr_text_, status_text_;
   Progress progress_;
 };
@@ -314,7 +234,7 @@ std::vector<PointResult> run_points(const std::vector<Point>& points,
 
 void run_points(std::size_t count, const std::function<Point(std::size_t)>& make,
                 const RunnerOptions& options) {
-  const SignalGuard guard;
+  const SignalWatch watch;
   const std::size_t jobs = options.jobs > 0 ? options.jobs : host_processors();
   const auto weight = [&options](std::size_t i) {
     return options.weights.empty() ? 1.0 : options.weights.at(i);
@@ -326,47 +246,42 @@ void run_points(std::size_t count, const std::function<Point(std::size_t)>& make
   std::size_t done = 0;
   double finished_seconds = 0;
   double finished_work = 0;
-  try {
-    while (done < count) {
-      while (next < count && running.size() < jobs && g_interrupted == 0) {
-        running.emplace_back(next, make(next), options);
-        ++next;
-      }
-      std::vector<pollfd> fds;
-      for (const Worker& worker : running) worker.add_fds(fds);
-      // The time-out bounds how late a signal between the check and the poll is seen.
-      if (g_interrupted == 0) ::poll(fds.data(), fds.size(), 200);
-      if (g_interrupted != 0) throw Interrupted();
-      for (std::size_t i = 0; i < running.size();) {
-        if (running[i].drain()) {
-          ++i;
-          continue;
-        }
-        Worker finished = std::move(running[i]);
-        running.erase(running.begin() + static_cast<std::ptrdiff_t>(i));
-        PointResult result = finished.finish();
-        finished_seconds += find_value(result.metrics, "sim_seconds").value_or(0);
-        finished_work += weight(finished.index());
-        ++done;
-        if (options.on_result) options.on_result(finished.index(), std::move(result));
-      }
-      if (options.on_status) {
-        RunnerOptions::Status status;
-        status.done = done;
-        status.total = count;
-        status.sim_seconds = finished_seconds;
-        double work = finished_work;
-        for (const Worker& worker : running) {
-          status.sim_seconds += worker.progress().sim_seconds;
-          work += worker.progress().fraction * weight(worker.index());
-        }
-        status.fraction = all_work > 0 ? work / all_work : 1;
-        options.on_status(status);
-      }
+  while (done < count) {
+    while (next < count && running.size() < jobs && !SignalWatch::interrupted()) {
+      running.emplace_back(next, make(next), options);
+      ++next;
     }
-  } catch (...) {
-    for (Worker& worker : running) worker.kill();
-    throw;
+    std::vector<pollfd> fds;
+    for (const Worker& worker : running) worker.add_fds(fds);
+    // The time-out bounds how late a signal between the check and the poll is seen.
+    if (!SignalWatch::interrupted()) ::poll(fds.data(), fds.size(), 200);
+    if (SignalWatch::interrupted()) throw Interrupted();
+    for (std::size_t i = 0; i < running.size();) {
+      if (running[i].drain()) {
+        ++i;
+        continue;
+      }
+      Worker finished = std::move(running[i]);
+      running.erase(running.begin() + static_cast<std::ptrdiff_t>(i));
+      PointResult result = finished.finish();
+      finished_seconds += find_value(result.metrics, "sim_seconds").value_or(0);
+      finished_work += weight(finished.index());
+      ++done;
+      if (options.on_result) options.on_result(finished.index(), std::move(result));
+    }
+    if (options.on_status) {
+      RunnerOptions::Status status;
+      status.done = done;
+      status.total = count;
+      status.sim_seconds = finished_seconds;
+      double work = finished_work;
+      for (const Worker& worker : running) {
+        status.sim_seconds += worker.progress().sim_seconds;
+        work += worker.progress().fraction * weight(worker.index());
+      }
+      status.fraction = all_work > 0 ? work / all_work : 1;
+      options.on_status(status);
+    }
   }
 }
 
@@ -413,7 +328,7 @@ int worker_main(int in_fd, int out_fd, int status_fd) {
   if (!find_value(result.metrics, "host_seconds")) {
     result.metrics.emplace_back("host_seconds", seconds);
   }
-  write_all(out_fd, to_json(result).dump(-1, ' ', false, Json::error_handler_t::replace));
+  write_text(out_fd, to_json(result).dump(-1, ' ', false, Json::error_handler_t::replace));
   return 0;
 }
 

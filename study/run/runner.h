@@ -31,12 +31,10 @@ struct RunnerOptions {
   std::vector<double> weights;
 };
 
-/// Ctrl-C arrived: the workers are dead. A second one ends the program at once.
-struct Interrupted {};
-
 /// One result per point, in the points' order. A worker that dies or answers nonsense makes
 /// its point `failed`, with the end of its standard error as the explanation; the others run
-/// on. Errors: throws Interrupted on SIGINT or SIGTERM; std::system_error if no process can be
+/// on. Errors: throws Interrupted on SIGINT or SIGTERM, when the workers are dead (a second signal
+/// ends the program at once); std::system_error if no process can be
 /// started.
 std::vector<PointResult> run_points(const std::vector<Point>& points, const RunnerOptions& options);
 

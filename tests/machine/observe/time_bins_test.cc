@@ -78,7 +78,7 @@ TEST(TimeBins, WidthDoublesAndTotalsStay) {
 }
 
 TEST(Histogram, BucketsHoldTheirValues) {
-  traces::LatencyHistogram latency;
+  LatencyHistogram latency;
   std::mt19937_64 dice(3);
   std::vector<std::uint64_t> values;
   for (int i = 0; i < 20000; ++i) {
@@ -98,7 +98,7 @@ TEST(Histogram, BucketsHoldTheirValues) {
     });
     EXPECT_EQ(seen, values.size());
   }
-  EXPECT_TRUE(histogram_json(traces::LatencyHistogram()).empty());
+  EXPECT_TRUE(histogram_json(LatencyHistogram()).empty());
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ int sc_main(int argc, char** argv) {
     const std::string name = entry.path().filename().string();
     if (!name.ends_with(ending)) continue;
     std::ifstream in(entry.path());
-    const auto data = cesasim::study::report_data(cesasim::study::Json::parse(in));
+    const auto data = cesasim::study::report_data(cesasim::Json::parse(in));
     const fs::path out =
         entry.path().parent_path() / (name.substr(0, name.size() - ending.size()) + ".report.json");
     std::ofstream(out) << data.dump(1) << "\n";

@@ -1,3 +1,4 @@
+#include "study/output/csv.h"
 #include "study/result/result.h"
 
 #include <gtest/gtest.h>
