@@ -87,6 +87,7 @@ Kernel::~Kernel() { dram_.set_dma_sanitizer(nullptr); }
 
 void Kernel::charge_ps(Activity activity, Ps ps) {
   this_cpu().core->account(activity, ps);
+  book_time(ps);
   current_->pending_ += ps;
   current_->last_activity_ = activity;
 }
@@ -767,6 +768,7 @@ Kernel::IrqLock::IrqLock(Kernel& kernel, SpinLock& lock, Activity activity)
     cpu.waited_busy += spun;
     cpu.wait_since = start + spun;
     cpu.core->account(activity, spun);
+    kernel_.book_time(spun);
   }
   lock.held_ = true;
   lock.cpu_ = cpu_;

@@ -18,6 +18,7 @@
 #include <random>
 #include <string>
 #include <systemc>
+#include <utility>
 #include <vector>
 
 #include "hw_model/common/fault.h"
@@ -48,6 +49,8 @@ class Thread {
   /// Unaccounted local time (charged, not yet waited for).
   Ps pending() const { return pending_; }
   std::uint64_t switches() const { return switches_; }
+  /// Time charged so far, without that of the interrupts that it was interrupted by.
+  Ps time() const { return time_; }
 
  private:
   friend class Kernel;
@@ -59,6 +62,7 @@ class Thread {
   bool user_mode_ = false;      // preemptible although the kernel is not
   unsigned preempt_count_ = 0;  // not preemptible, whatever the kernel is
   State state_ = State::runnable;
+  Ps time_ = 0;
   Ps pending_ = 0;
   Ps not_preempted_ = 0;  // so much of pending_ comes before any preemption
   Ps debt_ = 0;           // preempted before simulated time caught up with this much
@@ -131,6 +135,9 @@ class Kernel : public sc_core::sc_module {
     Ps idle = 0;
   };
   CoreTime core_time(unsigned cpu) const;
+  /// Time charged so far in hard and soft interrupts, all cores. With the time of all threads, the
+  /// idle ones included, it is all that was charged.
+  Ps interrupt_time() const { return interrupt_time_; }
 
   // --- threads ----------------------------------------------------------------------------
   /// Creates a runnable thread. `bound_cpu` < 0: may run anywhere; throws std::out_of_range for
@@ -138,6 +145,11 @@ class Kernel : public sc_core::sc_module {
   Thread& kthread_run(std::string name, std::function<void()> body, int nice = 0,
                       int bound_cpu = -1);
   Thread& current() { return *current_; }
+  /// Calls visit(thread) for each that was created, the dead ones included.
+  template <class Visit>
+  void for_each_thread(Visit visit) const {
+    for (const auto& thread : threads_) visit(std::as_const(*thread));
+  }
   unsigned smp_processor_id() const { return current_->cpu_; }
   /// The current thread sleeps until wake_up_process(). set_blocked() before testing the
   /// condition makes a wake-up in between count (as set_current_state does). Wake-ups may be
@@ -352,6 +364,8 @@ class Kernel : public sc_core::sc_module {
     Ps waited_idle = 0;
   };
 
+  /// Adds to the time of whoever charges it.
+  void book_time(Ps ps) { (in_interrupt() ? interrupt_time_ : current_->time_) += ps; }
   Cpu& this_cpu() { return *cpus_[current_->cpu_]; }
   const Cpu& this_cpu() const { return *cpus_[current_->cpu_]; }
   void run_thread(Thread* thread);
@@ -409,6 +423,7 @@ class Kernel : public sc_core::sc_module {
   bool run_ahead_ = true;
   bool preempt_full_ = false;
   std::optional<std::mt19937_64> dice_;
+  Ps interrupt_time_ = 0;
   std::uint64_t interrupts_ = 0;
   std::uint64_t spurious_ = 0;
   std::uint64_t context_switches_ = 0;

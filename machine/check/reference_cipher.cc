@@ -1,4 +1,4 @@
-#include "machine/reference_cipher.h"
+#include "machine/check/reference_cipher.h"
 
 #include <openssl/evp.h>
 

@@ -1,5 +1,5 @@
 // What becomes of a request, told one event at a time.
-#include "machine/verdicts.h"
+#include "machine/check/verdicts.h"
 
 #include <gtest/gtest.h>
 

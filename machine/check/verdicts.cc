@@ -1,4 +1,4 @@
-#include "machine/verdicts.h"
+#include "machine/check/verdicts.h"
 
 #include <fmt/format.h>
 

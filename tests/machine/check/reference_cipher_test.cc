@@ -1,5 +1,5 @@
 // The judge itself, judged by bytes that a real dm-crypt wrote.
-#include "machine/reference_cipher.h"
+#include "machine/check/reference_cipher.h"
 
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
