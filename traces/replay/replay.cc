@@ -233,8 +233,8 @@ Replay::Submitter& Replay::submitter(std::uint32_t pid) {
     slot = &submitters_.emplace_back(kernel_);
     Submitter* const me = slot;
     kernel_.kthread_run(
-        "pid " + std::to_string(pid), [this, me] { submitter_loop(*me); },
-        -static_cast<int>(params_.submitter_bonus));
+        pid == kFlusher ? "pdflush" : "pid " + std::to_string(pid),
+        [this, me] { submitter_loop(*me); }, -static_cast<int>(params_.submitter_bonus));
   }
   return *slot;
 }
