@@ -4,15 +4,17 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <utility>
 
 namespace cesasim::study {
 namespace {
 
 /// A workload made of a process, with its watch's slices of a quarter of a second.
-class Workload {
+class Workload : public sc_core::sc_module {
  public:
-  explicit Workload(std::function<void(Workload&)> body) {
-    sc_core::sc_spawn([this, body = std::move(body)] { body(*this); }, "workload");
+  explicit Workload(std::function<void(Workload&)> body)
+      : sc_module(sc_core::sc_module_name("workload")), body_(std::move(body)) {
+    SC_THREAD(process);
   }
   bool watch() {
     return watch_run({
@@ -31,6 +33,12 @@ class Workload {
   bool done = false;
   std::uint64_t completed = 0;
   bool waiting = false;
+
+ private:
+  SC_HAS_PROCESS(Workload);
+  void process() { body_(*this); }
+
+  std::function<void(Workload&)> body_;
 };
 
 void wait_seconds(double s) { sc_core::wait(s, sc_core::SC_SEC); }
