@@ -238,7 +238,7 @@ std::string stopped_because(const Assembly& at) {
                        static_cast<double>(w.since) * 1e-12, hw::alloc_site_name(site));
     for (const hw::FaultPlan::Outcome& o : at.faults.outcomes()) {
       if (o.fired_at[i] == 0) continue;
-      out += fmt::format(", where fault {} ({}) struck {} (place {})", o.rule->name,
+      out += fmt::format(", where fault {} ({}) happened {} (place {})", o.rule->name,
                          hw::fault_name(o.rule->kind), counted(o.fired_at[i], "time"), i);
     }
   }

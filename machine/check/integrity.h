@@ -16,8 +16,8 @@
 
 namespace cesasim::study {
 
-/// Watches a replay and the disk below it; tells `verdicts` what is wrong at the disk. A sector
-/// that failed writes left uncertain may hold any version from the last certain one on.
+/// Watches a replay and the disk below it; reports to `verdicts` what is wrong at the disk. A
+/// sector that failed writes left uncertain may hold any version from the last certain one on.
 class Integrity : private traces::ReplayListener, private traces::UnwrittenContent {
  public:
   /// All must outlive it. Precondition: `at` has a target.

@@ -200,7 +200,7 @@ TEST(Machine, ARequestThatNeverEndsIsReported) {
   EXPECT_GT(integrity(p, "lost_requests"), 0u);
 }
 
-/// A device of nobody's: reads memory when told.
+/// A device of nobody's: reads memory on request.
 class RogueDevice : public sc_core::sc_module {
  public:
   tlm_utils::simple_initiator_socket<RogueDevice> dma;
@@ -228,6 +228,21 @@ class RogueDevice : public sc_core::sc_module {
 };
 
 /// A driver that maps nothing, beside the workload: all data is right, and the point is broken.
+// Silence with nothing outstanding is no hang, however long it lasts.
+TEST(Machine, AnOpenReplayMayBeIdleForMinutes) {
+  const std::filesystem::path file = std::filesystem::path(testing::TempDir()) / "idle_gap.csv";
+  std::ofstream(file) << "time_ns,op,sector,bytes,pid,phase\n0,W,0,4096,1,a\n"
+                         "400000000000,R,0,4096,1,a\n1200000000000,W,8,4096,1,b\n";
+  Scenario s = scenario(combination("standard", "cryptosoft", "armada-385") +
+                        "workload.replay: open\n");
+  s.workload.trace_file = file.string();
+  const PointResult p = run(s);
+  ASSERT_EQ(p.status, Status::ok) << p.error;
+  EXPECT_EQ(metric(p, "requests"), 3);
+  EXPECT_EQ(integrity(p, "verified_reads"), 1u);
+  EXPECT_GT(metric(p, "sim_seconds"), 1200);
+}
+
 TEST(Machine, ADriverThatForgetsToMapIsFound) {
   const Trace trace;
   Scenario s = scenario(combination("ocf-v3", "cesa_tdma", "kirkwood-88f6281"));
@@ -402,7 +417,7 @@ TEST(Machine, UnderMarvellsCoreTheAsynchronousPathHandsOverAtOnce) {
   EXPECT_LE(metric(p, "ocf.cs_intrs"), 1);
 }
 
-/// Faults on purpose: each request ends right, or fails and says so, or the run names the
+/// Fault injection: each request ends right, or fails and says so, or the run names the
 /// guarantee that broke. Line 22 is the crypto unit's.
 TEST(Machine, EveryFaultHasAVerdict) {
   const Trace trace;
@@ -537,7 +552,7 @@ TEST(Machine, AnAllocationThatFailsSaysWhom) {
     EXPECT_EQ(all.status, Status::broken);
     for (const char* part :
          {"0 requests outstanding", "it starves: 1 thread has been waiting since ",
-          " s for memory for the page cache", "where fault hungry (page_alloc) struck ",
+          " s for memory for the page cache", "where fault hungry (page_alloc) happened ",
           "(place 0)"}) {
       EXPECT_THAT(all.error, HasSubstr(part)) << part << ": " << all.error;
     }

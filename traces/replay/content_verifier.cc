@@ -12,7 +12,7 @@ using kernel::BioOp;
 
 constexpr std::size_t kMismatchesKept = 16;
 constexpr std::uint8_t kPoison = 0xa5;
-constexpr std::size_t kPoisonBytes = 16;  // what tells plaintext: version and magic
+constexpr std::size_t kPoisonBytes = 16;  // what identifies plaintext: version and magic
 
 /// Calls visit(page, bytes) for each page of the bio.
 template <class Visit>

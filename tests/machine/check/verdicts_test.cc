@@ -1,4 +1,4 @@
-// What becomes of a request, told one event at a time.
+// What becomes of a request, one event after the other.
 #include "machine/check/verdicts.h"
 
 #include <gtest/gtest.h>

@@ -65,7 +65,7 @@ TEST(Replay, WritesAndReadsBackWhatTheOracleSays) {
   EXPECT_EQ(report.content.verified_reads, 2u);
   EXPECT_EQ(report.content.verified_sectors, 17u);
   EXPECT_EQ(b.oracle.expected(8), 2u);
-  EXPECT_EQ(b.kernel.free_pages(), (16u << 20) / 4096 - 1) << "every page was given back";
+  EXPECT_EQ(b.kernel.free_pages(), (16u << 20) / 4096 - 1) << "every page was released";
 }
 
 TEST(Replay, KeepsTheOrderOfEachSubmitter) {
