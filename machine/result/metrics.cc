@@ -72,8 +72,9 @@ std::vector<Metric> make_metrics() {
       {"throughput_mb_s", "MB/s", "bytes per simulated second (10^6)", higher, run, true},
   };
   add_latency(out, "latency_us", "bio latency", run);
-  add_latency(out, "latency_us.read", "latency of reads (not there if none ended)", replay);
-  add_latency(out, "latency_us.write", "latency of writes (not there if none ended)", replay);
+  // A direction without requests has none of these.
+  add_latency(out, "latency_us.read", "latency of reads", replay);
+  add_latency(out, "latency_us.write", "latency of writes", replay);
   out.push_back(
       {"cpu.utilization", "1", "share of the cores' time that is not idle", lower, machine, true});
   for (const char* activity : hw::kActivityNames) {
