@@ -90,6 +90,15 @@ TEST(Result, FaultsAndBrokenGuaranteesSurviveJson) {
   EXPECT_THROW(point_from_json(bad), std::runtime_error);
 }
 
+/// Results of the time before it had none.
+TEST(Result, TheSourcesOfTheProgramSurviveJson) {
+  StudyResult study{"s", "1", {}, {}, {}};
+  EXPECT_FALSE(to_json(study).contains("build"));
+  EXPECT_EQ(study_result_from_json(to_json(study)).build, "");
+  study.build = "1234567-dirty";
+  EXPECT_EQ(study_result_from_json(Json::parse(to_json(study).dump())).build, "1234567-dirty");
+}
+
 /// Whether a broken point is minded stands in its own configuration; a failed one always is.
 TEST(Result, OnlyBrokenPointsCanBeTolerated) {
   PointResult p = point("standard", "cryptosoft", 1);
