@@ -1,4 +1,3 @@
-#include "study/output/csv.h"
 #include "study/result/result.h"
 
 #include <gtest/gtest.h>
@@ -7,6 +6,7 @@
 #include <limits>
 
 #include "machine/result/metrics.h"
+#include "study/output/csv.h"
 #include "tests/support/fixture.h"
 
 namespace cesasim::study::test {

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# style_test.sh shellcheck|format: every shell script passes ShellCheck; every C++ file is as
+# clang-format leaves it. Where the program is missing, the case is skipped with a message.
+# It looks at the tree itself, not at a list of files that somebody must keep (so BUILD tags it
+# "external": Bazel does not know when its answer changes).
+set -euo pipefail
+
+# The formatter's output differs from version to version: .clang-format is meant for this one.
+clang_format_version=14
+
+what=$1
+cd "$(dirname "$(readlink -f cesasim)")"
+
+# skip WHY: a case that is neither passed nor failed.
+skip() {
+  echo "skipped: $1"
+  if [[ -n ${XML_OUTPUT_FILE-} ]]; then
+    printf '<testsuites><testsuite name="%s" tests="1" skipped="1"><testcase name="%s">%s</testcase></testsuite></testsuites>\n' \
+      style_test "$what" "<skipped message=\"$1\"/>" >"$XML_OUTPUT_FILE"
+  fi
+  exit 0
+}
+
+# files FIND_ARGUMENT...: the tree's own files but cosim/kernel: it is written in the kernel's style,
+# and a built kernel is kept by the content of its recipes.
+files() {
+  find . \( -path ./out -o -path ./.git -o -path './bazel-*' -o -path ./cosim/kernel -o \
+    -path ./tests/fuzz/corpus \) -prune -o -type f "$@" -print0
+}
+
+is_shell_script() {
+  local first=''
+  IFS= read -r -n 100 first <"$1" || true
+  [[ $first =~ ^#!.*[/\ ](ba)?sh( |$) ]]
+} 2>/dev/null
+
+case $what in
+  shellcheck)
+    command -v shellcheck >/dev/null || skip "shellcheck is not installed"
+    scripts=()
+    while IFS= read -r -d '' file; do
+      if is_shell_script "$file"; then scripts+=("$file"); fi
+    done < <(files -size -200k ! -name '*.zst' ! -name '*.png')
+    ((${#scripts[@]} > 10)) || { echo "only ${#scripts[@]} scripts found" >&2; exit 1; }
+    shellcheck "${scripts[@]}"
+    echo "${#scripts[@]} scripts"
+    ;;
+  format)
+    program=''
+    for name in "clang-format-$clang_format_version" clang-format; do
+      if command -v "$name" >/dev/null && [[ $("$name" --version) == *" version $clang_format_version."* ]]; then
+        program=$name
+        break
+      fi
+    done
+    [[ -n $program ]] || skip "clang-format $clang_format_version is not installed"
+    mapfile -d '' -t sources < <(files ! -path './cosim/guest/*' \( -name '*.cc' -o -name '*.h' \))
+    ((${#sources[@]} > 100)) || { echo "only ${#sources[@]} sources found" >&2; exit 1; }
+    "$program" --dry-run -Werror "${sources[@]}"
+    echo "${#sources[@]} files"
+    ;;
+  *)
+    echo "style_test.sh: '$what'; valid: shellcheck, format" >&2
+    exit 2
+    ;;
+esac
