@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# style_test.sh shellcheck|format: every shell script passes ShellCheck; every C++ file is as
-# clang-format leaves it. Where the program is missing, the case is skipped with a message.
+# style_test.sh shellcheck|format|links: every shell script passes ShellCheck; every C++ file is as
+# clang-format leaves it; every file that a page names is there. Where a program is missing, its case
+# is skipped with a message.
 # It looks at the tree itself, not at a list of files that somebody must keep (so BUILD tags it
 # "external": Bazel does not know when its answer changes).
 set -euo pipefail
@@ -60,8 +61,36 @@ case $what in
     "$program" --dry-run -Werror "${sources[@]}"
     echo "${#sources[@]} files"
     ;;
+  links)
+    pages=0 named=0 missing=0
+    # exists PAGE PATH...: one of the paths is there.
+    exists() {
+      local page=$1 path
+      shift
+      named=$((named + 1))
+      for path; do [[ ! -e $path ]] || return 0; done
+      echo "$page: no $1" >&2
+      missing=$((missing + 1))
+    }
+    # Paths in code that begin with a folder of the tree; a test may be named without its ending, a
+    # word in capitals stands for a name.
+    folders='base|cli|cosim|dmcrypt_model|docs|driver|hw_model|kernel_model|machine|scenario|studies|study|tests|tools|traces'
+    while IFS= read -r -d '' page; do
+      pages=$((pages + 1))
+      while IFS= read -r path; do
+        exists "$page" "$path" "$path.cc" "$path.yaml"
+      done < <(grep -ohE "\`($folders)/[A-Za-z0-9_./-]+\`" "$page" | tr -d '`' |
+        grep -vE '\b(NAME|STUDY|TARGET|OUT)\b' || true)
+      while IFS= read -r path; do
+        exists "$page" "${page%/*}/$path"
+      done < <(grep -ohE '\]\([^)#:]+[)#]' "$page" | sed -E 's/^..//; s/.$//' || true)
+    done < <(files -name '*.md')
+    ((pages > 20 && named > 100)) || { echo "only $pages pages and $named names found" >&2; exit 1; }
+    ((missing == 0)) || exit 1
+    echo "$named names in $pages pages"
+    ;;
   *)
-    echo "style_test.sh: '$what'; valid: shellcheck, format" >&2
+    echo "style_test.sh: '$what'; valid: shellcheck, format, links" >&2
     exit 2
     ;;
 esac
