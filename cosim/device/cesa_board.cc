@@ -8,7 +8,7 @@
 
 #include "hw_model/cesa/registers.h"
 #include "hw_model/memory/mbus_extension.h"
-#include "hw_model/memory/memory_access.h"
+#include "hw_model/tlm/memory_access.h"
 
 namespace cesasim::cosim {
 namespace {

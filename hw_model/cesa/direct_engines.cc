@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <bit>
 
-#include "hw_model/cesa/little_endian.h"
+#include "hw_model/common/little_endian.h"
 #include "hw_model/crypto/aes_key_schedule.h"
 
 namespace cesasim::hw {

@@ -55,7 +55,6 @@
 
 #include "hw_model/cesa/direct_engines.h"
 #include "hw_model/cesa/params.h"
-#include "hw_model/cesa/register_file.h"
 #include "hw_model/cesa/security_accelerator.h"
 #include "hw_model/cesa/tdma_descriptor.h"
 #include "hw_model/cesa/tdma_windows.h"
@@ -63,25 +62,10 @@
 #include "hw_model/common/fault.h"
 #include "hw_model/common/tracer.h"
 #include "hw_model/common/units.h"
+#include "hw_model/memory/dma_port.h"
+#include "hw_model/registers/register_file.h"
 
 namespace cesasim::hw {
-
-/// The engine's way to the SoC's memory.
-class DmaPort {
- public:
-  virtual ~DmaPort() = default;
-  /// Moves `bytes` between the bus and `data`. The transfer starts `delay` after the current
-  /// instant and takes the master itself `own`; on return `delay` is when it ended. False if
-  /// the bus answered with an error.
-  virtual bool read(PhysAddr addr, std::uint8_t* data, std::uint32_t bytes, Ps own, Ps& delay) = 0;
-  virtual bool write(PhysAddr addr, std::uint8_t* data, std::uint32_t bytes, Ps own, Ps& delay) = 0;
-  /// A read that goes on where the last one ended, as a further burst of the same transfer: its
-  /// wait for the memory is part of `own`.
-  virtual bool read_further(PhysAddr addr, std::uint8_t* data, std::uint32_t bytes, Ps own,
-                            Ps& delay) {
-    return read(addr, data, bytes, own, delay);
-  }
-};
 
 /// What an engine did since the start.
 struct CesaStats {

@@ -18,7 +18,7 @@
 #include "hw_model/disk/disk_command.h"
 #include "hw_model/disk/disk_timing.h"
 #include "hw_model/disk/sparse_store.h"
-#include "hw_model/memory/mbus_extension.h"
+#include "hw_model/tlm/master_port.h"
 
 namespace cesasim::hw {
 
@@ -116,8 +116,7 @@ class Disk : public sc_core::sc_module {
   std::vector<std::uint8_t> buffer_;
   sc_core::sc_event wake_;
   sc_core::sc_event irq_event_;
-  tlm::tlm_generic_payload payload_;
-  MbusExtension extension_;
+  MasterPort port_;
   std::function<void(std::uint64_t, const std::uint8_t*, std::uint32_t)> write_observer_;
   std::function<bool(const DiskCommand&)> fails_;
   FaultPlan* faults_ = nullptr;

@@ -7,11 +7,11 @@
 #include <deque>
 #include <vector>
 
-#include "hw_model/cesa/engine.h"
 #include "hw_model/common/fault.h"
 #include "hw_model/common/tracer.h"
 #include "hw_model/common/units.h"
 #include "hw_model/crypto/cipher_engine.h"
+#include "hw_model/memory/dma_port.h"
 #include "hw_model/ring/descriptor.h"
 #include "hw_model/ring/params.h"
 #include "hw_model/ring/timing.h"
