@@ -120,7 +120,6 @@ bool CesaBoard::access(bool write, unsigned bar, std::uint32_t offset, std::uint
     trans.set_address(offset % kSramStride);
     sram_[engine]->b_transport(trans, delay);
   }
-  access_time_ += delay;
   return trans.is_response_ok();
 }
 

@@ -9,7 +9,7 @@
 #include <deque>
 
 #include "driver/cesa/aes_schedule.h"
-#include "driver/ocf/cryptodev.h"
+#include "driver/request.h"
 #include "hw_model/cesa/sa_descriptor.h"
 
 namespace cesasim::driver {
@@ -74,7 +74,7 @@ class CesaSessions {
   /// A session that was opened, closed since or not. Stays where it is.
   const CesaSession& at(std::uint32_t lid) const { return sessions_.at(lid - 1); }
   /// The session of a request that the unit can do, else nullptr.
-  const CesaSession* of(const Cryptop& crp) const {
+  const CesaSession* of(const CryptoRequest& crp) const {
     const std::uint32_t lid = crypto_sid_lid(crp.crp_sid);
     if (lid == 0 || lid > sessions_.size() || !sessions_[lid - 1].used) return nullptr;
     const CesaSession& session = sessions_[lid - 1];

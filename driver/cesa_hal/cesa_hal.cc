@@ -59,7 +59,8 @@ hw::SaCipher sa_cipher(Alg alg) {
 
 CesaHal::CesaHal(Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
                  const CesaPlatform& platform, const HalSettings& settings)
-    : kernel_(kernel),
+    : KnownDriver("cesa_hal"),
+      kernel_(kernel),
       crypto_(crypto),
       costs_(costs),
       settings_(settings),
@@ -175,7 +176,7 @@ bool CesaHal::has_room() const {
   return free > 1;
 }
 
-int CesaHal::refuse(Cryptop* crp) {
+int CesaHal::refuse(CryptoRequest* crp) {
   ++stats_.failed;
   crp->crp_etype = EINVAL;
   return EINVAL;
@@ -206,7 +207,7 @@ void CesaHal::store32(PhysAddr addr, std::uint32_t value) {
   std::memcpy(kernel_.phys_to_virt(addr), &value, 4);
 }
 
-int CesaHal::process(Cryptop* crp, int) {
+int CesaHal::process(CryptoRequest* crp, int) {
   kernel_.charge(Activity::driver, costs_.hal_request);
   kernel_.sync();  // the queue's state now, not when this context last looked
   if (!has_room() || kernel_.fault(hw::FaultKind::queue_full)) {
@@ -474,7 +475,7 @@ void CesaHal::complete(Channel&, Slot& slot) {
     std::copy_n(end, block, slot.session->iv.begin());
   }
   for (const Fragment& fragment : slot.fragments) pool_.push_back(fragment.memory);
-  Cryptop* crp = slot.crp;
+  CryptoRequest* crp = slot.crp;
   slab_.put(slot);
   completions_.done(crp);
 }

@@ -22,9 +22,9 @@
 #include <vector>
 
 #include "driver/cesa/platform.h"
-#include "driver/driver_info.h"
-#include "driver/ocf/completions.h"
-#include "driver/ocf/crypto.h"
+#include "driver/completions.h"
+#include "driver/crypto_driver.h"
+#include "driver/known_driver.h"
 #include "driver/params.h"
 #include "hw_model/common/object_pool.h"
 #include "kernel_model/kernel.h"
@@ -35,9 +35,8 @@ namespace cesasim::driver {
 /// answers ERESTART while at most one slot is free (in the armada driver the value is negative;
 /// here both are), and EINVAL, without crypto_done, for what it cannot do: no session, a length of
 /// 0, beyond 64 KiB or not in whole blocks, no memory, an IV asked for that is also present.
-class CesaHal : public CryptoDriver {
+class CesaHal : public KnownDriver {
  public:
-  static constexpr const DriverInfo& kInfo = driver_info("cesa_hal");
   static constexpr std::size_t kMaxSessions = 128;
   static constexpr std::uint32_t kMaxRequestBytes = 64 * 1024;
 
@@ -45,12 +44,9 @@ class CesaHal : public CryptoDriver {
           const CesaPlatform& platform, const HalSettings& settings);
   ~CesaHal() override;
 
-  const char* name() const override { return kInfo.name; }
-  bool out_of_place() const override { return kInfo.out_of_place; }
-  bool allocates_memory() const override { return kInfo.allocates_memory; }
   int newsession(std::uint32_t* lid, const CryptoIni& cri) override;
   int freesession(std::uint32_t lid) override;
-  int process(Cryptop* crp, int hint) override;
+  int process(CryptoRequest* crp, int hint) override;
   DriverStats driver_stats() const override { return stats_; }
 
  private:
@@ -74,7 +70,7 @@ class CesaHal : public CryptoDriver {
     hw::PhysAddr launch = 0;  // the descriptor that hands over
   };
   struct Slot {
-    Cryptop* crp = nullptr;
+    CryptoRequest* crp = nullptr;
     Session* session = nullptr;
     hw::PhysAddr data = 0;
     std::uint32_t bytes = 0;
@@ -95,7 +91,7 @@ class CesaHal : public CryptoDriver {
 
   void probe();
   bool has_room() const;
-  int refuse(Cryptop* crp);
+  int refuse(CryptoRequest* crp);
   hw::PhysAddr pool_alloc();
   bool pool_reserve(std::size_t count);
   /// Builds the chains of all fragments and queues the request (mvCesaAction).

@@ -20,7 +20,8 @@ using kernel::Kernel;
 CesaPio::CesaPio(Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
                  const CesaPlatform& platform, const PioSettings& settings,
                  const Recovery& recovery)
-    : kernel_(kernel),
+    : KnownDriver("cesa_pio"),
+      kernel_(kernel),
       crypto_(crypto),
       costs_(costs),
       settings_(settings),
@@ -55,7 +56,7 @@ bool CesaPio::has_room() const {
   return std::any_of(engines_.begin(), engines_.end(), [this](const auto& e) { return !full(*e); });
 }
 
-int CesaPio::process(Cryptop* crp, int) {
+int CesaPio::process(CryptoRequest* crp, int) {
   kernel_.charge(Activity::driver, costs_.pio_request);
   if (sessions_.of(*crp) == nullptr) {
     ++stats_.failed;
@@ -94,7 +95,7 @@ void CesaPio::queue_manag(Engine& engine) {
   kernel_.writel(bit::irq::kAccel0Done, regs + reg::kIntMask, Activity::driver);
   for (;;) {
     engine.work.wait_event([&] { return !engine.queue.empty(); });
-    Cryptop* crp = engine.queue.front();
+    CryptoRequest* crp = engine.queue.front();
     const int error = run(engine, *crp);
     {
       Kernel::IrqLock lock(kernel_, engine.lock, Activity::driver);
@@ -112,7 +113,7 @@ void CesaPio::queue_manag(Engine& engine) {
 }
 
 /// One request, piece by piece. 0 or errno.
-int CesaPio::run(Engine& engine, Cryptop& crp) {
+int CesaPio::run(Engine& engine, CryptoRequest& crp) {
   const CryptoDesc& crd = crp.crp_desc;
   const CesaSession& session = sessions_.at(crypto_sid_lid(crp.crp_sid));
   const bool encrypt = (crd.crd_flags & CRD_F_ENCRYPT) != 0;

@@ -36,7 +36,8 @@ constexpr std::uint32_t kCfg = bit::cfg::kCh0WaitDma | bit::cfg::kCh0ActivateDma
 CesaTdma::CesaTdma(Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
                    const CesaPlatform& platform, const TdmaSettings& settings,
                    const Recovery& recovery)
-    : kernel_(kernel),
+    : KnownDriver("cesa_tdma"),
+      kernel_(kernel),
       crypto_(crypto),
       costs_(costs),
       settings_(settings),
@@ -196,7 +197,7 @@ void CesaTdma::build(const CesaSram& sram, Request& request, const CesaSession& 
   add_descriptor(request, kTdmaOwn | kOpBytes, sram.bus, request.ops.front());
 }
 
-int CesaTdma::process(Cryptop* crp, int) {
+int CesaTdma::process(CryptoRequest* crp, int) {
   kernel_.charge(Activity::driver, costs_.tdma_request);
   const CryptoDesc& crd = crp->crp_desc;
   const auto end = [&](int error) {
@@ -336,7 +337,7 @@ void CesaTdma::complete_all(Engine& engine) {
   for (bool told = false; !engine.complete.empty();) {
     Request& request = *engine.complete.front();
     engine.complete.pop_front();
-    Cryptop* const crp = request.crp;
+    CryptoRequest* const crp = request.crp;
     if (request.error != 0) {
       ++stats_.failed;
       crp->crp_etype = request.error;

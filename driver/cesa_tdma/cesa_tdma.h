@@ -16,11 +16,11 @@
 #include "driver/cesa/platform.h"
 #include "driver/cesa/session.h"
 #include "driver/cesa/sram.h"
-#include "driver/driver_info.h"
-#include "driver/ocf/completions.h"
-#include "driver/ocf/crypto.h"
-#include "driver/ocf/restarts.h"
+#include "driver/completions.h"
+#include "driver/crypto_driver.h"
+#include "driver/known_driver.h"
 #include "driver/params.h"
+#include "driver/restarts.h"
 #include "hw_model/common/object_pool.h"
 #include "kernel_model/kernel.h"
 
@@ -40,10 +40,8 @@ struct CesaTdmaStats : DriverStats {
 /// at which the DMA stopped with an error, ends with EIO, the engine is stopped and started again
 /// with those behind it. If the DMA does not stand in the chain (a link of it was overwritten),
 /// what it has done is unknown, and all requests of the chain end with EIO.
-class CesaTdma : public CryptoDriver {
+class CesaTdma : public KnownDriver {
  public:
-  static constexpr const DriverInfo& kInfo = driver_info("cesa_tdma");
-
   CesaTdma(kernel::Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
            const CesaPlatform& platform,
            const TdmaSettings& settings = {.queue_depth = 128,
@@ -52,19 +50,16 @@ class CesaTdma : public CryptoDriver {
            const Recovery& recovery = {});
   ~CesaTdma() override;
 
-  const char* name() const override { return kInfo.name; }
   int newsession(std::uint32_t* lid, const CryptoIni& cri) override;
   int freesession(std::uint32_t lid) override;
-  int process(Cryptop* crp, int hint) override;
+  int process(CryptoRequest* crp, int hint) override;
 
-  bool out_of_place() const override { return kInfo.out_of_place; }
-  bool allocates_memory() const override { return kInfo.allocates_memory; }
   DriverStats driver_stats() const override { return stats_; }
   const CesaTdmaStats& stats() const { return stats_; }
 
  private:
   struct Request {
-    Cryptop* crp = nullptr;
+    CryptoRequest* crp = nullptr;
     hw::PhysAddr data = 0;
     hw::PhysAddr out = 0;
     std::uint32_t bytes = 0;

@@ -100,7 +100,7 @@ class Crypto : public CryptoCore {
   /// request whose driver has gone ends with EAGAIN in crp_etype and, if another one takes its
   /// session, the new id in crp_sid: the client is to try again with that.
   int crypto_dispatch(Cryptop* crp);
-  void crypto_done(Cryptop* crp) override;
+  void crypto_done(CryptoRequest* request) override;
   int crypto_unblock(std::uint32_t driverid, unsigned what) override;
 
   const CryptoStats& stats() const { return stats_; }

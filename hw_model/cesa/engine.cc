@@ -292,12 +292,6 @@ bool CesaEngine::check_control() {
   return true;
 }
 
-std::optional<Ps> CesaEngine::wake_at() const {
-  const Ps at = next_at();
-  if (at == kNever) return std::nullopt;
-  return at;
-}
-
 bool CesaEngine::next_step_visible() const {
   if (dma_.state == DmaState::finish || coalesce_at_ != kNever || channels_[0].at != kNever ||
       channels_[1].at != kNever) {
@@ -313,12 +307,6 @@ bool CesaEngine::hand_over_visible() const {
   if (!dma_.packet || dma_.state != DmaState::execute || dma_.descriptor.own) return false;
   return (regs_.get(kIntMask) & cesa_bit::irq::kChainedPacketDone) != 0 ||
          (params_.coalescing && (regs_.get(kCoalescePackets) | regs_.get(kCoalesceTime)) != 0);
-}
-
-Ps CesaEngine::step(Ps now) {
-  advance(now);
-  const Ps next = next_at();
-  return next != kNever && next > now ? next - now : 0;
 }
 
 void CesaEngine::advance(Ps now) {

@@ -48,7 +48,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -136,19 +135,14 @@ class CesaEngine {
     return dma_.state != DmaState::idle || channels_[0].state != ChannelState::idle ||
            channels_[1].state != ChannelState::idle;
   }
-  /// When step() is due next; nothing if only software can make something happen.
-  std::optional<Ps> wake_at() const;
-  /// The same with kNever for nothing.
   static constexpr Ps kNever = ~Ps{0};
+  /// When advance() is due next; kNever if only software can make something happen.
   Ps next_at() const { return std::min({dma_.at, channels_[0].at, channels_[1].at, coalesce_at_}); }
   /// True if the step due next may change the interrupt line, or if two things run at once, so
   /// that it must happen at its own simulated time.
   bool next_step_visible() const;
-  /// Does what is due at `now`. Returns how long after `now` the next step is due, 0 if none
-  /// is. With Fidelity::descriptor one DMA descriptor (with the accelerator run it launches) is
-  /// one step, with Fidelity::burst every bus access is one.
-  Ps step(Ps now);
-  /// The same without the answer.
+  /// Does what is due at `now`. With Fidelity::descriptor one DMA descriptor (with the accelerator
+  /// run it launches) is one step, with Fidelity::burst every bus access is one.
   void advance(Ps now);
   /// Ends at once what runs. No cause is raised; the step in progress has moved its bytes.
   void stop(Ps now);

@@ -78,7 +78,6 @@ class Disk : public sc_core::sc_module {
 
   /// Statistics up to now.
   DiskStats stats() const;
-  const DiskTimingStats& timing_stats() const { return timing_->stats(); }
   const DiskParams& params() const { return timing_->params(); }
 
  private:

@@ -20,7 +20,7 @@ Scheduler::Scheduler(const KernelCosts& costs, const KernelSettings& settings,
     : costs_(costs), settings_(settings) {
   preempt_full_ = settings_.preempt == "full";
   if (settings_.schedule_seed != 0) dice_.emplace(settings_.schedule_seed);
-  tick_ = static_cast<Ps>(1e12 / settings_.hz);
+  tick_ = settings_.tick();
   timeslice_ = static_cast<Ps>(settings_.timeslice_ms * hw::kPsPerMs);
   for (hw::CpuCore* core : cores) {
     auto cpu = std::make_unique<Cpu>();
