@@ -89,29 +89,30 @@ class CesaHal : public KnownDriver {
     kernel::SpinLock lock;
   };
 
-  void probe();
+  void mvCesaInit();
   bool has_room() const;
   int refuse(CryptoRequest* crp);
   hw::PhysAddr pool_alloc();
   bool pool_reserve(std::size_t count);
-  /// Builds the chains of all fragments and queues the request (mvCesaAction).
-  void action(Channel& channel, Slot& slot, const HalSession& session, bool encrypt,
-              const std::uint8_t* iv);
-  void build(Channel& channel, Fragment& fragment, const HalSession& session, bool encrypt,
-             std::uint32_t config, std::uint32_t iv_bytes, hw::PhysAddr data, std::uint32_t bytes);
-  void start(Channel& channel);
+  /// Builds the chains of all fragments and queues the request.
+  void mvCesaAction(Channel& channel, Slot& slot, const HalSession& session, bool encrypt,
+                    const std::uint8_t* iv);
+  void mvCesaFragReqProcess(Channel& channel, Fragment& fragment, const HalSession& session,
+                            bool encrypt, std::uint32_t config, std::uint32_t iv_bytes,
+                            hw::PhysAddr data, std::uint32_t bytes);
+  void mvCesaReqProcessStart(Channel& channel);
   /// Coalescing: starts the oldest request that has not been, if the engine is idle.
   void start_next(Channel& channel);
   bool active(const Channel& channel);
   const Fragment* link(const Slot& slot, const Fragment* before);
   void launch(Channel& channel, hw::PhysAddr first);
-  bool interrupt(Channel& channel);
-  /// Takes what the engine has ended, starts what waits, and hands out one result
-  /// (mvCesaReadyGet); nullptr if none is ready.
-  Slot* ready_get(Channel& channel);
+  bool cesa_interrupt_handler(Channel& channel);
+  /// Takes what the engine has ended, starts what waits, and returns one result;
+  /// nullptr if none is ready.
+  Slot* mvCesaReadyGet(Channel& channel);
   void reap(Channel& channel);
   void reap_chain(Channel& channel);
-  void complete(Channel& channel, Slot& slot);
+  void cesa_callback(Channel& channel, Slot& slot);
   void store32(hw::PhysAddr addr, std::uint32_t value);
 
   kernel::Kernel& kernel_;

@@ -34,7 +34,7 @@ CesaPio::CesaPio(Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
     Engine* engine = engines_.back().get();
     engine->number = static_cast<unsigned>(engines_.size() - 1);
     kernel_.request_irq(
-        at.irq, [this, engine] { return interrupt(*engine); }, "mv_crypto", at.irq_cpu);
+        at.irq, [this, engine] { return crypto_int(*engine); }, "mv_crypto", at.irq_cpu);
     kernel_.kthread_run("mv_crypto", [this, engine] { queue_manag(*engine); });
   }
   const std::uint32_t driverid = crypto_.crypto_get_driverid(0, *this);
@@ -166,14 +166,14 @@ int CesaPio::wait_for(Engine& engine) {
   kernel_.charge(Activity::driver, costs_.watchdog);
   ++stats_.watchdog_recoveries;
   // Only the done cause says that the result is there: CMD reads 0 after an error too.
-  if (interrupt(engine)) return 0;
+  if (crypto_int(engine)) return 0;
   const PhysAddr regs = engine.at.regs;
   kernel_.writel(bit::cmd::kStop, regs + reg::kCmd, Activity::driver);
   kernel_.writel(0, regs + reg::kIntCause, Activity::driver);
   return EIO;
 }
 
-bool CesaPio::interrupt(Engine& engine) {
+bool CesaPio::crypto_int(Engine& engine) {
   kernel_.charge(Activity::driver, costs_.pio_irq);
   const PhysAddr regs = engine.at.regs;
   const std::uint32_t status = kernel_.readl(regs + reg::kIntCause, Activity::driver);

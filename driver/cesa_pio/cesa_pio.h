@@ -55,7 +55,7 @@ class CesaPio : public KnownDriver {
   void queue_manag(Engine& engine);
   int run(Engine& engine, CryptoRequest& crp);
   int wait_for(Engine& engine);
-  bool interrupt(Engine& engine);
+  bool crypto_int(Engine& engine);
   bool has_room() const;
   bool full(const Engine& engine) const { return engine.queue.size() >= settings_.queue_depth; }
 

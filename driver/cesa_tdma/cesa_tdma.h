@@ -85,26 +85,27 @@ class CesaTdma : public KnownDriver {
     kernel::SpinLock lock;
   };
 
-  void build(const CesaSram& sram, Request& request, const CesaSession& session, bool encrypt,
-             const std::uint8_t* iv);
-  hw::PhysAddr add_descriptor(Request& request, std::uint32_t byte_count, hw::PhysAddr src,
-                              hw::PhysAddr dst);
-  hw::PhysAddr add_op(Request& request);
-  void queue_req(Engine& engine, Request& request);
-  bool interrupt(Engine& engine);
+  void mv_cesa_skcipher_dma_req_init(const CesaSram& sram, Request& request,
+                                     const CesaSession& session, bool encrypt,
+                                     const std::uint8_t* iv);
+  hw::PhysAddr mv_cesa_dma_add_desc(Request& request, std::uint32_t byte_count, hw::PhysAddr src,
+                                    hw::PhysAddr dst);
+  hw::PhysAddr mv_cesa_dma_add_op(Request& request);
+  void mv_cesa_queue_req(Engine& engine, Request& request);
+  bool mv_cesa_int(Engine& engine);
   bool dma_error(Engine& engine);
   // With the engine's lock held:
   /// Clears the causes, takes what has ended, launches what waits.
-  void end_chain(Engine& engine, std::uint32_t status);
-  void tdma_process(Engine& engine);
+  void mv_cesa_int_process(Engine& engine, std::uint32_t status);
+  void mv_cesa_tdma_process(Engine& engine);
   void take_ended(Engine& engine, std::uint32_t current);
   /// Stops the engine, ends the request that it was in with EIO, starts it with those behind.
   void restart_engine(Engine& engine);
-  void launch(Engine& engine);
+  void mv_cesa_dma_step(Engine& engine);
 
-  void link(const Request& before, const Request& request);
+  void mv_cesa_tdma_chain(const Request& before, const Request& request);
   void complete_all(Engine& engine);
-  void give_back(Engine& engine, Request& request);
+  void mv_cesa_skcipher_cleanup(Engine& engine, Request& request);
   void watch();
   bool full(const Engine& engine) const;
   bool chain_holds(const Engine& engine, std::uint32_t descriptor) const;

@@ -62,7 +62,7 @@ int Cryptosoft::freesession(std::uint32_t lid) {
   return 0;
 }
 
-int Cryptosoft::cipher(CryptoRequest& crp) {
+int Cryptosoft::swcr_encdec(CryptoRequest& crp) {
   const std::uint32_t lid = crypto_sid_lid(crp.crp_sid);
   const CryptoDesc& crd = crp.crp_desc;
   if (lid == 0 || lid >= sessions_.size() || !sessions_[lid].tfm) return ENOENT;
@@ -93,7 +93,7 @@ int Cryptosoft::cipher(CryptoRequest& crp) {
 int Cryptosoft::process(CryptoRequest* crp, int) {
   kernel_.charge(kernel::Activity::driver, costs_.cryptosoft_request);
   ++stats_.requests;
-  crp->crp_etype = cipher(*crp);
+  crp->crp_etype = swcr_encdec(*crp);
   kernel_.trace(kernel::TraceEvent::ciphered, crp->crp_id);
   if (crp->crp_etype != 0) ++stats_.failed;
   crypto_.crypto_done(crp);

@@ -29,8 +29,10 @@ class Cryptosoft : public KnownDriver {
              const CipherCosts& cipher_costs);
 
   DriverStats driver_stats() const override { return stats_; }
+  /// swcr_newsession and swcr_freesession.
   int newsession(std::uint32_t* lid, const CryptoIni& cri) override;
   int freesession(std::uint32_t lid) override;
+  /// swcr_process.
   int process(CryptoRequest* crp, int hint) override;
 
  private:
@@ -38,7 +40,7 @@ class Cryptosoft : public KnownDriver {
     Alg alg = Alg::none;
     std::unique_ptr<CryptoTfm> tfm;
   };
-  int cipher(CryptoRequest& crp);
+  int swcr_encdec(CryptoRequest& crp);
 
   kernel::Kernel& kernel_;
   CryptoCore& crypto_;

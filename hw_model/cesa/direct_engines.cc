@@ -4,7 +4,7 @@
 #include <bit>
 
 #include "hw_model/common/little_endian.h"
-#include "hw_model/crypto/aes_key_schedule.h"
+#include "hw_model/common/aes_key_schedule.h"
 
 namespace cesasim::hw {
 namespace {
