@@ -38,7 +38,7 @@ class Cesa : public sc_core::sc_module {
   ~Cesa() override;
 
   /// Lets the engines run ahead of simulated time as far as no process could tell (see
-  /// base/lookahead.h). Off by default: code outside the simulation that stops it in the middle
+  /// common/lookahead.h). Off by default: code outside the simulation that stops it in the middle
   /// of a chain (sc_start with a duration) would see the engine ahead of the clock.
   void run_ahead(bool on);
 

@@ -37,7 +37,7 @@ class CryptoRing : public sc_core::sc_module {
   ~CryptoRing() override;
 
   /// Lets the unit run ahead of simulated time as far as no process could tell (see
-  /// base/lookahead.h). Off by default, as in Cesa.
+  /// common/lookahead.h). Off by default, as in Cesa.
   void run_ahead(bool on) { run_ahead_ = on; }
 
   /// Faults on purpose from here on (see core.h); not owned, nullptr = none.

@@ -2,6 +2,7 @@
 // splitting, refusal; errors reach the bio and no plaintext reaches the disk.
 #include "dmcrypt_model/modern.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
 
@@ -532,7 +533,7 @@ TEST_F(ModernTest, ConstructorRefuses) {
                       board->queue, *api, settings);
       ADD_FAILURE() << "accepted; expected: " << what;
     } catch (const CipherSpecError& e) {
-      EXPECT_NE(std::string(e.what()).find(what), std::string::npos) << e.what();
+      EXPECT_THAT(e.what(), testing::HasSubstr(what));
     }
     table = test::crypt_table();
   };

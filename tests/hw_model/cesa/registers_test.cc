@@ -1,5 +1,6 @@
 #include "hw_model/cesa/registers.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <set>
@@ -126,9 +127,8 @@ TEST(Registers, DumpNamesValuesAndFields) {
   RegisterFile file(cesa_registers(), kEverything);
   file.set(cesa_reg::kTdmaControl, 0x1904);
   const std::string dump = file.dump();
-  EXPECT_NE(dump.find("0x0840 tdma_control"), std::string::npos);
-  EXPECT_NE(dump.find("enable=0x1 no_byte_swap=0x1 src_burst=0x4 dst_burst=0x4"), std::string::npos)
-      << dump;
+  EXPECT_THAT(dump, testing::HasSubstr("0x0840 tdma_control"));
+  EXPECT_THAT(dump, testing::HasSubstr("enable=0x1 no_byte_swap=0x1 src_burst=0x4 dst_burst=0x4"));
 }
 
 }  // namespace
