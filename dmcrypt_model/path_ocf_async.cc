@@ -71,7 +71,7 @@ void OcfAsyncPath::kcryptd_do_work(CryptIo& io) {
   drop(c, true);
 }
 
-/// All pages of the clone, or it sleeps until there are. Pages taken in vain are given back before
+/// All pages of the clone, or it sleeps until there are. Pages taken in vain are released before
 /// it waits, and then only one submitter at a time takes them piecemeal: two half-filled clones
 /// would wait for each other.
 DmCrypt::Clone* OcfAsyncPath::alloc_buffer(CryptIo& io, std::uint32_t bytes) {

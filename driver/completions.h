@@ -1,5 +1,5 @@
-// How a driver hands back its requests: in the order in which they ended, unless a fault on
-// purpose has it otherwise.
+// How a driver completes its requests: in the order in which they ended, unless fault injection
+// changes it.
 #pragma once
 
 #include <utility>

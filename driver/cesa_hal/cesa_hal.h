@@ -6,8 +6,8 @@
 // armada: the later driver (drivers/crypto/mvebu_cesa): 256 slots for each engine, all results
 // taken. Built for chains it links waiting requests and has an interrupt for each chain; built for
 // coalescing (its default) it starts one request at a time, when it is called and finds STATUS
-// idle, and hears of several at once. A request that waits behind an engine that has become idle is
-// not started before the coalesced interrupt, or the next request.
+// idle, and has one interrupt for several. A request that waits behind an engine that has become
+// idle is not started before the coalesced interrupt, or the next request.
 //
 // What it does not do is as much part of it. It never calls crypto_unblock, so it needs a core that
 // hands ERESTART to the caller (policy "marvell"). It ends a request that it refuses without

@@ -657,8 +657,8 @@ void CesaRing::recover(Ring& ring) {
     for (const std::uint32_t cookie : ring.order) {
       Request& request = *ring.requests[cookie];
       const auto ahead = static_cast<std::int16_t>(request.index - consumer);
-      const bool told = static_cast<std::int16_t>(request.index - ring.rung) < 0;
-      const bool fetched = told && ahead < static_cast<std::int16_t>(prefetch_);
+      const bool rung = static_cast<std::int16_t>(request.index - ring.rung) < 0;
+      const bool fetched = rung && ahead < static_cast<std::int16_t>(prefetch_);
       if (!ring.dead &&
           (!fetched || (!request.d.has(control::kInPlace) && request.attempts < kRetries))) {
         if (fetched) ++request.attempts;

@@ -118,7 +118,7 @@ class CesaRing : public KnownDriver {
     std::vector<std::uint32_t> free;
     std::deque<std::uint32_t> order;  // written to the ring, oldest first
     std::uint16_t produced = 0;       // written
-    std::uint16_t rung = 0;           // told to the unit
+    std::uint16_t rung = 0;           // known to the unit
     std::uint16_t taken = 0;          // completions taken
     std::uint32_t mask = 0;           // int_mask as written last
     std::uint32_t count = 0;          // coalesce_count as written last

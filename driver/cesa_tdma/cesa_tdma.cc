@@ -221,7 +221,7 @@ int CesaTdma::process(CryptoRequest* crp, int) {
   const std::size_t chunks = (crd.crd_len + engine.sram.payload - 1) / engine.sram.payload;
   Request* const made = get_request(chunks);
   if (made == nullptr) {
-    // The requests that hold descriptors will give them back.
+    // The requests that hold descriptors will release them.
     if (request_slab_.in_use() == 0) return end(ENOMEM);
     starved_ = true;
     return restart();
@@ -338,7 +338,7 @@ void CesaTdma::mv_cesa_int_process(Engine& engine, std::uint32_t status) {
 }
 
 void CesaTdma::complete_all(Engine& engine) {
-  for (bool told = false; !engine.complete.empty();) {
+  for (bool unblocked = false; !engine.complete.empty();) {
     Request& request = *engine.complete.front();
     engine.complete.pop_front();
     CryptoRequest* const crp = request.crp;
@@ -348,7 +348,7 @@ void CesaTdma::complete_all(Engine& engine) {
     }
     mv_cesa_skcipher_cleanup(engine, request);
     // Once for all, unless who waits for memory may get it from this one.
-    if (!std::exchange(told, true) || starved_) {
+    if (!std::exchange(unblocked, true) || starved_) {
       starved_ = false;
       restarts_.made_room();
     }

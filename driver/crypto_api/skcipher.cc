@@ -181,8 +181,8 @@ int SkcipherApi::submit(SkcipherRequest& request, bool encrypt) {
   return result;
 }
 
-/// Hands a request to its driver: ERESTART, or what the submitter is told. The request is not the
-/// API's any more if the answer is -EINPROGRESS.
+/// Hands a request to its driver. Returns ERESTART, or what the submitter gets. The request is not
+/// the API's any more if the answer is -EINPROGRESS.
 int SkcipherApi::offer(Slot& slot, SkcipherRequest& request, int hint) {
   const bool synchronous = (slot.flags & CRYPTOCAP_F_SYNC) != 0;
   request.direct_ = synchronous;

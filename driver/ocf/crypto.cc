@@ -238,7 +238,7 @@ int Crypto::crypto_invoke(Cryptop* crp, int hint) {
 }
 
 /// The driver has unregistered: a new session with whoever is there, from what the request says of
-/// its key. The request itself is not done; the client is told to try again.
+/// its key. The request itself is not done; the client is to try again.
 int Crypto::migrate(Cryptop* crp) {
   ++stats_.migrated;
   crypto_freesession(crp->crp_sid);

@@ -67,7 +67,7 @@ struct CryptoStats {  // struct cryptostats
   std::uint64_t cs_blocks = 0;
   std::uint64_t cs_drops = 0;
   std::uint64_t lost = 0;  ///< refused by the driver inside the thread: dropped, as in the original
-  std::uint64_t migrated = 0;  ///< answered EAGAIN because the driver had gone
+  std::uint64_t migrated = 0;  ///< completed with EAGAIN because the driver had gone
   /// The queue's lock taken by who holds it (irqs_off): the original would hang there.
   std::uint64_t self_deadlocks = 0;
 };
@@ -155,7 +155,7 @@ class Crypto : public CryptoCore {
   bool crp_sleep_ = false;
   std::uint32_t q_cnt_ = 0;
   CryptoStats stats_;
-  /// A driver taken away on purpose, until its timer brings it back.
+  /// A driver taken away by fault injection, until its timer brings it back.
   struct Unloaded {
     std::uint32_t driverid;
     Slot slot;

@@ -3,8 +3,8 @@
 //
 // What drivers of the silicon confirm (HAL: Marvell's, drivers/crypto/mvebu_cesa/hal of its
 // kernel):
-// - A channel is active, in CMD and STATUS, until the chain's data is out: the HAL hears of a
-//   coalesced interrupt alone, looks at STATUS and takes the buffers of what is not active.
+// - A channel is active, in CMD and STATUS, until the chain's data is out: the HAL gets a
+//   coalesced interrupt only, reads STATUS and takes the buffers of what is not active.
 // - A packet of a chain is done (cause 11, AccAndTDMAInt_CM in register headers of the 88F6281)
 //   when accelerator and DMA have done with it: at the hand-over to the next, or at the end of the
 //   chain. Coalescing counts these causes, and its time runs from the first one not announced (help
@@ -35,7 +35,7 @@
 //   one that moves in or hands over; "stop" ends the chain there, with the usual done cause.
 // - Byte swap (CONTROL bit 11 = 0) reverses the bytes within each 8-byte beat of the memory's
 //   side, within the touched part of it at the ends.
-// - Faults on purpose (base/fault.h) are asked for at each accelerator operation, each fetch of a
+// - Fault injection (common/fault.h) is asked at each accelerator operation, each fetch of a
 //   descriptor and the start of each descriptor's transfer. A failed operation takes start and
 //   end and leaves the SRAM as it was; then ERROR_CAUSE says data error (a parity error in the
 //   SRAM), also when the processor started the operation, the DMA stops and nothing is announced.
@@ -82,7 +82,7 @@ struct CesaStats {
   std::uint64_t guest_errors = 0;     ///< mistakes of the driver
   std::uint64_t unimplemented = 0;    ///< uses of what is not modelled
   std::uint64_t reserved_writes = 0;  ///< writes of 1 to reserved bits (dropped)
-  std::uint64_t faults = 0;           ///< faults on purpose that happened here
+  std::uint64_t faults = 0;           ///< injected faults that happened here
   std::string last_report;            ///< the last guest error or unimplemented use
 };
 
@@ -108,13 +108,13 @@ class CesaEngine {
   /// window would go past 4 GiB, which descriptors cannot address.
   bool map_sram(PhysAddr base);
 
-  /// Faults on purpose from here on; `number` is this engine's in the plan. Not owned; nullptr =
+  /// Fault injection from here on; `number` is this engine's in the plan. Not owned; nullptr =
   /// none.
   void set_faults(FaultPlan* plan, unsigned number) {
     faults_ = plan;
     number_ = number;
   }
-  /// Tells `tracer` what it does from here on, as engine `number`. Not owned; nullptr = nobody.
+  /// Notifies `tracer` of what it does from here on, as engine `number`. Not owned; nullptr = none.
   void set_tracer(HwTracer* tracer, unsigned number) {
     tracer_ = tracer;
     number_ = number;

@@ -22,7 +22,7 @@ constexpr RegisterField kTdmaControlFields[] = {
     {"outstanding_reads", 4, 4, "the next read burst is asked for before the last one ended"},
     {"dst_burst", 2, 0, "destination burst limit, same codes"}};
 constexpr RegisterField kTdmaErrorFields[] = {
-    {"data_error", 3, 3, "the memory answered with an error"},
+    {"data_error", 3, 3, "the memory returned an error"},
     {"both_hit", 2, 2, "source and destination on the same side"},
     {"double_hit", 1, 1, "an address hits two windows"},
     {"miss", 0, 0, "an address hits no window"}};

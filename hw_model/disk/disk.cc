@@ -177,7 +177,7 @@ void Disk::transfer(Slot& slot) {
     store_.write(c.sector, buffer_.data(), slot.sectors);
     if (write_observer_) write_observer_(c.sector, buffer_.data(), slot.sectors);
   }
-  // Also after a bus error: the room that write_room() reserved is given back by a write.
+  // Also after a bus error: the room that write_room() reserved is released by a write.
   if (!read) slot.due = timing_->write_done(slot.due, c.sector, planned);
 }
 

@@ -12,7 +12,7 @@ class DmaPort {
   virtual ~DmaPort() = default;
   /// Moves `bytes` between the bus and `data`. The transfer starts `delay` after the current
   /// instant and takes the master itself `own`; on return `delay` is when it ended. False if
-  /// the bus answered with an error.
+  /// the bus returned an error.
   virtual bool read(PhysAddr addr, std::uint8_t* data, std::uint32_t bytes, Ps own, Ps& delay) = 0;
   virtual bool write(PhysAddr addr, std::uint8_t* data, std::uint32_t bytes, Ps own, Ps& delay) = 0;
   /// A read that goes on where the last one ended, as a further burst of the same transfer: its

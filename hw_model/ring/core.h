@@ -69,11 +69,11 @@ class RingCore {
   /// Does what is due at `now` and starts what can start.
   void step(Ps now);
 
-  /// Faults on purpose from here on; not owned, nullptr = none. An engine may fail or get stuck
+  /// Fault injection from here on; not owned, nullptr = none. An engine may fail or get stuck
   /// when it starts to cipher a request, the bus may refuse any access (docs/ring.md, section 12).
   void set_faults(FaultPlan* plan) { faults_.plan = plan; }
   std::uint64_t faults() const { return faults_.happened; }
-  /// Tells `tracer` what the engines do from here on; not owned, nullptr = nobody.
+  /// Notifies `tracer` of what the engines do from here on; not owned, nullptr = none.
   void set_tracer(HwTracer* tracer) {
     for (RingEngine& engine : engines_) engine.set_tracer(tracer);
   }
@@ -186,7 +186,7 @@ class RingCore {
   void raise(Ring& ring, std::uint32_t causes);
   void update_irq(Ring& ring);
   void report(unsigned ring, const std::string& text);
-  /// The same, unless the bus error behind it was made on purpose.
+  /// The same, unless the bus error behind it was injected.
   void report_bus_error(const RingPort& port, unsigned ring, const std::string& text);
 
   std::uint32_t unit_value(std::uint32_t offset) const;

@@ -40,7 +40,7 @@ class CryptoRing : public sc_core::sc_module {
   /// common/lookahead.h). Off by default, as in Cesa.
   void run_ahead(bool on) { run_ahead_ = on; }
 
-  /// Faults on purpose from here on (see core.h); not owned, nullptr = none.
+  /// Fault injection from here on (see core.h); not owned, nullptr = none.
   void set_faults(FaultPlan* plan) { core_->set_faults(plan); }
   void set_tracer(HwTracer* tracer) { core_->set_tracer(tracer); }
 

@@ -28,7 +28,7 @@ class MasterPort {
   MasterPort& operator=(const MasterPort&) = delete;
 
   /// Moves `bytes` between `addr` and `data`, which a write only reads; `delay` as in b_transport.
-  /// `own` and `continued` are the extension's. False if the target answered with an error.
+  /// `own` and `continued` are the extension's. False if the target returned an error.
   bool access(tlm::tlm_command command, PhysAddr addr, std::uint8_t* data, std::uint32_t bytes,
               sc_core::sc_time& delay, Ps own = 0, bool continued = false) {
     payload_.set_command(command);
