@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "base/text/nearest.h"
+#include "base/text/splitmix64.h"
 #include "dmcrypt_model/cipher_spec.h"
 #include "dmcrypt_model/path_info.h"
 #include "driver/driver_info.h"
@@ -35,17 +36,6 @@ const dmcrypt::PathInfo& path_info(const std::string& name) {
   }
   throw std::invalid_argument("no path " + name);
 }
-
-constexpr hw::FaultKind kFaultKinds[] = {
-    hw::FaultKind::engine_error,       hw::FaultKind::engine_stuck,
-    hw::FaultKind::tdma_bus_error,     hw::FaultKind::lost_interrupt,
-    hw::FaultKind::spurious_interrupt, hw::FaultKind::disk_read_error,
-    hw::FaultKind::disk_write_error,   hw::FaultKind::disk_short,
-    hw::FaultKind::page_alloc,         hw::FaultKind::request_alloc,
-    hw::FaultKind::queue_full,         hw::FaultKind::completion_order,
-    hw::FaultKind::unregister,
-};
-static_assert(std::size(kFaultKinds) == static_cast<std::size_t>(hw::FaultKind::count));
 
 // --- the table of keys -------------------------------------------------------------------
 
@@ -275,69 +265,31 @@ std::vector<Named> driver_list() {
 
 namespace {
 
-/// "0 the page cache, 1 dm-crypt's bounce pages": the places of a kind of allocation.
-std::string alloc_sites(hw::FaultKind kind) {
-  std::string out;
-  for (unsigned i = 0; i < static_cast<unsigned>(hw::AllocSite::count); ++i) {
-    const auto site = static_cast<hw::AllocSite>(i);
-    if (hw::alloc_site_kind(site) != kind) continue;
-    out += fmt::format("{}{} {}", out.empty() ? "" : ", ", i, hw::alloc_site_name(site));
+/// The text of a kind of fault; of an allocation with its places, "0 the page cache, 1 dm-crypt's
+/// bounce pages".
+std::string fault_doc(const hw::FaultInfo& fault) {
+  std::string sites;
+  for (const hw::AllocSiteInfo& s : hw::kAllocSites) {
+    if (s.kind != fault.kind) continue;
+    sites +=
+        fmt::format("{}{} {}", sites.empty() ? "" : ", ", static_cast<unsigned>(s.site), s.name);
   }
-  return out;
-}
-
-std::string fault_doc(hw::FaultKind kind) {
-  switch (kind) {
-    case hw::FaultKind::engine_error:
-      return "an engine's operation fails (cryptosoft: the cipher call); place: engine";
-    case hw::FaultKind::engine_stuck:
-      return "an engine hangs in an operation until it is reset; place: engine";
-    case hw::FaultKind::tdma_bus_error:
-      return "the bus answers a DMA access of the crypto unit with an error; place: bus address";
-    case hw::FaultKind::lost_interrupt:
-      return "a rising interrupt line is not seen; place: line";
-    case hw::FaultKind::spurious_interrupt:
-      return "an interrupt handler is called without a cause; place: line";
-    case hw::FaultKind::disk_read_error:
-      return "a disk command fails on the medium while reading; place: its first sector";
-    case hw::FaultKind::disk_write_error:
-      return "a disk command fails on the medium while writing; place: its first sector";
-    case hw::FaultKind::disk_short:
-      return "a disk command ends early and without an error; place: its first sector";
-    case hw::FaultKind::page_alloc:
-      return "the page allocator has no page; place: who asks: " + alloc_sites(kind) +
-             " (without the page cache's nothing is asked of dm-crypt; bounce pages come from a "
-             "mempool)";
-    case hw::FaultKind::request_alloc:
-      return "an allocation for a crypto request fails; place: who asks: " + alloc_sites(kind) +
-             " (the driver is cesa_hal; dm-crypt's are of path modern, from mempools)";
-    case hw::FaultKind::queue_full:
-      return "a driver says that it has no room";
-    case hw::FaultKind::completion_order:
-      return "a driver ends a request after its successor";
-    case hw::FaultKind::unregister:
-      return "the driver goes away in use and comes back";
-    case hw::FaultKind::count:
-      break;
-  }
-  throw std::logic_error("a kind of fault without a text");
+  return fmt::format(fmt::runtime(fault.doc), sites);
 }
 
 }  // namespace
 
 std::vector<Named> fault_list() {
   std::vector<Named> out;
-  for (const hw::FaultKind kind : kFaultKinds) {
-    out.push_back({hw::fault_name(kind), fault_doc(kind)});
-  }
+  for (const hw::FaultInfo& fault : hw::kFaults) out.push_back({fault.name, fault_doc(fault)});
   return out;
 }
 
 hw::FaultRule FaultSettings::rule() const {
   hw::FaultRule r;
   r.name = name;
-  for (hw::FaultKind k : kFaultKinds) {
-    if (kind == hw::fault_name(k)) r.kind = k;
+  for (const hw::FaultInfo& fault : hw::kFaults) {
+    if (kind == fault.name) r.kind = fault.kind;
   }
   r.nth = nth;
   r.every = every;
@@ -850,17 +802,10 @@ dmcrypt::CryptTable crypt_table(const DmCryptSettings& s, std::uint64_t disk_sec
 std::vector<std::uint8_t> key_bytes(const DmCryptSettings& settings) {
   std::vector<std::uint8_t> out(settings.key_bits / 8);
   if (const std::optional<std::uint64_t> seed = parse_seed(settings.key)) {
-    // splitmix64 (public domain, S. Vigna): well mixed from any seed, the same everywhere.
     std::uint64_t state = *seed;
     std::uint64_t word = 0;
     for (std::size_t i = 0; i < out.size(); ++i) {
-      if (i % 8 == 0) {
-        state += 0x9E3779B97F4A7C15ull;
-        word = state;
-        word = (word ^ (word >> 30)) * 0xBF58476D1CE4E5B9ull;
-        word = (word ^ (word >> 27)) * 0x94D049BB133111EBull;
-        word ^= word >> 31;
-      }
+      if (i % 8 == 0) word = splitmix64(state);
       out[i] = static_cast<std::uint8_t>(word >> (8 * (i % 8)));
     }
     return out;

@@ -1,8 +1,10 @@
-// Faults on purpose: rules say when, the models ask at the places where one could happen.
+// Fault injection: rules say when, the models ask at the places where one could happen.
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <limits>
 #include <random>
 #include <string>
@@ -29,7 +31,45 @@ enum class FaultKind : std::uint8_t {
   unregister,          ///< the driver goes away and comes back; where: 0
   count
 };
-const char* fault_name(FaultKind kind);
+/// A kind as studies name it.
+struct FaultInfo {
+  FaultKind kind;
+  const char* name;
+  const char* doc;  ///< what happens, and what the `where` is; "{}" stands for the AllocSites
+};
+inline constexpr FaultInfo kFaults[] = {
+    {FaultKind::engine_error, "engine_error",
+     "an engine's operation fails (cryptosoft: the cipher call); place: engine"},
+    {FaultKind::engine_stuck, "engine_stuck",
+     "an engine hangs in an operation until it is reset; place: engine"},
+    {FaultKind::tdma_bus_error, "tdma_bus_error",
+     "the bus answers a DMA access of the crypto unit with an error; place: bus address"},
+    {FaultKind::lost_interrupt, "lost_interrupt",
+     "a rising interrupt line is not seen; place: line"},
+    {FaultKind::spurious_interrupt, "spurious_interrupt",
+     "an interrupt handler is called without a cause; place: line"},
+    {FaultKind::disk_read_error, "disk_read_error",
+     "a disk command fails on the medium while reading; place: its first sector"},
+    {FaultKind::disk_write_error, "disk_write_error",
+     "a disk command fails on the medium while writing; place: its first sector"},
+    {FaultKind::disk_short, "disk_short",
+     "a disk command ends early and without an error; place: its first sector"},
+    {FaultKind::page_alloc, "page_alloc",
+     "the page allocator has no page; place: who asks: {} (without the page cache's nothing is "
+     "asked of dm-crypt; bounce pages come from a mempool)"},
+    {FaultKind::request_alloc, "request_alloc",
+     "an allocation for a crypto request fails; place: who asks: {} (the driver is cesa_hal; "
+     "dm-crypt's are of path modern, from mempools)"},
+    {FaultKind::queue_full, "queue_full", "a driver says that it has no room"},
+    {FaultKind::completion_order, "completion_order",
+     "a driver ends a request after its successor"},
+    {FaultKind::unregister, "unregister", "the driver goes away in use and comes back"},
+};
+static_assert(std::size(kFaults) == static_cast<std::size_t>(FaultKind::count));
+constexpr const FaultInfo& fault_info(FaultKind kind) {
+  return kFaults[static_cast<std::size_t>(kind)];
+}
+constexpr const char* fault_name(FaultKind kind) { return fault_info(kind).name; }
 
 /// Who asks for memory: the place of a page_alloc or request_alloc.
 enum class AllocSite : std::uint8_t {
@@ -41,14 +81,37 @@ enum class AllocSite : std::uint8_t {
   dm_clone,        ///< bio of dm-crypt to the device (path modern)
   count
 };
-/// In words: "the page cache".
-const char* alloc_site_name(AllocSite site);
-/// Which kind of fault can happen there: of pages or of slab objects.
-constexpr FaultKind alloc_site_kind(AllocSite site) {
-  return site == AllocSite::page_cache || site == AllocSite::bounce_pages
-             ? FaultKind::page_alloc
-             : FaultKind::request_alloc;
+struct AllocSiteInfo {
+  AllocSite site;
+  FaultKind kind;    ///< what can happen there: to pages or to slab objects
+  const char* name;  ///< in words
+};
+inline constexpr AllocSiteInfo kAllocSites[] = {
+    {AllocSite::page_cache, FaultKind::page_alloc, "the page cache"},
+    {AllocSite::bounce_pages, FaultKind::page_alloc, "dm-crypt's bounce pages"},
+    {AllocSite::ocf_request, FaultKind::request_alloc, "OCF's requests"},
+    {AllocSite::driver_request, FaultKind::request_alloc, "the driver's requests"},
+    {AllocSite::dm_request, FaultKind::request_alloc, "dm-crypt's requests"},
+    {AllocSite::dm_clone, FaultKind::request_alloc, "dm-crypt's clones"},
+};
+static_assert(std::size(kAllocSites) == static_cast<std::size_t>(AllocSite::count));
+constexpr const char* alloc_site_name(AllocSite site) {
+  return kAllocSites[static_cast<std::size_t>(site)].name;
 }
+constexpr FaultKind alloc_site_kind(AllocSite site) {
+  return kAllocSites[static_cast<std::size_t>(site)].kind;
+}
+/// Both tables are in the order of their enumerations.
+constexpr bool fault_tables_in_order() {
+  for (std::size_t i = 0; i < std::size(kFaults); ++i) {
+    if (kFaults[i].kind != static_cast<FaultKind>(i)) return false;
+  }
+  for (std::size_t i = 0; i < std::size(kAllocSites); ++i) {
+    if (kAllocSites[i].site != static_cast<AllocSite>(i)) return false;
+  }
+  return true;
+}
+static_assert(fault_tables_in_order());
 /// Whether the places of a kind are AllocSites.
 constexpr bool at_alloc_site(FaultKind kind) {
   return kind == FaultKind::page_alloc || kind == FaultKind::request_alloc;

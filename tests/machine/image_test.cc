@@ -16,6 +16,7 @@
 #include "scenario/tree.h"
 #include "tests/dmcrypt_model/sector_cipher.h"
 #include "tests/support/fixture.h"
+#include "tests/support/splitmix_plaintext.h"
 #include "traces/replay/content_oracle.h"
 
 namespace fs = std::filesystem;
@@ -80,15 +81,10 @@ std::string sha256(const std::string& text) {
 
 /// The plaintext of tests/vectors, as its vectors.json defines it.
 std::string vector_plaintext(const Json& definition) {
-  std::uint64_t state = std::stoull(definition["seed"].get<std::string>(), nullptr, 16);
-  std::string s(definition["bytes"].get<std::size_t>(), '\0');
-  for (std::size_t i = 0; i < s.size(); i += 8) {
-    std::uint64_t z = state += 0x9E3779B97F4A7C15;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-    z ^= z >> 31;
-    std::memcpy(&s[i], &z, 8);
-  }
+  const auto plain =
+      test::splitmix_plaintext(std::stoull(definition["seed"].get<std::string>(), nullptr, 16),
+                               definition["bytes"].get<std::size_t>());
+  std::string s(plain.begin(), plain.end());
   EXPECT_EQ(sha256(s), definition["sha256"].get<std::string>());
   return s;
 }

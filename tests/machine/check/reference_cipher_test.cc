@@ -10,24 +10,12 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/splitmix_plaintext.h"
+
 namespace cesasim::study {
 namespace {
 
 using Bytes = std::vector<std::uint8_t>;
-
-Bytes splitmix_plaintext(std::uint64_t seed, std::size_t bytes) {
-  Bytes out(bytes);
-  std::uint64_t state = seed;
-  for (std::size_t i = 0; i < bytes; i += 8) {
-    state += 0x9E3779B97F4A7C15u;
-    std::uint64_t z = state;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    z ^= z >> 31;
-    for (std::size_t b = 0; b < 8; ++b) out[i + b] = static_cast<std::uint8_t>(z >> (8 * b));
-  }
-  return out;
-}
 
 std::string sha256_hex(const Bytes& data) {
   std::uint8_t digest[32];
@@ -60,7 +48,7 @@ TEST_P(ReferenceCipherVectors, EqualsTheRealKernel) {
     if (v["name"] == GetParam()) vector = v;
   }
   ASSERT_FALSE(vector.is_null());
-  const Bytes plain = splitmix_plaintext(0x123456789abcdef, 2097152);
+  const Bytes plain = test::splitmix_plaintext(0x123456789abcdef, 2097152);
   ASSERT_EQ(sha256_hex(plain), all["plaintext"]["sha256"].get<std::string>());
   const ReferenceCipher cipher(vector["cipher"].get<std::string>(),
                                from_hex(vector["key_hex"].get<std::string>()),

@@ -1,10 +1,10 @@
-// How a driver hands back its requests: in the order in which they ended, unless a fault on
-// purpose has it otherwise.
+// How a driver completes its requests: in the order in which they ended, unless fault injection
+// changes it.
 #pragma once
 
 #include <utility>
 
-#include "driver/ocf/cryptodev.h"
+#include "driver/crypto_driver.h"
 #include "kernel_model/kernel.h"
 
 namespace cesasim::driver {
@@ -16,7 +16,7 @@ class Completions {
   Completions(kernel::Kernel& kernel, CryptoCore& core) : kernel_(kernel), core_(core) {
     timer_.fn = [this] { release(); };
   }
-  void done(Cryptop* crp) {
+  void done(CryptoRequest* crp) {
     if (held_ == nullptr && kernel_.fault(hw::FaultKind::completion_order)) {
       held_ = crp;
       kernel_.mod_timer(timer_, 1);
@@ -28,12 +28,12 @@ class Completions {
 
  private:
   void release() {
-    if (Cryptop* crp = std::exchange(held_, nullptr)) core_.crypto_done(crp);
+    if (CryptoRequest* crp = std::exchange(held_, nullptr)) core_.crypto_done(crp);
   }
 
   kernel::Kernel& kernel_;
   CryptoCore& core_;
-  Cryptop* held_ = nullptr;
+  CryptoRequest* held_ = nullptr;
   kernel::Timer timer_;
 };
 

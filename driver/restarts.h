@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "driver/ocf/cryptodev.h"
+#include "driver/crypto_driver.h"
 #include "kernel_model/kernel.h"
 
 namespace cesasim::driver {
@@ -24,7 +24,7 @@ class Restarts {
         core_(core),
         retry_tick_(retry_tick),
         has_room_(std::move(has_room)),
-        tick_(static_cast<hw::Ps>(static_cast<double>(hw::kPsPerS) / kernel.settings().hz)) {
+        tick_(kernel.settings().tick()) {
     timer_.fn = [this] { again(); };
   }
   void set_driverid(std::uint32_t driverid) { driverid_ = driverid; }

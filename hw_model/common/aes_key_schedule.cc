@@ -1,4 +1,4 @@
-#include "hw_model/crypto/aes_key_schedule.h"
+#include "hw_model/common/aes_key_schedule.h"
 
 #include <array>
 #include <cassert>

@@ -1,5 +1,5 @@
-// The AES key schedule run backwards: the engine is given the end of the expanded schedule
-// and OpenSSL wants the key.
+// The end of the AES key schedule (FIPS 197, section 5.2) from the key, and back: software gives
+// the CESA the end of the expanded schedule to decrypt with, and OpenSSL wants the key.
 #pragma once
 
 #include <cstdint>
