@@ -6,6 +6,8 @@
 #include "cli/command.h"
 #include "machine/result/metrics.h"
 #include "scenario/library.h"
+#include "scenario/names.h"
+#include "scenario/parameters.h"
 #include "scenario/scenario.h"
 #include "study/output/guide.h"
 

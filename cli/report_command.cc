@@ -10,6 +10,7 @@
 
 #include "base/file/atomic_file.h"
 #include "cli/command.h"
+#include "scenario/parameters.h"
 #include "scenario/scenario.h"
 #include "study/report/page.h"
 #include "study/report/report_data.h"

@@ -17,6 +17,7 @@
 #include "machine/assembly.h"
 #include "machine/counters.h"
 #include "machine/reference_cipher.h"
+#include "scenario/crypt_table.h"
 
 namespace cesasim::study {
 

@@ -4,14 +4,12 @@
 
 namespace cesasim::hw {
 
-const char* fault_name(FaultKind kind) {
-  static constexpr std::array<const char*, static_cast<std::size_t>(FaultKind::count)> kNames = {
-      "engine_error",       "engine_stuck",    "tdma_bus_error",   "lost_interrupt",
-      "spurious_interrupt", "disk_read_error", "disk_write_error", "disk_short",
-      "page_alloc",         "request_alloc",   "queue_full",       "completion_order",
-      "unregister"};
-  return kNames.at(static_cast<std::size_t>(kind));
-}
+static_assert([] {
+  for (std::size_t i = 0; i < std::size(kFaultInfos); ++i) {
+    if (kFaultInfos[i].kind != static_cast<FaultKind>(i)) return false;
+  }
+  return std::size(kFaultInfos) == static_cast<std::size_t>(FaultKind::count);
+}());
 
 const char* alloc_site_name(AllocSite site) {
   static constexpr std::array<const char*, static_cast<std::size_t>(AllocSite::count)> kNames = {

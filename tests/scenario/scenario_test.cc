@@ -1,3 +1,6 @@
+#include "scenario/crypt_table.h"
+#include "scenario/names.h"
+#include "scenario/parameters.h"
 #include "scenario/scenario.h"
 
 #include <gtest/gtest.h>

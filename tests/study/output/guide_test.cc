@@ -1,3 +1,5 @@
+#include "scenario/names.h"
+#include "scenario/parameters.h"
 #include "study/output/guide.h"
 
 #include <gtest/gtest.h>
