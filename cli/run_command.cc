@@ -20,7 +20,7 @@
 #include "base/file/atomic_file.h"
 #include "base/text/version.h"
 #include "cli/command.h"
-#include "cli/progress_line.h"
+#include "study/run/progress_line.h"
 #include "cli/sensitivity_run.h"
 #include "study/diff/baseline.h"
 #include "study/matrix/study.h"

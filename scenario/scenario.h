@@ -7,6 +7,10 @@
 
 namespace cesasim::study {
 
+/// Types a tree. Errors: ConfigError for a key that is missing, unknown or out of its range. Enough
+/// for a tree that resolve_scenario() has been through; workload.trace_file stays empty.
+Scenario read_scenario(Tree& tree, const Library& library);
+
 /// Types and checks `tree`, which ends fully resolved (presets expanded, defaults filled in).
 /// Errors: ConfigError. With `check_files` the trace must exist and be readable.
 Scenario resolve_scenario(Tree& tree, const Library& library, bool check_files = true);

@@ -14,7 +14,7 @@ namespace cesasim::study {
 
 /// All that a point's result depends on. Equal identities give equal results.
 struct PointIdentity {
-  std::string program;  ///< version and checksum of the program
+  std::string program;  ///< checksum of the program
   std::string config;   ///< checksum of the resolved configuration
   std::string trace;    ///< checksum of the trace file; "" without one
   bool operator==(const PointIdentity&) const = default;
@@ -47,7 +47,7 @@ class PartialResults {
   bool exists() const;
 
   /// Reads what is there; damaged lines are counted and passed over. Errors: ResumeError if it is
-  /// of another study or schema, or cannot be read.
+  /// of another study, of another version of the program or of this file, or cannot be read.
   void load();
   std::size_t damaged() const { return damaged_; }
 
@@ -68,6 +68,8 @@ class PartialResults {
     PointIdentity identity;
     PointResult result;
   };
+  /// Whether a line may be used at all. Errors: ResumeError.
+  void check_head(const Json& line) const;
   std::string text(const PointIdentity& identity, const PointResult& result) const;
 
   std::string file_, study_;
