@@ -102,7 +102,7 @@ TEST_P(DmCryptVectors, BytesEqualTheRealKernels) {
   EXPECT_EQ(back, plaintext);
   std::vector<std::uint8_t> ciphertext(plaintext.size());
   board.soc.disk().store().read(table.start, ciphertext.data(), 4096);
-  EXPECT_EQ(sha256_hex(ciphertext), vector["ciphertext_sha256"]);
+  EXPECT_EQ(sha256_hex(ciphertext), vector["ciphertext_sha256"].get<std::string>());
   if (board.cesa_tdma) {
     EXPECT_EQ(board.cesa_tdma->stats().requests, 2 * 4096u);
     EXPECT_EQ(board.soc.cesa().stats(0).guest_errors, 0u) << board.soc.cesa().stats(0).last_report;

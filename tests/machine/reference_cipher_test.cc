@@ -70,7 +70,7 @@ TEST_P(ReferenceCipherVectors, EqualsTheRealKernel) {
     cipher.encrypt(at / 512, &plain[at], &encrypted[at]);
     cipher.decrypt(at / 512, &encrypted[at], &back[at]);
   }
-  EXPECT_EQ(sha256_hex(encrypted), vector["ciphertext_sha256"]);
+  EXPECT_EQ(sha256_hex(encrypted), vector["ciphertext_sha256"].get<std::string>());
   EXPECT_TRUE(back == plain);
   // The captured bytes themselves, so that a difference shows where.
   std::ifstream head("tests/vectors/" + std::string(GetParam()) + ".first64k.bin",

@@ -1,3 +1,4 @@
+#include "base/text/errors.h"
 #include "study/run/runner.h"
 
 #include <gtest/gtest.h>
