@@ -403,15 +403,6 @@ class Builder {
 
 }  // namespace
 
-void require_writable(const std::string& option, const std::string& file) {
-  if (file.empty()) return;
-  try {
-    write_file(file, "");
-  } catch (const std::system_error& error) {
-    throw UsageError(option + ": " + error.what());
-  }
-}
-
 fs::path cache_folder() {
   if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache != '\0') {
     return fs::path(cache) / "cesasim";
