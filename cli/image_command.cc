@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "base/file/outputs.h"
 #include "base/process/process.h"
 #include "cli/command.h"
 #include "dmcrypt_model/table.h"
@@ -68,6 +69,7 @@ Scenario image_scenario(const ImageArguments& arguments, const Library& library)
 void image_command(bool encrypt, const ImageArguments& arguments) {
   const Library library = Library::locate();
   const Scenario scenario = image_scenario(arguments, library);
+  check_outputs({{"OUT", arguments.out}}, {arguments.in});
   const SignalWatch watch;
   ImageJob job;
   job.encrypt = encrypt;

@@ -95,8 +95,8 @@ void refuse_input(const std::string& output, const std::vector<std::string>& inp
 void refuse_special(const std::string& path) {
   struct stat there;
   if (::stat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode)) {
-    throw OutputError(fmt::format("{}: cannot be written: {}", path,
-                                  S_ISDIR(there.st_mode) ? "is a folder" : "is no regular file"));
+    throw OutputError(
+        fmt::format("{}: {}", path, S_ISDIR(there.st_mode) ? "is a folder" : "is no regular file"));
   }
 }
 
