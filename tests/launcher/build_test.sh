@@ -13,7 +13,7 @@ case \$1 in
   build)
     echo build >>"$TEST_TMPDIR/asked"
     [[ ! -e "$tree/broken" ]] || exit 1
-    mkdir -p "$TEST_TMPDIR/bin-dir/study"
+    mkdir -p "$TEST_TMPDIR/bin-dir/cli"
     printf '#!%s\necho program %s "\$@"\n' "$(command -v bash)" "\$(cat "$tree/source")" >"$TEST_TMPDIR/bin-dir/cli/cesasim"
     ;;
   info) echo "$TEST_TMPDIR/bin-dir" ;;
