@@ -51,12 +51,12 @@ bool PartialResults::exists() const {
 void PartialResults::check_head(const Json& json) const {
   const char* const anew = "run without --resume to start anew";
   const std::string schema = json.at("schema").get<std::string>();
-  const std::string version = json.value("version", "an older version");
+  const std::string version = json.value("version", "");
   if (schema != kSchema || version != kVersion) {
     throw ResumeError(fmt::format(
-        "{}: written by cesasim {} ({}), and this is {} ({}), whose results may differ; "
-        "{}",
-        file_, version, schema, kVersion, kSchema, anew));
+        "{}: written by {} ({}), and this is cesasim {} ({}), whose results may differ; {}", file_,
+        version.empty() ? "an older cesasim" : "cesasim " + version, schema, kVersion, kSchema,
+        anew));
   }
   if (const std::string study = json.at("study").get<std::string>(); study != study_) {
     throw ResumeError(fmt::format(

@@ -165,7 +165,10 @@ class KeptRun {
 
 /// What a point that did not end leaves of the files it was to write.
 void remove_parts(const WorkerOptions& options) {
-  if (!options.vcd.file.empty()) std::remove(vcd_part_file(options.vcd.file).c_str());
+  if (!options.vcd.file.empty()) {
+    std::remove(vcd_link(options.vcd.file).c_str());
+    std::remove(SparseFile::part_file(options.vcd.file).c_str());
+  }
   if (!options.export_image.empty()) {
     std::remove(SparseFile::part_file(options.export_image).c_str());
   }
