@@ -39,7 +39,7 @@ int write_baselines(RunArguments arguments, bool all) {
   arguments.quiet = true;
   if (const int code = run(arguments); code != kOk) {
     if (code != kInterrupted) {
-      complain("no baseline was written: these results are none to compare with");
+      complain("no baseline was written: the run did not succeed");
     }
     return code;
   }

@@ -112,7 +112,7 @@ int dispatch(int argc, char** argv) {
     return kInterrupted;
   } catch (const std::exception& error) {
     // Results that cannot be written, processes that cannot be started. A full standard output is
-    // told by the caller.
+    // reported by the caller.
     if (std::ferror(stdout) == 0) complain(error.what());
     return kPointFailed;
   }

@@ -117,7 +117,7 @@ void add_image_command(CLI::App& app, Action& chosen) {
   CLI::App* encrypt_command = image_app->add_subcommand(
       "encrypt", "Write IN to the mapping; OUT is the disk up to the mapping's end");
   CLI::App* decrypt_command =
-      image_app->add_subcommand("decrypt", "Read the mapping of the disk IN; OUT is what came");
+      image_app->add_subcommand("decrypt", "Read the mapping of the disk IN; OUT is its plaintext");
   for (CLI::App* command : {encrypt_command, decrypt_command}) {
     command
         ->add_option("--table", image.table,

@@ -71,7 +71,8 @@ void list(const std::string& what) {
 
 void add_list_command(CLI::App& app, Action& chosen) {
   const auto what = std::make_shared<std::string>();
-  CLI::App* command = app.add_subcommand("list", "What there is to choose from");
+  CLI::App* command =
+      app.add_subcommand("list", "List paths, drivers, presets, studies, metrics and parameters");
   command
       ->add_option("WHAT", *what,
                    "paths, drivers, faults, presets, studies, metrics, parameters; guide: all of "

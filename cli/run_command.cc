@@ -289,7 +289,7 @@ namespace {
 void add_sensitivity_options(CLI::App& command, RunArguments& arguments) {
   command
       .add_flag("--sensitivity{assumed}", arguments.sensitivity.wanted,
-                "in place of the results: which conclusions hang on values that presets only "
+                "in place of the results: which conclusions depend on values that presets only "
                 "assume; --sensitivity=all varies derived and measured ones too. Writes "
                 "sensitivity.md and sensitivity.json")
       ->check(CLI::IsMember({"assumed", "all"}));
@@ -348,10 +348,10 @@ void add_run_command(CLI::App& app, Action& chosen) {
                       "folder for the results (default: out/STUDY, with the overrides added)");
   command->add_flag("--quiet", arguments.quiet, "no table and no progress, only errors");
   command->add_flag("--progress", arguments.progress,
-                    "tell on standard error now and then how far the run is, also where that is "
+                    "report the progress on standard error now and then, also where that is "
                     "no terminal");
   command->add_flag("--resume", arguments.resume,
-                    "go on with an interrupted run: take the points that had finished from "
+                    "continue an interrupted run: take the points that had finished from "
                     "partial.jsonl in the results' folder if program, configuration and trace are "
                     "the same, and run the others");
   command->add_option("--junit", arguments.junit,

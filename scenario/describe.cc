@@ -99,7 +99,7 @@ void describe_faults(ScenarioVisitor& v, std::vector<FaultSettings>& faults) {
     v.optional_count("nth", f.nth, "opportunities", 0, 0xFFFFFFFF,
                      "happens at the nth opportunity (from 1); 0: not by number");
     v.optional_count("every", f.every, "opportunities", 0, 0xFFFFFFFF,
-                     "and again at each so many-th after it; 0: once");
+                     "and again at every such number of opportunities after it; 0: once");
     v.optional_number("probability", f.probability, "1", 0, 1, "of each opportunity");
     v.optional_count("first", f.first, "place", 0, kMax64,
                      "only at places from here on (see `list faults` for what a place is)");
@@ -108,7 +108,7 @@ void describe_faults(ScenarioVisitor& v, std::vector<FaultSettings>& faults) {
                       "only from this simulated time on");
     v.optional_number("to", f.to, "s", 0, FaultSettings::kNever, "only before this time");
     v.optional_count("times", f.times, "times", 0, 0xFFFFFFFF,
-                     "happens so often at most; 0: no limit");
+                     "happens at most this often; 0: no limit");
     v.end_group();
   }
   v.end_group();
@@ -132,13 +132,13 @@ void describe_bench(ScenarioVisitor& v, BenchSettings& b) {
 }
 
 void describe_workload(ScenarioVisitor& v, WorkloadSettings& w) {
-  v.begin_group("workload", "what is asked of the device");
+  v.begin_group("workload", "the requests to the device");
   describe_bench(v, w.bench);
   if (w.bench.wanted() && w.trace.empty()) w.trace = WorkloadSettings::kNoTrace;
   v.text("trace", w.trace, "the path of a trace file", "block trace to replay");
   v.text("device", w.device,
          "major,minor (blkparse, blktrace), a file (iolog), host,disk (msr), or any",
-         "a trace of several devices: the one to take");
+         "a trace of several devices: the one to replay");
   v.flag("skip_bad_lines", w.skip_bad_lines, "count lines that do not parse instead of stopping");
   v.choice("replay", w.replay, {"closed", "open"},
            "closed: per phase and direction at most `depth` bios outstanding; open: by time "
@@ -150,9 +150,9 @@ void describe_workload(ScenarioVisitor& v, WorkloadSettings& w) {
   v.optional_count("max_bio_bytes", w.max_bio_bytes, "bytes", 512, 8u << 20,
                    "larger bios of the trace are cut to this (a multiple of 512)");
   v.optional_count("lookahead", w.lookahead, "rows", 1, 1'000'000,
-                   "read rows handed out and not yet submitted");
+                   "read rows taken from the trace and not yet submitted");
   v.optional_count("dirty_kib", w.dirty_kib, "KiB", 4, 1u << 22,
-                   "data of write rows handed out and not yet submitted (dirty memory)");
+                   "data of write rows taken from the trace and not yet submitted (dirty memory)");
   v.optional_count("writeback_kib", w.writeback_kib, "KiB", 0, 1u << 22,
                    "dirty data at which its submitter starts to write; 0: at once (default: "
                    "MAX_WRITEBACK_PAGES of 2.6.12, 1024 pages)");
@@ -196,7 +196,7 @@ void describe_scenario(ScenarioVisitor& v, Scenario& s) {
                     "a request that takes longer (simulated) counts as hung");
   v.end_group();
   v.choice("on_broken", s.on_broken, {"fail", "report"},
-           "whether a point that breaks a guarantee fails the run, or is only told");
+           "whether a point that breaks a guarantee fails the run, or is only reported");
   v.optional_count("seed", s.seed, "number", 0, 0xFFFFFFFF, "of everything random");
 }
 

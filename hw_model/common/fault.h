@@ -56,10 +56,11 @@ inline constexpr FaultInfo kFaultInfos[] = {
     {FaultKind::disk_short, "disk_short", "a disk command ends early and without an error",
      "its first sector", ""},
     {FaultKind::page_alloc, "page_alloc", "the page allocator has no page", "who asks",
-     "without the page cache's nothing is asked of dm-crypt; bounce pages come from a mempool"},
+     "without a page for the page cache no request reaches dm-crypt; bounce pages come from a "
+     "mempool"},
     {FaultKind::request_alloc, "request_alloc", "an allocation for a crypto request fails",
      "who asks", "the driver is cesa_hal; dm-crypt's are of path modern, from mempools"},
-    {FaultKind::queue_full, "queue_full", "a driver says that it has no room", "", ""},
+    {FaultKind::queue_full, "queue_full", "a driver reports that its queue is full", "", ""},
     {FaultKind::completion_order, "completion_order",
      "a driver completes a request after its successor", "", ""},
     {FaultKind::unregister, "unregister", "the driver is unregistered in use and registered again",

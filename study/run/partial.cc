@@ -49,20 +49,20 @@ bool PartialResults::exists() const {
 }
 
 void PartialResults::check_head(const Json& json) const {
-  const char* const anew = "run without --resume to start anew";
+  const char* const restart = "run without --resume to start again";
   const std::string schema = json.at("schema").get<std::string>();
   const std::string version = json.value("version", "");
   if (schema != kSchema || version != kVersion) {
     throw ResumeError(fmt::format(
         "{}: written by {} ({}), and this is cesasim {} ({}), whose results may differ; {}", file_,
         version.empty() ? "an older cesasim" : "cesasim " + version, schema, kVersion, kSchema,
-        anew));
+        restart));
   }
   if (const std::string study = json.at("study").get<std::string>(); study != study_) {
     throw ResumeError(fmt::format(
         "{}: holds points of study '{}', and this is study '{}'; give another --out, or "
         "{}",
-        file_, study, study_, anew));
+        file_, study, study_, restart));
   }
 }
 

@@ -1,4 +1,4 @@
-// Finished points of a run that has not ended yet, kept so that it can be taken up again.
+// Finished points of a run that has not ended yet, kept so that it can be resumed.
 #pragma once
 
 #include <map>
@@ -32,7 +32,7 @@ class Identifier {
   std::map<std::string, std::string> files_;
 };
 
-/// What stands in the way of taking up a run; what() says what and what to do.
+/// Why a run cannot be resumed; what() says why and what to do.
 struct ResumeError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -51,12 +51,12 @@ class PartialResults {
   void load();
   std::size_t damaged() const { return damaged_; }
 
-  /// The kept result of a point, if its identity is the same; else `why` tells why it has to run:
+  /// The kept result of a point, if its identity is the same; else `why` is why it has to run:
   /// "" if it simply had not finished.
   std::optional<PointResult> take(const Point& point, const PointIdentity& identity,
                                   std::string& why) const;
 
-  /// Starts the file anew, with the lines of `keep` (from take()) and no others. Errors:
+  /// Starts a new file, with the lines of `keep` (from take()) and no others. Errors:
   /// OutputError.
   void start(const std::vector<std::pair<PointIdentity, PointResult>>& keep);
   /// Adds a finished point. False, with the file removed, if it cannot be written.

@@ -138,8 +138,8 @@ class KeptRun {
     if (partial_.append(identities_[index], result) || told_) return;
     told_ = true;
     line.clear();
-    complain(
-        fmt::format("{}: cannot be written; an interrupted run would start anew", partial_.file()));
+    complain(fmt::format("{}: cannot be written; an interrupted run would start again",
+                         partial_.file()));
   }
 
   void say_how_to_go_on() const {

@@ -1,5 +1,5 @@
 // One study from its prepared points to its results, kept as they come so that an interrupted run
-// can be taken up.
+// can be resumed.
 #pragma once
 
 #include <string>

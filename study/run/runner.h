@@ -13,7 +13,7 @@ namespace cesasim::study {
 
 struct RunnerOptions : WorkerOptions {
   unsigned jobs = 0;  ///< 0: as many as the host has processors
-  /// Called after every change with what is known of the whole; empty: nobody looks.
+  /// Called after every change with the progress of the whole; may be empty.
   struct Status {
     std::size_t done = 0, total = 0;
     double sim_seconds = 0;  ///< of the running points together

@@ -188,7 +188,7 @@ PointResult Worker::finish() {
     try {
       out = point_from_json(Json::parse(result_text_));
     } catch (const std::exception& error) {
-      problem = fmt::format("the worker's answer is unusable ({})", error.what());
+      problem = fmt::format("the worker's result cannot be read ({})", error.what());
     }
   }
   if (!problem.empty()) {

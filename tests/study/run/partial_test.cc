@@ -130,7 +130,7 @@ TEST(Partial, ResultsOfAnotherVersionAreRefused) {
   Json version = line;
   version["version"] = "0.0.1";
   EXPECT_THAT(message(version), AllOf(HasSubstr("written by cesasim 0.0.1 (cesasim-partial-"),
-                                      HasSubstr("run without --resume to start anew")));
+                                      HasSubstr("run without --resume to start again")));
   Json schema = line;
   schema["schema"] = "cesasim-partial-1";
   EXPECT_THAT(message(schema), HasSubstr("(cesasim-partial-1), and this is "));

@@ -94,7 +94,7 @@ TEST(Runner, GarbageForAnAnswer) {
                              "echo '[1, 2' >&4", "head -c 1000 /dev/zero >&4"}) {
     const auto results = run_points(make_points(1), shell(script));
     EXPECT_EQ(results[0].status, Status::failed) << script;
-    EXPECT_THAT(results[0].error, StartsWith("the worker's answer is unusable")) << script;
+    EXPECT_THAT(results[0].error, StartsWith("the worker's result cannot be read")) << script;
   }
 }
 
