@@ -40,7 +40,7 @@ class ParameterLister : public ScenarioVisitor {
               const char* doc) override {
     std::string valid = join_names(choices);
     if (!value.empty()) valid += "; default " + value;
-    add(name, {.type = "choice", .valid = valid, .doc = doc});
+    add(name, {.type = "choice", .valid = valid, .doc = doc, .choices = choices});
   }
   void text(const char* name, std::string& value, const char* valid, const char* doc) override {
     std::string all = valid;

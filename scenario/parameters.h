@@ -15,6 +15,7 @@ struct ParameterInfo {
   std::string min_text = {}, max_text = {};  ///< the same, exact beyond what a double holds
   std::string valid = {};  ///< choice, text and preset; number and count: the default
   std::string doc = {};
+  std::vector<std::string> choices = {};  ///< choice
 };
 std::vector<ParameterInfo> list_parameters();
 

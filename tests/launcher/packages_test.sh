@@ -77,6 +77,7 @@ done
 asked test
 expect_asked clang
 expect_asked libclang-rt-dev
+expect_asked python3-jsonschema
 [[ $asked != *[a-z]-[0-9]* ]] || fail "a version in the name of a package: $asked"
 for version in 14.0.6 19.1.7 21; do
   fake clang++ "[[ \$1 == -dumpversion ]] && echo $version"
