@@ -32,8 +32,9 @@ void print_config(const PreparedStudy& prepared) {
     study.kind = Tree::Kind::map;
     set_path(study, "name", Tree::scalar(prepared.study.name, {}, Layer::scenario));
     study.members.emplace_back("scenario", point.tree);
-    fmt::print("---\n# {} {}: {}\n{}", prepared.study.name, kVersion,
-               label.empty() ? "one point" : label, to_yaml(study));
+    fmt::print("---\n# {} {}: {}\n{}", prepared.study.name,
+               version_text(kVersion, build_description()), label.empty() ? "one point" : label,
+               to_yaml(study));
   }
 }
 

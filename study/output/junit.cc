@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/text/junit.h"
+#include "base/text/version.h"
 
 namespace cesasim::study {
 namespace {
@@ -58,7 +59,7 @@ std::string to_junit(const std::vector<StudyResult>& studies) {
   for (const StudyResult& study : studies) {
     TestSuite suite;
     suite.name = study.study;
-    suite.properties.emplace_back("version", study.version);
+    suite.properties.emplace_back("version", version_text(study.version, study.build));
     for (const std::string& set : study.overrides) suite.properties.emplace_back("set", set);
     for (const PointResult& point : study.points)
       suite.cases.push_back(case_of(study.study, point));

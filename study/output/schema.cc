@@ -252,6 +252,7 @@ Json results_schema() {
   out.update(object({{"schema", Json{{"const", kResultSchema}}},
                      {"study", type("string")},
                      {"version", type("string")},
+                     {"build", described(type("string"), "git description of the program")},
                      {"overrides", list_of(type("string"))},
                      {"baseline", map_of(scalar())},
                      {"points", list_of(point_schema())},

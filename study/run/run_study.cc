@@ -220,6 +220,7 @@ StudyResult run_study(const PreparedStudy& prepared, const RunStudyOptions& opti
   StudyResult result;
   result.study = prepared.study.name;
   result.version = kVersion;
+  result.build = build_description();
   result.overrides = options.overrides;
   if (prepared.study.baseline) {
     for (const auto& [path, value] : prepared.study.baseline->values) {

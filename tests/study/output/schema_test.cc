@@ -84,6 +84,7 @@ TEST_F(SchemaTest, ResultsAreValid) {
   StudyResult r;
   r.study = "s";
   r.version = "1";
+  r.build = "v1-2-gabc";
   r.overrides = {"soc.cores=2"};
   r.baseline = {{"dmcrypt.path", "standard"}};
   PointResult point;
