@@ -97,14 +97,15 @@ std::unique_ptr<driver::CryptoSkcipher> ModernPath::make_tfm(driver::SkcipherApi
                                                              const PathSettings& settings) {
   const std::uint32_t unit = table.sector_size;
   if (unit < 512 || unit > 4096 || !std::has_single_bit(unit)) {
-    throw CipherSpecError("Invalid feature value for sector_size: " + std::to_string(unit) +
-                          "; valid: 512, 1024, 2048, 4096");
+    throw CipherSpecError("sector_size",
+                          "Invalid feature value for sector_size: " + std::to_string(unit),
+                          "512, 1024, 2048, 4096");
   }
   if (table.sectors % (unit / kSectorBytes) != 0) {
-    throw CipherSpecError("Device size is not multiple of sector_size feature");
+    throw CipherSpecError("sectors", "Device size is not multiple of sector_size feature");
   }
   if (table.iv_offset % (unit / kSectorBytes) != 0) {
-    throw CipherSpecError("Invalid iv_offset sector: no multiple of sector_size");
+    throw CipherSpecError("iv_offset", "Invalid iv_offset sector: no multiple of sector_size");
   }
   const std::uint32_t mask =
       settings.allow_allocating_drivers ? 0 : std::uint32_t{driver::CRYPTO_ALG_ALLOCATES_MEMORY};
@@ -113,12 +114,13 @@ std::unique_ptr<driver::CryptoSkcipher> ModernPath::make_tfm(driver::SkcipherApi
     tfm =
         api.crypto_alloc_skcipher(cipher_of(table.cipher), mode_of(table.cipher), table.key, mask);
   } catch (const std::invalid_argument& e) {
-    throw CipherSpecError(table.cipher.str() + ": " + e.what());
+    throw CipherSpecError("cipher", table.cipher.str() + ": " + e.what());
   }
   if (settings.placement == "out-of-place" && !tfm->out_of_place()) {
-    throw CipherSpecError(std::string("placement 'out-of-place': the crypto driver ") +
-                          tfm->driver_name() +
-                          " takes one buffer; valid: native (copies then), in-place");
+    throw CipherSpecError("placement",
+                          std::string("placement 'out-of-place': the crypto driver ") +
+                              tfm->driver_name() + " takes one buffer",
+                          "native (copies then), in-place");
   }
   return tfm;
 }

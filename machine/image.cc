@@ -18,6 +18,7 @@
 #include "machine/check/reference_cipher.h"
 #include "machine/counters.h"
 #include "machine/watch.h"
+#include "scenario/crypt_table.h"
 
 namespace cesasim::study {
 

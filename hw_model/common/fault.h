@@ -14,60 +14,62 @@
 
 namespace cesasim::hw {
 
-/// What can go wrong, and what the `where` of an opportunity is.
+/// What can go wrong; fault_info() says more of each.
 enum class FaultKind : std::uint8_t {
-  engine_error,        ///< an operation fails; where: engine
-  engine_stuck,        ///< the engine hangs in an operation until it is reset; where: engine
-  tdma_bus_error,      ///< the bus answers a DMA access with an error; where: bus address
-  lost_interrupt,      ///< a rising line is not seen; where: line
-  spurious_interrupt,  ///< a handler is called without a cause; where: line
-  disk_read_error,     ///< medium error; where: first sector of the command
-  disk_write_error,    ///< likewise
-  disk_short,          ///< the command ends early, without an error; where: first sector
-  page_alloc,          ///< the page allocator fails; where: AllocSite, who asks
-  request_alloc,       ///< a slab allocation of a crypto request fails; where: AllocSite
-  queue_full,          ///< a driver says that it has no room; where: 0
-  completion_order,    ///< a driver ends a request after its successor; where: 0
-  unregister,          ///< the driver goes away and comes back; where: 0
+  engine_error,
+  engine_stuck,
+  tdma_bus_error,
+  lost_interrupt,
+  spurious_interrupt,
+  disk_read_error,
+  disk_write_error,
+  disk_short,
+  page_alloc,
+  request_alloc,
+  queue_full,
+  completion_order,
+  unregister,
   count
 };
-/// A kind as studies name it.
+
 struct FaultInfo {
   FaultKind kind;
   const char* name;
-  const char* doc;  ///< what happens, and what the `where` is; "{}" stands for the AllocSites
+  const char* doc;
+  const char* place;  ///< what the `where` of an opportunity is; "": always 0
+  const char* note;   ///< what a study should know besides; "": nothing
 };
-inline constexpr FaultInfo kFaults[] = {
+/// All kinds, in their order.
+inline constexpr FaultInfo kFaultInfos[] = {
     {FaultKind::engine_error, "engine_error",
-     "an engine's operation fails (cryptosoft: the cipher call); place: engine"},
-    {FaultKind::engine_stuck, "engine_stuck",
-     "an engine hangs in an operation until it is reset; place: engine"},
+     "an engine's operation fails (cryptosoft: the cipher call)", "engine", ""},
+    {FaultKind::engine_stuck, "engine_stuck", "an engine hangs in an operation until it is reset",
+     "engine", ""},
     {FaultKind::tdma_bus_error, "tdma_bus_error",
-     "the bus answers a DMA access of the crypto unit with an error; place: bus address"},
-    {FaultKind::lost_interrupt, "lost_interrupt",
-     "a rising interrupt line is not seen; place: line"},
+     "the bus completes a DMA access of the crypto unit with an error", "bus address", ""},
+    {FaultKind::lost_interrupt, "lost_interrupt", "a rising interrupt line is not seen", "line",
+     ""},
     {FaultKind::spurious_interrupt, "spurious_interrupt",
-     "an interrupt handler is called without a cause; place: line"},
+     "an interrupt handler is called without a cause", "line", ""},
     {FaultKind::disk_read_error, "disk_read_error",
-     "a disk command fails on the medium while reading; place: its first sector"},
+     "a disk command fails on the medium while reading", "its first sector", ""},
     {FaultKind::disk_write_error, "disk_write_error",
-     "a disk command fails on the medium while writing; place: its first sector"},
-    {FaultKind::disk_short, "disk_short",
-     "a disk command ends early and without an error; place: its first sector"},
-    {FaultKind::page_alloc, "page_alloc",
-     "the page allocator has no page; place: who asks: {} (without the page cache's nothing is "
-     "asked of dm-crypt; bounce pages come from a mempool)"},
-    {FaultKind::request_alloc, "request_alloc",
-     "an allocation for a crypto request fails; place: who asks: {} (the driver is cesa_hal; "
-     "dm-crypt's are of path modern, from mempools)"},
-    {FaultKind::queue_full, "queue_full", "a driver says that it has no room"},
+     "a disk command fails on the medium while writing", "its first sector", ""},
+    {FaultKind::disk_short, "disk_short", "a disk command ends early and without an error",
+     "its first sector", ""},
+    {FaultKind::page_alloc, "page_alloc", "the page allocator has no page", "who asks",
+     "without a page for the page cache no request reaches dm-crypt; bounce pages come from a "
+     "mempool"},
+    {FaultKind::request_alloc, "request_alloc", "an allocation for a crypto request fails",
+     "who asks", "the driver is cesa_hal; dm-crypt's are of path modern, from mempools"},
+    {FaultKind::queue_full, "queue_full", "a driver reports that its queue is full", "", ""},
     {FaultKind::completion_order, "completion_order",
-     "a driver ends a request after its successor"},
-    {FaultKind::unregister, "unregister", "the driver goes away in use and comes back"},
+     "a driver completes a request after its successor", "", ""},
+    {FaultKind::unregister, "unregister", "the driver is unregistered in use and registered again",
+     "", ""},
 };
-static_assert(std::size(kFaults) == static_cast<std::size_t>(FaultKind::count));
 constexpr const FaultInfo& fault_info(FaultKind kind) {
-  return kFaults[static_cast<std::size_t>(kind)];
+  return kFaultInfos[static_cast<std::size_t>(kind)];
 }
 constexpr const char* fault_name(FaultKind kind) { return fault_info(kind).name; }
 
@@ -103,8 +105,8 @@ constexpr FaultKind alloc_site_kind(AllocSite site) {
 }
 /// Both tables are in the order of their enumerations.
 constexpr bool fault_tables_in_order() {
-  for (std::size_t i = 0; i < std::size(kFaults); ++i) {
-    if (kFaults[i].kind != static_cast<FaultKind>(i)) return false;
+  for (std::size_t i = 0; i < std::size(kFaultInfos); ++i) {
+    if (kFaultInfos[i].kind != static_cast<FaultKind>(i)) return false;
   }
   for (std::size_t i = 0; i < std::size(kAllocSites); ++i) {
     if (kAllocSites[i].site != static_cast<AllocSite>(i)) return false;
