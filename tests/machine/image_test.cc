@@ -81,9 +81,9 @@ std::string sha256(const std::string& text) {
 
 /// The plaintext of tests/vectors, as its vectors.json defines it.
 std::string vector_plaintext(const Json& definition) {
-  const auto plain =
-      test::splitmix_plaintext(std::stoull(definition["seed"].get<std::string>(), nullptr, 16),
-                               definition["bytes"].get<std::size_t>());
+  const auto plain = ::cesasim::test::splitmix_plaintext(
+      std::stoull(definition["seed"].get<std::string>(), nullptr, 16),
+      definition["bytes"].get<std::size_t>());
   std::string s(plain.begin(), plain.end());
   EXPECT_EQ(sha256(s), definition["sha256"].get<std::string>());
   return s;
