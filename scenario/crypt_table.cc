@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "base/text/hex.h"
+#include "base/text/splitmix64.h"
 #include "hw_model/common/units.h"
 
 namespace cesasim::study {
@@ -50,17 +51,10 @@ dmcrypt::CryptTable crypt_table(const DmCryptSettings& s, std::uint64_t disk_sec
 std::vector<std::uint8_t> key_bytes(const DmCryptSettings& settings) {
   std::vector<std::uint8_t> out(settings.key_bits / 8);
   if (const std::optional<std::uint64_t> seed = parse_seed(settings.key)) {
-    // splitmix64 (public domain, S. Vigna): well mixed from any seed, the same everywhere.
     std::uint64_t state = *seed;
     std::uint64_t word = 0;
     for (std::size_t i = 0; i < out.size(); ++i) {
-      if (i % 8 == 0) {
-        state += 0x9E3779B97F4A7C15ull;
-        word = state;
-        word = (word ^ (word >> 30)) * 0xBF58476D1CE4E5B9ull;
-        word = (word ^ (word >> 27)) * 0x94D049BB133111EBull;
-        word ^= word >> 31;
-      }
+      if (i % 8 == 0) word = splitmix64(state);
       out[i] = static_cast<std::uint8_t>(word >> (8 * (i % 8)));
     }
     return out;

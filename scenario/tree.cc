@@ -202,22 +202,6 @@ ConfigError::ConfigError(Position at, std::string key, std::string problem, std:
       problem_(std::move(problem)),
       valid_(std::move(valid)) {}
 
-const char* layer_name(Layer layer) {
-  switch (layer) {
-    case Layer::standard:
-      return "default";
-    case Layer::preset:
-      return "preset";
-    case Layer::scenario:
-      return "scenario";
-    case Layer::axis:
-      return "axis";
-    case Layer::command_line:
-      return "command line";
-  }
-  return "";
-}
-
 Tree::Tree() = default;
 Tree::Tree(const Tree& other) = default;
 Tree::Tree(Tree&& other) noexcept = default;

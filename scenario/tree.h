@@ -38,7 +38,6 @@ class ConfigError : public std::runtime_error {
 
 /// Which layer a value came from, lowest first.
 enum class Layer { standard, preset, scenario, axis, command_line };
-const char* layer_name(Layer layer);
 
 struct Tree {
   enum class Kind { empty, scalar, list, map };

@@ -4,20 +4,6 @@
 
 namespace cesasim::hw {
 
-static_assert([] {
-  for (std::size_t i = 0; i < std::size(kFaultInfos); ++i) {
-    if (kFaultInfos[i].kind != static_cast<FaultKind>(i)) return false;
-  }
-  return std::size(kFaultInfos) == static_cast<std::size_t>(FaultKind::count);
-}());
-
-const char* alloc_site_name(AllocSite site) {
-  static constexpr std::array<const char*, static_cast<std::size_t>(AllocSite::count)> kNames = {
-      "the page cache",        "dm-crypt's bounce pages", "OCF's requests",
-      "the driver's requests", "dm-crypt's requests",     "dm-crypt's clones"};
-  return kNames.at(static_cast<std::size_t>(site));
-}
-
 FaultPlan::FaultPlan(std::vector<FaultRule> rules, std::uint64_t seed) {
   for (FaultRule& rule : rules) {
     has_.at(static_cast<std::size_t>(rule.kind)) = true;

@@ -1,8 +1,10 @@
-// Faults on purpose: rules say when, the models ask at the places where one could happen.
+// Fault injection: rules say when, the models ask at the places where one could happen.
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <limits>
 #include <random>
 #include <string>
@@ -81,14 +83,37 @@ enum class AllocSite : std::uint8_t {
   dm_clone,        ///< bio of dm-crypt to the device (path modern)
   count
 };
-/// In words: "the page cache".
-const char* alloc_site_name(AllocSite site);
-/// Which kind of fault can happen there: of pages or of slab objects.
-constexpr FaultKind alloc_site_kind(AllocSite site) {
-  return site == AllocSite::page_cache || site == AllocSite::bounce_pages
-             ? FaultKind::page_alloc
-             : FaultKind::request_alloc;
+struct AllocSiteInfo {
+  AllocSite site;
+  FaultKind kind;    ///< what can happen there: to pages or to slab objects
+  const char* name;  ///< in words
+};
+inline constexpr AllocSiteInfo kAllocSites[] = {
+    {AllocSite::page_cache, FaultKind::page_alloc, "the page cache"},
+    {AllocSite::bounce_pages, FaultKind::page_alloc, "dm-crypt's bounce pages"},
+    {AllocSite::ocf_request, FaultKind::request_alloc, "OCF's requests"},
+    {AllocSite::driver_request, FaultKind::request_alloc, "the driver's requests"},
+    {AllocSite::dm_request, FaultKind::request_alloc, "dm-crypt's requests"},
+    {AllocSite::dm_clone, FaultKind::request_alloc, "dm-crypt's clones"},
+};
+static_assert(std::size(kAllocSites) == static_cast<std::size_t>(AllocSite::count));
+constexpr const char* alloc_site_name(AllocSite site) {
+  return kAllocSites[static_cast<std::size_t>(site)].name;
 }
+constexpr FaultKind alloc_site_kind(AllocSite site) {
+  return kAllocSites[static_cast<std::size_t>(site)].kind;
+}
+/// Both tables are in the order of their enumerations.
+constexpr bool fault_tables_in_order() {
+  for (std::size_t i = 0; i < std::size(kFaultInfos); ++i) {
+    if (kFaultInfos[i].kind != static_cast<FaultKind>(i)) return false;
+  }
+  for (std::size_t i = 0; i < std::size(kAllocSites); ++i) {
+    if (kAllocSites[i].site != static_cast<AllocSite>(i)) return false;
+  }
+  return true;
+}
+static_assert(fault_tables_in_order());
 /// Whether the places of a kind are AllocSites.
 constexpr bool at_alloc_site(FaultKind kind) {
   return kind == FaultKind::page_alloc || kind == FaultKind::request_alloc;
