@@ -65,6 +65,10 @@ class Mutants {
         throw EditError(patch.string() + ": '# Soc: " + mutants_.back().soc + "': " + error.what());
       }
     }
+    if (names.empty()) {
+      throw UsageError("no mutants in '" +
+                       (options.kernel.home / "cosim" / "kernel" / "mutants").string() + "'");
+    }
     if (mutants_.empty()) {
       throw UsageError("--only: no mutant '" + options.only + "'; there are " + names);
     }

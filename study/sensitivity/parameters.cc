@@ -1,5 +1,4 @@
 #include "study/sensitivity/parameters.h"
-#include "scenario/parameters.h"
 
 #include <fmt/format.h>
 #include <fnmatch.h>
@@ -10,6 +9,8 @@
 #include <functional>
 #include <map>
 #include <optional>
+
+#include "scenario/parameters.h"
 
 namespace cesasim::study {
 namespace {

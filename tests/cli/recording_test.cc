@@ -1,6 +1,7 @@
-// Files that the real machine writes while it runs, where the disk is full.
+// Outputs of the real program: checked before anything runs, and whole or not there afterwards.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <cstdlib>
@@ -53,6 +54,34 @@ TEST_F(RecordingTest, AVcdFileOnAFullDisk) {
   EXPECT_THAT(err_, HasSubstr("a.vcd: cannot be written: File too large"));
   for (const auto& entry : fs::directory_iterator(work_)) {
     EXPECT_NE(entry.path().filename().string().substr(0, 5), "a.vcd") << entry.path();
+  }
+}
+
+// An output is checked before anything else happens: what the user has there stays.
+TEST_F(RecordingTest, OutputsThatCannotBeAreRefusedBeforeAnythingRuns) {
+  write_file(work_ / "old", std::string(4096, 'o'));
+  ASSERT_EQ(::mkfifo((work_ / "pipe").c_str(), 0600), 0);
+  const struct {
+    const char* arguments;
+    const char* message;
+  } cases[] = {
+      {"image encrypt --table '0 8 crypt aes-cbc-plain 00112233445566778899aabbccddeeff 0 x 0' old "
+       "old",
+       "OUT: old: is also an input"},
+      {"cosim selftest --junit nowhere/j.xml", "--junit: nowhere/j.xml: cannot be created"},
+      {"cosim selftest --junit pipe", "--junit: pipe: is no regular file"},
+      {"cosim run --device-log nowhere/log -- true", "--device-log: nowhere/log: cannot be"},
+      {"cosim run --device-log pipe -- true", "--device-log: pipe: is no regular file"},
+      // These stop at what comes next: there are no recipes of a kernel here.
+      {"cosim selftest --junit old", "no cosim/kernel in"},
+      {"cosim mutants --junit old", "cosim/kernel/mutants"},
+      {"cosim run --device-log old -- true", "no cosim/kernel in"},
+  };
+  for (const auto& c : cases) {
+    EXPECT_EQ(run("", c.arguments), 2) << c.arguments << ": " << err_;
+    EXPECT_THAT(err_, HasSubstr(c.message)) << c.arguments;
+    EXPECT_EQ(read_file(work_ / "old"), std::string(4096, 'o')) << c.arguments;
+    EXPECT_TRUE(fs::is_fifo(work_ / "pipe")) << c.arguments;
   }
 }
 

@@ -233,8 +233,8 @@ TEST(Machine, AnOpenReplayMayBeIdleForMinutes) {
   const std::filesystem::path file = std::filesystem::path(testing::TempDir()) / "idle_gap.csv";
   std::ofstream(file) << "time_ns,op,sector,bytes,pid,phase\n0,W,0,4096,1,a\n"
                          "400000000000,R,0,4096,1,a\n1200000000000,W,8,4096,1,b\n";
-  Scenario s = scenario(combination("standard", "cryptosoft", "armada-385") +
-                        "workload.replay: open\n");
+  Scenario s =
+      scenario(combination("standard", "cryptosoft", "armada-385") + "workload.replay: open\n");
   s.workload.trace_file = file.string();
   const PointResult p = run(s);
   ASSERT_EQ(p.status, Status::ok) << p.error;
@@ -385,7 +385,8 @@ TEST(Machine, AVcdFileThatCannotBeWrittenIsAnError) {
   options.vcd.file = "/nowhere/at/all.vcd";
   const PointResult p = run(s, options);
   EXPECT_EQ(p.status, Status::failed);
-  EXPECT_THAT(p.error, HasSubstr("/nowhere/at/all.vcd: No such file or directory"));
+  EXPECT_THAT(p.error,
+              HasSubstr("/nowhere/at/all.vcd: cannot be created: No such file or directory"));
 }
 
 /// With two engines, each with its interrupt thread on a core of its own, the callback of a bio's
