@@ -15,13 +15,13 @@
 #include <optional>
 #include <set>
 #include <string_view>
-#include <tuple>
 
 #include "base/file/atomic_file.h"
 #include "base/text/version.h"
 #include "cli/command.h"
 #include "cli/progress_line.h"
 #include "cli/sensitivity_run.h"
+#include "cli/trace_check.h"
 #include "study/diff/baseline.h"
 #include "study/matrix/study.h"
 #include "study/output/csv.h"
@@ -31,7 +31,6 @@
 #include "study/run/partial.h"
 #include "study/run/runner.h"
 #include "traces/formats/blktrace_reader.h"
-#include "traces/trace_reader.h"
 
 namespace cesasim::study {
 namespace {
@@ -334,63 +333,6 @@ int run_study(const Prepared& prepared, const RunArguments& arguments,
   }
   all.push_back(std::move(result));
   return code;
-}
-
-/// Reads every trace to its end once, so that a bad line or a request beyond the disk is known
-/// before anything runs. Returns how much work each point is, in bytes. Throws TraceError.
-std::vector<double> check_traces(const std::vector<Point>& points) {
-  // The same file may be read in two ways.
-  using Way = std::tuple<std::string, std::string, bool>;
-  const auto way = [](const WorkloadSettings& w) {
-    return Way(w.trace_file, w.device, w.skip_bad_lines);
-  };
-  struct Use {
-    std::uint64_t sectors;  // of the smallest disk it is replayed on
-    traces::TraceOptions options;
-  };
-  std::map<Way, Use> uses;
-  for (const Point& point : points) {
-    const std::uint64_t sectors = point.scenario.disk.sectors();
-    const WorkloadSettings& w = point.scenario.workload;
-    if (w.bench.wanted()) continue;
-    auto [it, added] = uses.emplace(way(w), Use{sectors, w.trace_options()});
-    if (!added) it->second.sectors = std::min(it->second.sectors, sectors);
-  }
-  // A request costs about as much as the bytes of a small one.
-  constexpr double kBytesPerRequest = 4096;
-  std::map<Way, double> work;
-  for (const auto& [key, use] : uses) {
-    const std::string& file = std::get<0>(key);
-    const std::uint64_t sectors = use.sectors;
-    double& bytes = work[key];
-    const auto reader = traces::open_trace(file, use.options);
-    traces::TraceRecord record;
-    std::uint64_t records = 0;
-    while (reader->next(record)) {
-      ++records;
-      bytes += kBytesPerRequest;
-      if (record.op == traces::Op::read || record.op == traces::Op::write) {
-        bytes += static_cast<double>(record.bytes);
-        if (record.end_sector() > sectors) {
-          throw traces::TraceError(
-              file, record.line,
-              fmt::format("sectors {} to {} are beyond the disk, which has {}; valid: a larger "
-                          "disk (disk.capacity_gib) or a trace of a smaller one",
-                          record.sector, record.end_sector() - 1, sectors));
-        }
-      }
-    }
-    if (records == 0) throw traces::TraceError(file, 0, "the trace holds no request");
-  }
-  std::vector<double> out;
-  for (const Point& point : points) {
-    const WorkloadSettings& w = point.scenario.workload;
-    out.push_back(w.bench.wanted()
-                      ? static_cast<double>(w.bench.requests) *
-                            (kBytesPerRequest + static_cast<double>(w.bench.block_bytes))
-                      : work[way(w)]);
-  }
-  return out;
 }
 
 /// "out/STUDY", or with overrides a folder of their own beside it, so that the results to

@@ -176,6 +176,7 @@ class Machine {
   Counters counters() { return read_counters(at_); }
   void add_fault_results(PointResult& p) const;
   void add_notes(PointResult& p) const;
+  void add_trace_notes(PointResult& p, const traces::ReplayReport& r) const;
   void check_image(std::uint64_t& wrong, std::uint64_t& right);
   std::string broken_law(const Counters& c, const traces::ReplayReport& r);
   const std::uint8_t* blank_plaintext(std::uint64_t sector);
@@ -388,6 +389,18 @@ void Machine::add_notes(PointResult& p) const {
   }
 }
 
+/// What of the trace was not replayed as it stands there.
+void Machine::add_trace_notes(PointResult& p, const traces::ReplayReport& r) const {
+  const traces::ReplayMetrics& t = r.total;
+  if (t.served != t.rows) {
+    p.notes.push_back(
+        fmt::format("of {} rows of the trace {} were served, {} skipped (discards, which this "
+                    "dm-crypt does not pass on), {} refused",
+                    t.rows, t.served, t.skipped, t.rejected));
+  }
+  for (const std::string& remark : reader_->remarks()) p.notes.push_back("trace: " + remark);
+}
+
 /// "1 request", "2 requests".
 std::string counted(std::uint64_t n, const char* what) {
   return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");
@@ -469,6 +482,7 @@ PointResult Machine::result(double host_seconds) {
   for (const hw::DmaHazard& hazard : dma.reports()) p.dma_hazards.push_back(hazard.text);
   add_fault_results(p);
   add_notes(p);
+  add_trace_notes(p, r);
   const auto verdicts = verdicts_.counts();
   for (std::size_t v = 0; v < verdicts.size(); ++v) {
     m.emplace_back(std::string("verdict.") + verdict_name(static_cast<Verdict>(v)),
