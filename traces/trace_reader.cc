@@ -316,7 +316,9 @@ std::unique_ptr<TraceReader> open_trace(const std::string& given, const TraceOpt
   if (head.empty() && is_cpu_file(path)) {
     beginning.format = TraceFormat::blktrace;  // a processor may have seen nothing
   } else if (head.empty()) {
-    throw TraceError(path, 0, "file is empty");
+    throw TraceError(path, 0,
+                     source->cut() ? "compressed stream is cut short before its first line"
+                                   : "file is empty");
   } else {
     beginning = find_beginning(head, options.format);
   }
