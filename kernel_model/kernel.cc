@@ -404,6 +404,26 @@ void Kernel::wake_up_process(Thread& thread) {
   if (target != current_->cpu_ || cpu.running == &cpu.idle) cpu.core->kick();
 }
 
+void Kernel::wake_from_outside(Thread& thread) {
+  if (thread.state_ != Thread::State::blocked) return;
+  if (cpus_[thread.cpu_]->running == &thread) {  // still on its way to sleep
+    thread.state_ = Thread::State::running;
+    return;
+  }
+  Cpu& cpu = *cpus_[select_cpu(thread)];
+  thread.cpu_ = cpu.id;
+  thread.state_ = Thread::State::runnable;
+  enqueue(cpu, thread, false);
+  cpu.core->kick();
+}
+
+Thread& Kernel::kthread_run_from_outside(std::string name, std::function<void()> body, int nice) {
+  Thread* const interrupted = std::exchange(current_, nullptr);
+  Thread& thread = kthread_run(std::move(name), std::move(body), nice);
+  current_ = interrupted;
+  return thread;
+}
+
 void Kernel::schedule_timeout(Ps ps) {
   WaitQueue wait(*this);
   wait.wait_event_timeout([] { return false; }, ps);

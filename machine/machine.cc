@@ -138,7 +138,7 @@ class Machine {
       if (tracer_) tracer_->flush();
       if (replay_->done()) break;
       const double now = sc_core::sc_time_stamp().to_seconds();
-      if (replay_->ended() != ended) {
+      if (replay_->ended() != ended || replay_->awaits_arrival()) {
         ended = replay_->ended();
         ended_at = now;
       } else if (now - ended_at > kStallSeconds) {
