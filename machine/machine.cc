@@ -46,8 +46,8 @@ traces::ReplayParams replay_params(const Scenario& s) {
   return p;
 }
 
-/// A run in which no request has ended for so long (simulated) is stuck. Well above the 30 s that
-/// a writer of ocf-v3 waits for lost callbacks.
+/// A run in which requests are unfinished and none has ended for so long (simulated) is stuck. Well
+/// above the 30 s that a writer of ocf-v3 waits for lost callbacks.
 constexpr double kStallSeconds = 300;
 /// Most time that a core may have been charged for and not yet waited for when a run ends.
 constexpr Ps kMaxDebt = 100 * hw::kPsPerMs;
@@ -138,7 +138,7 @@ class Machine {
       if (tracer_) tracer_->flush();
       if (replay_->done()) break;
       const double now = sc_core::sc_time_stamp().to_seconds();
-      if (replay_->ended() != ended || replay_->awaits_arrival()) {
+      if (replay_->ended() != ended || replay_->idle()) {
         ended = replay_->ended();
         ended_at = now;
       } else if (now - ended_at > kStallSeconds) {

@@ -208,11 +208,7 @@ bool Replay::arrive(const TraceRecord& record) {
   last_due_ = due;
   const Ps now = sc_core::sc_time_stamp().value();
   const Ps ahead = now + time_to_prepare(record);
-  if (due > ahead) {
-    awaits_arrival_ = true;
-    sc_core::wait(sc_core::sc_time::from_value(due - ahead));
-    awaits_arrival_ = false;
-  }
+  if (due > ahead) sc_core::wait(sc_core::sc_time::from_value(due - ahead));
   if (abandoned_) return false;
   if (arrived_++ == 0 || record.phase != arriving_phase_) {
     arriving_phase_ = record.phase;

@@ -192,8 +192,9 @@ class Replay {
   std::uint64_t outstanding() const { return in_flight_; }
   /// Bios ended so far; a run that stops counting is stuck.
   std::uint64_t ended() const { return ended_; }
-  /// Open replay: nothing is to be done before the next time stamp, so that silence is no hang.
-  bool awaits_arrival() const { return awaits_arrival_ && in_progress_ == 0; }
+  /// Nothing that was handed over is unfinished: the next time stamp is not due yet, or the
+  /// application computes. Such silence is no hang, however long.
+  bool idle() const { return in_progress_ == 0; }
   /// Visits those outstanding.
   void for_each_outstanding(const std::function<void(const RequestLog&)>& visit) const;
   const ContentOracle& oracle() const { return oracle_; }
@@ -350,7 +351,6 @@ class Replay {
   kernel::WaitQueue arrival_news_;          // the application: a phase began, or all have arrived
   std::deque<std::uint32_t> phases_begun_;  // that it has not entered yet
   bool all_arrived_ = false;
-  bool awaits_arrival_ = false;
   std::uint64_t arrived_ = 0;   // records
   Ps origin_ = 0;               // simulated time of the first record
   std::uint64_t first_ns_ = 0;  // its time stamp

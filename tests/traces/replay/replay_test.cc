@@ -517,7 +517,7 @@ TEST(Replay, OpenLoopLatencyCountsFromTheArrival) {
   EXPECT_NEAR(report.total.latency().mean() * 3, latencies, latencies * 0.01);
 }
 
-TEST(Replay, OpenLoopSaysWhenItOnlyWaits) {
+TEST(Replay, SaysWhenItIsIdle) {
   ReplayBench b;
   b.params.mode = "open";
   b.trace({"@0,W,0,4096,1,a", "@400000000000,W,8,4096,1,a"});
@@ -526,13 +526,12 @@ TEST(Replay, OpenLoopSaysWhenItOnlyWaits) {
   replay.on_done = [&done] { done = true; };
   replay.start();
   sc_core::sc_start(sc_core::sc_time(500, sc_core::SC_US));
-  EXPECT_FALSE(replay.awaits_arrival()) << "a bio is out";
+  EXPECT_FALSE(replay.idle()) << "a bio is out";
   sc_core::sc_start(sc_core::sc_time(350, sc_core::SC_SEC));
-  EXPECT_TRUE(replay.awaits_arrival());
+  EXPECT_TRUE(replay.idle());
   EXPECT_FALSE(done);
   sc_core::sc_start(sc_core::sc_time(51, sc_core::SC_SEC));
   EXPECT_TRUE(done);
-  EXPECT_FALSE(replay.awaits_arrival());
   expect_healthy(replay.report());
 }
 
