@@ -237,7 +237,7 @@ LineReader::Parsed LineReader::read(TraceRecord& record) {
   }
   line = without_blanks(line);
   if (line.empty()) return Parsed::nothing;
-  if (line.front() == '#') {
+  if (line.front() == '#' || line == "^C") {  // what a terminal shows of the end of a tracing tool
     note_no_data(1, source_.line_number());
     return Parsed::nothing;
   }
@@ -316,9 +316,9 @@ std::unique_ptr<TraceReader> open_trace(const std::string& given, const TraceOpt
   if (head.empty() && is_cpu_file(path)) {
     beginning.format = TraceFormat::blktrace;  // a processor may have seen nothing
   } else if (head.empty()) {
-    throw TraceError(path, 0,
-                     source->cut() ? "compressed stream is cut short before its first line"
-                                   : "file is empty");
+    throw TraceError(
+        path, 0,
+        source->cut() ? "compressed stream is cut short before its first line" : "file is empty");
   } else {
     beginning = find_beginning(head, options.format);
   }

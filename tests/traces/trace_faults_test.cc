@@ -784,6 +784,11 @@ TEST(Biosnoop, QueueTimeLettersAndOrder) {
   EXPECT_EQ(r.rows[0].flags, kReadAhead | kMetadata);
   EXPECT_EQ(r.rows[2].flags, kSync);
   EXPECT_EQ(r.remarks.size(), 1u) << "rows by their end are nothing to mention";
+  // As a terminal shows it.
+  EXPECT_EQ(text("Tracing block device I/O... Hit Ctrl-C to end.\nTIME(s) COMM PID DISK T SECTOR "
+                 "BYTES LAT(ms)\n0.1 a 1 sda R 1 512 0.5\n^C\n")
+                .text(),
+            "R1+512");
   EXPECT_THAT(text("TIME(s) COMM PID DISK T SECTOR BYTES LAT(ms)\n0.1 a 1 sda R x 512 0.5\n").error,
               HasSubstr("2: bad SECTOR 'x'"));
   EXPECT_THAT(text("TIME(s) COMM PID DISK T SECTOR BYTES LAT(ms)\n0.1 a 1 sda R 1 512 x\n").error,

@@ -610,7 +610,9 @@ void Replay::end_request(Request& request, int error) {
   OpMetrics& op = phase.metrics.of(log.op);
   ++op.bios;
   op.bytes += log.bytes;
-  op.latency.add(log.ended - std::min(log.ended, open_loop_ ? log.arrived : log.submitted));
+  const Ps begin = open_loop_ ? log.arrived : log.submitted;
+  op.latency.add(log.ended - std::min(log.ended, begin));
+  phase.metrics.submitter_wait_ps += static_cast<double>(log.submitted - begin);
   phase.metrics.ended = std::max(phase.metrics.ended, log.ended);
   if (error != 0) {
     ++op.errors;
@@ -780,6 +782,7 @@ ReplayReport Replay::report() const {
     total.clobbered_sectors += m.clobbered_sectors;
     total.fua_or_preflush += m.fua_or_preflush;
     total.in_flight_ps += m.in_flight_ps;
+    total.submitter_wait_ps += m.submitter_wait_ps;
     if (m.served + m.unfinished != 0) {
       total.started = std::min(total.started, m.started);
       total.ended = std::max(total.ended, m.ended);

@@ -125,6 +125,8 @@ struct ReplayMetrics {
   Ps duration = 0;
   /// Integral of outstanding bios over time, in bio picoseconds.
   double in_flight_ps = 0;
+  /// Open replay: waits for the submitter, from arrival to submission, summed over bios that ended.
+  double submitter_wait_ps = 0;
 
   OpMetrics& of(kernel::BioOp op) { return ops[static_cast<std::size_t>(op)]; }
   const OpMetrics& of(kernel::BioOp op) const { return ops[static_cast<std::size_t>(op)]; }

@@ -515,6 +515,7 @@ TEST(Replay, OpenLoopLatencyCountsFromTheArrival) {
   double latencies = 0;
   for (const RequestLog& log : b.log) latencies += static_cast<double>(log.ended - log.arrived);
   EXPECT_NEAR(report.total.latency().mean() * 3, latencies, latencies * 0.01);
+  EXPECT_NEAR(report.total.in_flight_ps + report.total.submitter_wait_ps, latencies, 1);
 }
 
 TEST(Replay, SaysWhenItIsIdle) {
