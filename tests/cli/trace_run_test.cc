@@ -106,6 +106,10 @@ TEST_F(TraceRun, RowsThatDoNotFitAreNamedBeforeTheRun) {
   EXPECT_EQ(run("j1-not-4k-aligned.csv", "--set dmcrypt.path=modern").code, 0);
   const Outcome beyond = run("j2-discards.blkparse.txt", "--set disk.capacity_gib=0.05");
   EXPECT_EQ(beyond.code, 2) << beyond.err;
+  EXPECT_NE(beyond.err.find("j2-discards.blkparse.txt:9: sectors 524160 to 524287 are beyond the "
+                            "device, which has 104857"),
+            std::string::npos)
+      << beyond.err;
 }
 
 TEST_F(TraceRun, SkippedRowsAreOnTheScreen) {
