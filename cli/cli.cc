@@ -1,7 +1,9 @@
 #include "cli/cli.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -26,12 +28,22 @@ std::vector<std::string> command_names(const CLI::App& app) {
   return names;
 }
 
+/// A standard stream that the caller closed stays closed: no file that is opened later may get its
+/// number and what is printed. Writing to it is an error then.
+void keep_standard_streams() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(fd, F_GETFD) >= 0) continue;
+    // The lowest free number, which is `fd`.
+    (void)!::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+  }
+}
+
 int dispatch(int argc, char** argv) {
   // A file that would grow too large is an error message and not a death.
   ::signal(SIGXFSZ, SIG_IGN);
 
   CLI::App app("Simulates disk encryption with a crypto accelerator, from bio to disk.", "cesasim");
-  app.set_version_flag("--version", std::string("cesasim ") + kVersion);
+  app.set_version_flag("--version", "cesasim " + version_text(kVersion, build_description()));
   app.set_help_all_flag("--help-all", "Print the help of every command and exit");
   app.require_subcommand(1);
 
@@ -100,7 +112,7 @@ int dispatch(int argc, char** argv) {
     return kInterrupted;
   } catch (const std::exception& error) {
     // Results that cannot be written, processes that cannot be started. A full standard output is
-    // told by the caller.
+    // reported by the caller.
     if (std::ferror(stdout) == 0) complain(error.what());
     return kPointFailed;
   }
@@ -109,6 +121,7 @@ int dispatch(int argc, char** argv) {
 }  // namespace
 
 int cli_main(int argc, char** argv) {
+  keep_standard_streams();
   const int code = dispatch(argc, argv);
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
     complain("standard output cannot be written");

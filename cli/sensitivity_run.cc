@@ -7,7 +7,7 @@
 #include "base/file/atomic_file.h"
 #include "base/text/version.h"
 #include "cli/command.h"
-#include "cli/progress_line.h"
+#include "study/run/progress_line.h"
 #include "study/sensitivity/sensitivity.h"
 
 namespace cesasim::study {
@@ -57,6 +57,7 @@ int run_sensitivity(const SensitivityRun &run, const SensitivityArguments &argum
   }
   line.reset();
   result.version = kVersion;
+  result.build = build_description();
   result.overrides = run.overrides;
   if (result.parameters.empty()) {
     throw UsageError(fmt::format(

@@ -40,7 +40,6 @@ void prepend(Segments& a, const Segments& b) {
 
 Ps ms_to_ps(double ms) { return static_cast<Ps>(ms * static_cast<double>(hw::kPsPerMs)); }
 
-Ps stamp() { return sc_core::sc_time_stamp().value(); }
 
 }  // namespace
 
@@ -480,7 +479,7 @@ void RequestQueue::end_bio(Bio& bio, int error) {
 }
 
 void RequestQueue::account() {
-  const Ps now = stamp();
+  const Ps now = hw::now_ps();
   stats_.depth_ps +=
       static_cast<double>(queued_ + in_flight_) * static_cast<double>(now - accounted_to_);
   accounted_to_ = now;
@@ -489,7 +488,7 @@ void RequestQueue::account() {
 RequestQueueStats RequestQueue::stats() const {
   RequestQueueStats s = stats_;
   s.depth_ps +=
-      static_cast<double>(queued_ + in_flight_) * static_cast<double>(stamp() - accounted_to_);
+      static_cast<double>(queued_ + in_flight_) * static_cast<double>(hw::now_ps() - accounted_to_);
   return s;
 }
 

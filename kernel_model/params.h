@@ -99,6 +99,8 @@ struct KernelSettings {
   /// their order from this seed.
   std::uint32_t schedule_seed = 0;
 
+  /// Time of one timer tick.
+  hw::Ps tick() const { return static_cast<hw::Ps>(1e12 / hz); }
   /// Nice value of workqueue threads.
   int workqueue_nice() const { return -static_cast<int>(workqueue_nice_magnitude); }
 

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "machine/result/metrics.h"
+#include "scenario/names.h"
+#include "scenario/parameters.h"
 #include "scenario/scenario.h"
 
 namespace cesasim::study {

@@ -1,4 +1,5 @@
 #include "study/sensitivity/parameters.h"
+#include "scenario/parameters.h"
 
 #include <fmt/format.h>
 #include <fnmatch.h>

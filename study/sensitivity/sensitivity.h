@@ -1,4 +1,4 @@
-// Which assumptions a conclusion hangs on: every parameter that nobody measured
+// Which assumptions a conclusion depends on: every parameter that nobody measured
 // is set to both ends of its bounds, one at a time, and the conclusions are
 // drawn again.
 #pragma once
@@ -52,6 +52,7 @@ Effect effect_of(const ParameterResult &parameter, const Conclusion &base, std::
 
 struct SensitivityResult {
   std::string study, version;
+  std::string build = "";  ///< build_description() of the program; empty: unknown
   std::vector<std::string> overrides;
   std::vector<std::string> points;  ///< that were run
   std::vector<Conclusion> base;

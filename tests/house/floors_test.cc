@@ -3,15 +3,14 @@
 // say, such as "of this package the register constants only".
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <optional>
 #include <set>
-#include <sstream>
 #include <string>
 #include <vector>
+
+#include "tests/house/sources.h"
 
 namespace cesasim {
 namespace {
@@ -27,7 +26,8 @@ const std::map<std::string, std::vector<std::string>> kAllowed = {
     {"hw_model", {"base/"}},
     // The kernel runs on cores, memory and the disk. It knows no accelerator and no board.
     {"kernel_model",
-     {"base/", "hw_model/common/", "hw_model/cpu/", "hw_model/memory/", "hw_model/disk/"}},
+     {"base/", "hw_model/common/", "hw_model/cpu/", "hw_model/memory/", "hw_model/disk/",
+      "hw_model/tlm/"}},
     // Drivers reach a device through the kernel (readl, writel, DMA mapping, request_irq), so a
     // fake device can stand in; registers and descriptors are what a data sheet gives. No bios.
     {"driver",
@@ -112,27 +112,20 @@ struct House {
   std::set<std::string> systemc;  // files that include it themselves
 };
 
-/// Every source of every floor, from the runfiles.
 const House& house() {
   static const House read = [] {
     House h;
-    const fs::path root = fs::path(std::getenv("TEST_SRCDIR")) / std::getenv("TEST_WORKSPACE");
-    for (const auto& [floor, allowed] : kAllowed) {
-      if (!fs::exists(root / floor)) continue;
-      for (const auto& entry : fs::recursive_directory_iterator(
-               root / floor, fs::directory_options::follow_directory_symlink)) {
-        const std::string extension = entry.path().extension().string();
-        if (extension != ".h" && extension != ".cc") continue;
-        const std::string file = entry.path().lexically_relative(root).string();
-        h.files.insert(file);
-        std::ifstream in(entry.path());
-        std::string line;
-        for (int number = 1; std::getline(in, line); ++number) {
-          if (const auto included = quoted_include(line)) {
-            h.includes.push_back({file, number, *included});
-          }
-          if (includes_systemc(line)) h.systemc.insert(file);
+    std::vector<std::string> floors;
+    for (const auto& [floor, allowed] : kAllowed) floors.push_back(floor);
+    for (const Source& source : read_sources(floors)) {
+      h.files.insert(source.file);
+      int number = 0;
+      for (const std::string& line : source.lines) {
+        ++number;
+        if (const auto included = quoted_include(line)) {
+          h.includes.push_back({source.file, number, *included});
         }
+        if (includes_systemc(line)) h.systemc.insert(source.file);
       }
     }
     return h;
@@ -154,6 +147,17 @@ TEST(Floors, NoFileIncludesWhatItsFloorMayNotUse) {
     if (const auto why = objection(i.file, i.included)) {
       ADD_FAILURE() << i.where() << ": #include \"" << i.included << "\": " << *why;
     }
+  }
+}
+
+/// The two accelerators share what stands below both, and nothing of each other.
+TEST(Floors, TheRingUsesNothingOfTheCesa) {
+  for (const Include& i : house().includes) {
+    const auto in = [](const std::string& file, const char* folder) {
+      return file.rfind(folder, 0) == 0;
+    };
+    EXPECT_FALSE(in(i.file, "hw_model/ring/") && in(i.included, "hw_model/cesa/")) << i.where();
+    EXPECT_FALSE(in(i.file, "hw_model/cesa/") && in(i.included, "hw_model/ring/")) << i.where();
   }
 }
 

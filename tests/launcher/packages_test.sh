@@ -8,7 +8,7 @@ tree=$TEST_TMPDIR/tree
 tools=$TEST_TMPDIR/bin
 mkdir -p "$tree" "$tools"
 cp -L cesasim "$tree/cesasim"
-for program in bash cut dirname env mkdir readlink sed; do
+for program in bash cut dirname env mkdir readlink sed tr; do
   ln -s "$(command -v "$program")" "$tools/$program"
 done
 
@@ -77,6 +77,9 @@ done
 asked test
 expect_asked clang
 expect_asked libclang-rt-dev
+expect_asked python3-jsonschema
+expect_asked shellcheck
+expect_asked clang-format
 [[ $asked != *[a-z]-[0-9]* ]] || fail "a version in the name of a package: $asked"
 for version in 14.0.6 19.1.7 21; do
   fake clang++ "[[ \$1 == -dumpversion ]] && echo $version"
@@ -86,7 +89,9 @@ for version in 14.0.6 19.1.7 21; do
 done
 
 # A header is looked for with the compiler, wherever it stands.
-fake g++ 'read -r line; [[ $line == *"<systemc>"* || $line == *"<zlib.h>"* ]]'
+fake g++ 'while read -r line; do
+  case $line in systemc | zlib.h) echo "$line" ;; esac
+done'
 asked build
 expect_asked libssl-dev
 for name in g++ libsystemc-dev zlib1g-dev; do

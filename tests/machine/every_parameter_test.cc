@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "scenario/names.h"
+#include "scenario/parameters.h"
 #include "scenario/scenario.h"
 #include "tests/machine/forked_point.h"
 
