@@ -128,6 +128,7 @@ class Machine : private traces::ReplayListener {
   void add_integrity(PointResult& p, const traces::ReplayReport& r);
   void add_fault_results(PointResult& p) const;
   void add_notes(PointResult& p) const;
+  void add_trace_notes(PointResult& p, const traces::ReplayReport& r) const;
   void judge(PointResult& p, const Counters& c, const traces::ReplayReport& r);
 
   Assembly at_;
@@ -219,6 +220,18 @@ void Machine::add_notes(PointResult& p) const {
         "that allocate memory; dmcrypt.allow_allocating_drivers: false shows what it does instead",
         name));
   }
+}
+
+/// What of the trace was not replayed as it stands there.
+void Machine::add_trace_notes(PointResult& p, const traces::ReplayReport& r) const {
+  const traces::ReplayMetrics& t = r.total;
+  if (t.served != t.rows) {
+    p.notes.push_back(
+        fmt::format("of {} rows of the trace {} were served, {} skipped (discards, which this "
+                    "dm-crypt does not pass on), {} refused",
+                    t.rows, t.served, t.skipped, t.rejected));
+  }
+  for (const std::string& remark : reader_->remarks()) p.notes.push_back("trace: " + remark);
 }
 
 /// "1 request", "2 requests".
@@ -372,6 +385,7 @@ PointResult Machine::result(double host_seconds) {
   add_integrity(p, r);
   add_fault_results(p);
   add_notes(p);
+  add_trace_notes(p, r);
   judge(p, c, r);
   return p;
 }

@@ -137,9 +137,21 @@ void describe_workload(ScenarioVisitor& v, WorkloadSettings& w) {
   if (w.bench.wanted() && w.trace.empty()) w.trace = WorkloadSettings::kNoTrace;
   v.text("trace", w.trace, "the path of a trace file", "block trace to replay");
   v.text("device", w.device,
-         "major,minor (blkparse, blktrace), a file (iolog), host,disk (msr), or any",
+         "major,minor (blkparse, blktrace), a file (iolog), host,disk (msr), a disk (biosnoop), or "
+         "any",
          "a trace of several devices: the one to replay");
-  v.flag("skip_bad_lines", w.skip_bad_lines, "count lines that do not parse instead of stopping");
+  std::vector<std::string> formats = {traces::format_name(traces::TraceFormat::detect)};
+  for (const traces::TraceFormatInfo& f : traces::trace_formats()) formats.emplace_back(f.name);
+  v.choice("format", w.format, formats,
+           "of the trace; detect: by the first line, in 64 KiB, that is of one");
+  v.choice(
+      "arrivals", w.arrivals, {"queue", "issue"},
+      "which events of blkparse and blktrace are requests: Q, what the device was asked, or D, "
+      "what its driver was after merging");
+  v.flag(
+      "skip_bad_lines", w.skip_bad_lines,
+      "count lines that do not parse instead of stopping, and read compressed traces that are cut "
+      "short");
   v.choice("replay", w.replay, {"closed", "open"},
            "closed: per phase and direction at most `depth` bios outstanding; open: by time "
            "stamp, without depth, barriers and user costs");

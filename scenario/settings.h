@@ -125,13 +125,20 @@ struct WorkloadSettings {
   std::uint32_t writeback_kib = 4096;
   std::uint32_t submitter_bonus = 5;
   std::string writeback = "flusher";
-  std::string device = "any";  ///< of a trace of several devices
+  std::string device = "any";      ///< of a trace of several devices
+  std::string format = "detect";   ///< of the trace, by name
+  std::string arrivals = "queue";  ///< which events of blkparse and blktrace are requests
   bool skip_bad_lines = false;
   std::string user_preset = "linux-2.6-arm9";
   std::map<std::string, traces::PhaseCost> user;  ///< by phase; "default" always present
 
   traces::TraceOptions trace_options() const {
-    return {traces::TraceFormat::detect, skip_bad_lines, device == "any" ? "" : device};
+    traces::TraceOptions options;
+    options.format = traces::format_of_name(format);
+    options.skip_bad_lines = skip_bad_lines;
+    if (device != "any") options.device = device;
+    if (arrivals == "issue") options.arrivals = traces::Arrivals::issue;
+    return options;
   }
 };
 

@@ -329,6 +329,27 @@ void Scheduler::wake_up_process(Thread& thread) {
   if (target != current_->cpu_ || cpu.running == &cpu.idle) cpu.core->kick();
 }
 
+void Scheduler::wake_from_outside(Thread& thread) {
+  if (thread.state_ != Thread::State::blocked) return;
+  if (cpus_[thread.cpu_]->running == &thread) {  // still on its way to sleep
+    thread.state_ = Thread::State::running;
+    return;
+  }
+  Cpu& cpu = *cpus_[select_cpu(thread)];
+  thread.cpu_ = cpu.id;
+  thread.state_ = Thread::State::runnable;
+  enqueue(cpu, thread, false);
+  cpu.core->kick();
+}
+
+Thread& Scheduler::kthread_run_from_outside(std::string name, std::function<void()> body,
+                                            int nice) {
+  Thread* const interrupted = std::exchange(current_, nullptr);
+  Thread& thread = kthread_run(std::move(name), std::move(body), nice);
+  current_ = interrupted;
+  return thread;
+}
+
 void Scheduler::preempt_check_resched() {
   if (!preempt_full_) return;
   Cpu& cpu = this_cpu();

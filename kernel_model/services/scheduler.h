@@ -155,6 +155,11 @@ class Scheduler {
   void cond_resched();
   void yield();
   void wake_up_process(Thread& thread);
+  /// As wake_up_process(), from a SystemC process that is none of this kernel's contexts and stands
+  /// for the world outside: nothing is charged, and the caller does not wait.
+  void wake_from_outside(Thread& thread);
+  /// As kthread_run(), likewise.
+  Thread& kthread_run_from_outside(std::string name, std::function<void()> body, int nice = 0);
   /// Marks what follows as user mode: preemptible by any better thread and by the slice.
   /// A synchronisation point: kernel time charged before is not preemptible, user time is.
   void user_mode(bool on);

@@ -35,12 +35,14 @@ std::string broken_law(Assembly& at, bool own_driver, const Counters& c,
     return fmt::format("rows: {} offered, {} served, {} skipped, {} rejected", total.rows,
                        total.served, total.skipped, total.rejected);
   }
-  const double in_flight = r.total.in_flight_ps;
+  // Latency counts from the arrival, in flight is what is submitted.
+  const double in_flight = r.total.in_flight_ps + r.total.submitter_wait_ps;
   const auto latency = r.total.latency();
   const double latencies = latency.mean() * static_cast<double>(latency.count());
   if (std::abs(in_flight - latencies) > 1e-6 * std::max(in_flight, latencies) + 1) {
     return fmt::format(
-        "Little's law: requests in flight over time {:.6g} ps, sum of latencies {:.6g} ps",
+        "Little's law: requests waiting and in flight over time {:.6g} ps, sum of latencies {:.6g} "
+        "ps",
         in_flight, latencies);
   }
   const hw::DiskStats disk = at.soc.disk().stats();

@@ -33,8 +33,9 @@ struct RunStudyOptions {
 /// compare with stay: "out/STUDY,soc.cores=2".
 std::string default_folder(const Study& study, const std::vector<std::string>& overrides);
 
-/// Reads every trace to its end once, so that a bad line or a request beyond the disk is known
-/// before anything runs. Returns how much work each point is, in bytes. Throws TraceError.
+/// Reads every trace to its end once, so that a bad line, or a row that cannot go onto the device of
+/// a point, is known before anything runs. Returns how much work each point is, in bytes. Throws
+/// TraceError, for rows that do not fit with the first of them, their number and the rule.
 std::vector<double> check_traces(const std::vector<Point>& points);
 
 /// Runs the points that need running, checks the expectations and writes results.json and

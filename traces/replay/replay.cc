@@ -29,6 +29,7 @@ Replay::Replay(kernel::Kernel& kernel, kernel::BlockDevice& device, TraceReader&
       dirty_limit_(std::uint64_t{params.dirty_kib} * 1024),
       writeback_bytes_(std::uint64_t{params.writeback_kib} * 1024),
       done_event_("replay_done"),
+      arrival_news_(kernel),
       room_(kernel),
       all_done_(kernel),
       ranges_(params.max_bio_bytes / kSectorBytes),
@@ -47,14 +48,21 @@ Replay::Replay(kernel::Kernel& kernel, kernel::BlockDevice& device, TraceReader&
 }
 
 void Replay::start() {
-  kernel_.kthread_run("application", [this] { application(); });
+  application_ = &kernel_.kthread_run("application", [this] { application(); });
+  if (!open_loop_) return;
+  origin_ = sc_core::sc_time_stamp().value();
+  sc_core::sc_spawn([this] { arrivals(); }, sc_core::sc_gen_unique_name("arrivals"));
 }
 
 // --- the application ------------------------------------------------------------------------
 
 void Replay::application() {
   try {
-    play_trace();
+    if (open_loop_) {
+      follow_phases();
+    } else {
+      play_trace();
+    }
   } catch (const TraceError&) {  // what was handed over before is brought to its end
     error_ = std::current_exception();
   }
@@ -74,18 +82,23 @@ void Replay::play_trace() {
 }
 
 void Replay::take_up(const TraceRecord& record) {
+  if (left_out(record)) return;
+  enter_phase(record.phase);
+  notify_row(RowEvent::taken_up, record);
+  if (record.op == Op::write) charge_application(*phase_of(record.phase).cost, record.bytes);
+  hand_over(record);
+}
+
+/// True if the record is not to be replayed. Throws TraceError if it cannot be.
+bool Replay::left_out(const TraceRecord& record) {
   const Phase& phase = phase_of(record.phase);
   notify_row(RowEvent::offered, record);
   if (!phase.wanted || record.op == Op::discard) {  // dm-crypt of 2.6.12 has no discards
     notify_row(RowEvent::skipped, record);
-    return;
+    return true;
   }
   check_fits(record);
-  enter_phase(record.phase);
-  notify_row(RowEvent::taken_up, record);
-  if (record.op == Op::write && !open_loop_) charge_application(*phase.cost, record.bytes);
-  if (open_loop_) wait_for_arrival(record);
-  hand_over(record);
+  return false;
 }
 
 void Replay::check_fits(const TraceRecord& record) {
@@ -144,42 +157,78 @@ void Replay::charge_application(const PhaseCost& cost, std::uint64_t bytes) {
   } while (bytes > 0);
 }
 
-void Replay::wait_for_arrival(const TraceRecord& record) {
-  if (!has_origin_) {
-    has_origin_ = true;
-    origin_ = kernel_.now();
-    first_ns_ = record.time_ns;
+// --- arrivals in open loop: outside of the modelled machine -----------------------------------
+
+void Replay::arrivals() {
+  try {
+    TraceRecord record;
+    for (std::uint64_t rows = 0; params_.max_records == 0 || rows < params_.max_records; ++rows) {
+      if (abandoned_ || !reader_.next(record)) break;
+      if (left_out(record)) continue;
+      if (!arrive(record)) break;
+    }
+  } catch (const TraceError&) {  // what arrived before is brought to its end
+    error_ = std::current_exception();
   }
-  if (record.time_ns <= first_ns_) return;
-  const Ps due = origin_ + (record.time_ns - first_ns_) * hw::kPsPerNs;
-  kernel_.sync();
-  const Ps now = kernel_.now();
-  if (due > now) kernel_.schedule_timeout(due - now);
+  all_arrived_ = true;
+  kernel_.wake_from_outside(*application_);
 }
+
+/// False if the replay was stopped meanwhile.
+bool Replay::arrive(const TraceRecord& record) {
+  if (arrived_ == 0) first_ns_ = record.time_ns;
+  // Where time starts again, a record is due at once.
+  const std::uint64_t since = record.time_ns - std::min(first_ns_, record.time_ns);
+  const Ps due = std::max(origin_ + since * hw::kPsPerNs, last_due_);
+  last_due_ = due;
+  const Ps now = sc_core::sc_time_stamp().value();
+  const Ps ahead = now + time_to_prepare(record);
+  if (due > ahead) sc_core::wait(sc_core::sc_time::from_value(due - ahead));
+  if (abandoned_) return false;
+  if (arrived_++ == 0 || record.phase != arriving_phase_) {
+    arriving_phase_ = record.phase;
+    phases_begun_.push_back(record.phase);
+    kernel_.wake_from_outside(*application_);
+  }
+  notify_row(RowEvent::taken_up, record);
+  Submitter& owner = submitter(owner_pid(record), true);
+  queue_record(owner, record, due);
+  owner.released = owner.queue.size;
+  kernel_.wake_from_outside(*owner.thread);
+  return true;
+}
+
+/// From the wake-up of an idle core to the submission of the record's first bio: what the kernel
+/// charges on this way (see submit_bio()).
+Ps Replay::time_to_prepare(const TraceRecord& record) const {
+  const hw::CpuCore& core = kernel_.core(0);
+  const kernel::KernelCosts& costs = kernel_.costs();
+  const std::uint64_t bytes = std::min<std::uint64_t>(record.bytes, params_.max_bio_bytes);
+  return core.cycles(costs.context_switch) + core.cycles(costs.slab_alloc) +
+         (bytes + kPageBytes - 1) / kPageBytes * core.cycles(costs.page_alloc);
+}
+
+/// The application in open loop: enters phases as they begin, until all records have arrived.
+void Replay::follow_phases() {
+  for (;;) {
+    arrival_news_.wait_event(
+        [this] { return !phases_begun_.empty() || all_arrived_ || abandoned_; });
+    if (phases_begun_.empty()) return;
+    const std::uint32_t phase = phases_begun_.front();
+    phases_begun_.pop_front();
+    enter_phase(phase);
+  }
+}
+
+// --- handing over -----------------------------------------------------------------------------
 
 void Replay::hand_over(const TraceRecord& record) {
   const bool write = record.op == Op::write;
-  if (!open_loop_) wait_for_room(write ? record.bytes : 0);
+  wait_for_room(write ? record.bytes : 0);
   if (abandoned_) return;
-  // 2.6.12 lets one pdflush at a time write back to a disk; later kernels' captures show its
-  // work under whichever worker thread happened to carry it. O_SYNC and fsync writes are the
-  // caller's own.
-  const bool by_flusher = write && one_flusher_ && (record.flags & kSync) == 0;
-  Submitter& owner = submitter(by_flusher ? kFlusher : record.pid);
-  Pending& pending = allocate_pending();
-  pending.record = record;
-  pending.owner = &owner;
-  pending.bios_left = bios_of(record.bytes);
-  pending.arrived = kernel_.now();
-  notify_row(RowEvent::queued, record);
-  ++in_progress_;
-  owner.queue.push(pending);
-  if (write) {
-    dirty_bytes_ += record.bytes;
-  } else {
-    ++queued_reads_;
-  }
-  if (!write || open_loop_) {
+  Submitter& owner = submitter(owner_pid(record));
+  queue_record(owner, record, kernel_.now());
+  if (!write) {
     release(owner);
     return;
   }
@@ -188,6 +237,30 @@ void Replay::hand_over(const TraceRecord& record) {
   held_back_ = &owner;
   held_back_bytes_ += record.bytes;
   if (held_back_bytes_ >= writeback_bytes_) start_writeback();
+}
+
+std::uint32_t Replay::owner_pid(const TraceRecord& record) const {
+  // 2.6.12 lets one pdflush at a time write back to a disk; later kernels' captures show its
+  // work under whichever worker thread happened to carry it. O_SYNC and fsync writes are the
+  // caller's own.
+  const bool by_flusher = record.op == Op::write && one_flusher_ && (record.flags & kSync) == 0;
+  return by_flusher ? kFlusher : record.pid;
+}
+
+void Replay::queue_record(Submitter& owner, const TraceRecord& record, Ps arrived) {
+  Pending& pending = allocate_pending();
+  pending.record = record;
+  pending.owner = &owner;
+  pending.bios_left = bios_of(record.bytes);
+  pending.arrived = arrived;
+  notify_row(RowEvent::queued, record);
+  ++in_progress_;
+  owner.queue.push(pending);
+  if (record.op == Op::write) {
+    dirty_bytes_ += record.bytes;
+  } else {
+    ++queued_reads_;
+  }
 }
 
 void Replay::start_writeback() {
@@ -224,17 +297,20 @@ void Replay::abandon(std::exception_ptr error) {
   abandoned_ = true;
   if (!error_) error_ = std::move(error);
   room_.wake_up();
+  arrival_news_.wake_up();
   all_done_.wake_up();
 }
 
-Replay::Submitter& Replay::submitter(std::uint32_t pid) {
+Replay::Submitter& Replay::submitter(std::uint32_t pid, bool from_outside) {
   Submitter*& slot = by_pid_[pid];
   if (slot == nullptr) {
     slot = &submitters_.emplace_back(kernel_);
     Submitter* const me = slot;
-    kernel_.kthread_run(
-        pid == kFlusher ? "pdflush" : "pid " + std::to_string(pid),
-        [this, me] { submitter_loop(*me); }, -static_cast<int>(params_.submitter_bonus));
+    const std::string name = pid == kFlusher ? "pdflush" : "pid " + std::to_string(pid);
+    const auto body = [this, me] { submitter_loop(*me); };
+    const int nice = -static_cast<int>(params_.submitter_bonus);
+    me->thread = from_outside ? &kernel_.kthread_run_from_outside(name, body, nice)
+                              : &kernel_.kthread_run(name, body, nice);
   }
   return *slot;
 }
@@ -334,6 +410,10 @@ void Replay::submit_bio(Submitter& me, Pending& pending, std::uint64_t sector,
   log.line = pending.record.line;
   log.arrived = pending.arrived;
   me.plugged = true;
+  // A little early: the core was faster than time_to_prepare().
+  if (open_loop_ && kernel_.now() < log.arrived) {
+    kernel_.charge_ps(Activity::fs, log.arrived - kernel_.now());
+  }
   log.submitted = kernel_.now();
   ++in_flight_;
   for (ReplayListener* listener : listeners_) listener->submitted(log, request.pages);

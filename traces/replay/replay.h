@@ -12,9 +12,13 @@
 // is charged apart, from the kernel's cost table.
 //
 // Closed loop (default): at most depth_read / depth_write bios outstanding, a barrier between
-// phases, time stamps ignored. Open loop: a record is handed over at its time stamp, to the
-// granularity of the kernel's timer tick; no depth, no barrier and no PhaseCost, because the
-// stamps contain the application's time already.
+// phases, time stamps ignored. Open loop: a record *arrives* at its time stamp (time 0 of the
+// simulation is the first record's) and is submitted then, if its submitter is free, else as soon
+// as it is. No timer of the modelled kernel is in between: the arrival stands for the application,
+// which runs outside of the model and has its submitter awake, with its pages at hand, a context
+// switch ahead. No depth, no barrier and no PhaseCost, because the stamps contain the application's
+// time already. Latency counts from the arrival; from there to the submission is the wait for the
+// submitter.
 //
 // The order across submitters is not kept (a captured order of two pids depends on timing that
 // is being simulated anew); the order of one submitter is. A bio that overlaps an outstanding
@@ -148,6 +152,7 @@ class Replay {
   struct Submitter {
     explicit Submitter(kernel::Kernel& kernel) : wait(kernel) {}
     kernel::WaitQueue wait;
+    kernel::Thread* thread = nullptr;
     Fifo<Pending> queue;
     std::size_t released = 0;     // how many of them it may take
     Fifo<Pending> arrived_reads;  // data is there, application has not looked at it yet
@@ -174,17 +179,23 @@ class Replay {
   void application();
   void play_trace();
   void take_up(const TraceRecord& record);
+  void follow_phases();
+  void arrivals();
+  bool arrive(const TraceRecord& record);
+  Ps time_to_prepare(const TraceRecord& record) const;
+  bool left_out(const TraceRecord& record);
   void check_fits(const TraceRecord& record);
   void enter_phase(std::uint32_t phase);
   void leave_phase();
   void charge_application(const PhaseCost& cost, std::uint64_t bytes);
   void hand_over(const TraceRecord& record);
+  std::uint32_t owner_pid(const TraceRecord& record) const;
+  void queue_record(Submitter& owner, const TraceRecord& record, Ps arrived);
   void start_writeback();
   void release(Submitter& submitter);
   void wait_for_room(std::uint64_t dirty);
-  void wait_for_arrival(const TraceRecord& record);
   void barrier();
-  Submitter& submitter(std::uint32_t pid);
+  Submitter& submitter(std::uint32_t pid, bool from_outside = false);
   Phase& phase_of(std::uint32_t index);
   void abandon(std::exception_ptr error);
 
@@ -232,9 +243,16 @@ class Replay {
   // Application.
   bool in_phase_ = false;
   std::uint32_t phase_ = 0;
-  bool has_origin_ = false;
-  Ps origin_ = 0;  // open loop: simulated time of the first record
-  std::uint64_t first_ns_ = 0;
+  // Open loop.
+  kernel::Thread* application_ = nullptr;
+  kernel::WaitQueue arrival_news_;          // the application: a phase began, or all have arrived
+  std::deque<std::uint32_t> phases_begun_;  // that it has not entered yet
+  bool all_arrived_ = false;
+  std::uint64_t arrived_ = 0;   // records
+  Ps origin_ = 0;               // simulated time of the first record
+  std::uint64_t first_ns_ = 0;  // its time stamp
+  Ps last_due_ = 0;
+  std::uint32_t arriving_phase_ = 0;
   kernel::WaitQueue room_;      // the application, ahead of its submitters
   kernel::WaitQueue all_done_;  // the application at a barrier
   // Handed over and not yet submitted.

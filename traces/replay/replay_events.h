@@ -26,7 +26,7 @@ struct RequestLog {
   int error = 0;           ///< 0 or -errno
   /// Read: sectors without the content that they should have (ContentVerifier).
   std::uint32_t wrong_sectors = 0;
-  Ps arrived = 0;  ///< its record was handed to the submitter
+  Ps arrived = 0;  ///< its record was handed to the submitter; open replay: its time stamp
   Ps submitted = 0;
   Ps ended = 0;
 };

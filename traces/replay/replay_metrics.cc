@@ -57,7 +57,9 @@ void ReplayMeter::completed(RequestLog& log, BioPages) {
   OpMetrics& op = phase.metrics.of(log.op);
   ++op.bios;
   op.bytes += log.bytes;
-  op.latency.add(log.ended - std::min(log.ended, log.submitted));
+  const Ps begin = open_loop_ ? log.arrived : log.submitted;
+  op.latency.add(log.ended - std::min(log.ended, begin));
+  phase.metrics.submitter_wait_ps += static_cast<double>(log.submitted - begin);
   if (log.error != 0) ++op.errors;
   phase.metrics.ended = std::max(phase.metrics.ended, log.ended);
 }
@@ -109,6 +111,7 @@ ReplayMetrics ReplayMeter::total(const std::vector<ReplayMetrics>& phases) {
     total.lost += m.lost;
     total.fua_or_preflush += m.fua_or_preflush;
     total.in_flight_ps += m.in_flight_ps;
+    total.submitter_wait_ps += m.submitter_wait_ps;
     if (m.served + m.unfinished != 0) {
       total.started = std::min(total.started, m.started);
       total.ended = std::max(total.ended, m.ended);

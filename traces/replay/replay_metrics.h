@@ -17,7 +17,7 @@ struct OpMetrics {
   std::uint64_t bios = 0;
   std::uint64_t bytes = 0;
   std::uint64_t errors = 0;  ///< bios that ended with an error
-  LatencyHistogram latency;  ///< ps from submission to end
+  LatencyHistogram latency;  ///< ps to the end, from submission or, in open replay, from arrival
 
   void merge(const OpMetrics& other);
 };
@@ -39,6 +39,8 @@ struct ReplayMetrics {
   Ps duration = 0;
   /// Integral of outstanding bios over time, in bio picoseconds.
   double in_flight_ps = 0;
+  /// Open replay: waits for the submitter, from arrival to submission, summed over bios that ended.
+  double submitter_wait_ps = 0;
 
   OpMetrics& of(kernel::BioOp op) { return ops[static_cast<std::size_t>(op)]; }
   const OpMetrics& of(kernel::BioOp op) const { return ops[static_cast<std::size_t>(op)]; }
