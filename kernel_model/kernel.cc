@@ -16,7 +16,6 @@ namespace cesasim::kernel {
 namespace {
 constexpr int kIdleNice = 1000;              // below every real thread
 constexpr int kIrqThreadNice = -100;         // SCHED_FIFO: before every other thread
-constexpr Ps kJitter = 3 * hw::kPsPerUs;     // longest random delay
 constexpr unsigned kMaxSoftirqRestart = 10;  // as MAX_SOFTIRQ_RESTART
 
 /// Costs may be varied freely; the sanitizer's lines are those of a processor that exists.
@@ -40,6 +39,8 @@ Kernel::Kernel(sc_core::sc_module_name name, const KernelCosts& costs,
   dram_.set_dma_sanitizer(&sanitizer_);
   preempt_full_ = settings_.preempt == "full";
   if (settings_.schedule_seed != 0) dice_.emplace(settings_.schedule_seed);
+  jitter_dice_.seed(settings_.schedule_seed);
+  jitter_ = static_cast<Ps>(settings_.schedule_jitter_us * static_cast<double>(hw::kPsPerUs));
   tick_ = static_cast<Ps>(1e12 / settings_.hz);
   timeslice_ = static_cast<Ps>(settings_.timeslice_ms * hw::kPsPerMs);
   boot_top_ = hw::kPageBytes;  // page 0 stays unused: address 0 means "no page"
@@ -197,7 +198,7 @@ Kernel::CoreTime Kernel::core_time(unsigned cpu) const {
 }
 
 void Kernel::jitter(Activity activity) {
-  if (dice_ && roll(2) == 0) charge_ps(activity, roll(kJitter));
+  if (jitter_ != 0 && jitter_dice_() % 2 == 0) charge_ps(activity, jitter_dice_() % jitter_);
 }
 
 void Kernel::sync() { catch_up(!run_ahead_); }
@@ -339,6 +340,7 @@ void Kernel::must_not_be_atomic() const {
 void Kernel::schedule() {
   Thread* const me = current_;
   must_not_be_atomic();
+  if (me->before_sleep_ && me->state_ == Thread::State::blocked) me->before_sleep_();
   sync();
   // A wake-up that comes before the switch is done only clears the blocked state.
   if (me->state_ == Thread::State::running) return;

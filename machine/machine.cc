@@ -12,6 +12,7 @@
 #include <unordered_map>
 
 #include "base/file/atomic_file.h"
+#include "dmcrypt_model/path_info.h"
 #include "driver/driver_info.h"
 #include "machine/assembly.h"
 #include "machine/bench.h"
@@ -60,7 +61,8 @@ class Machine {
         own_driver_(options.own_driver != nullptr),
         table_(at_.target->table()),
         oracle_(s.seed),
-        reference_(table_.cipher.str(), table_.key, table_.iv_offset, table_.sector_size,
+        encrypted_(s.dmcrypt.path != dmcrypt::kNoCrypt),
+        reference_(encrypted_ ? table_.cipher.str() : "none", table_.key, table_.iv_offset, table_.sector_size,
                    table_.iv_large_sectors),
         verdicts_(static_cast<Ps>(s.hang_seconds * static_cast<double>(hw::kPsPerS))),
         series_(at_) {
@@ -100,6 +102,7 @@ class Machine {
       at_.kernel.sync_now();
       sc_core::sc_pause();
     };
+    if (!encrypted_) return;
     at_.soc.disk().set_write_observer(
         [this](std::uint64_t sector, const std::uint8_t* data, std::uint32_t sectors) {
           for (std::uint32_t i = 0; i < sectors; ++i) {
@@ -186,6 +189,7 @@ class Machine {
   const bool own_driver_;  // of the user's: what its device does is not counted
   const dmcrypt::CryptTable& table_;
   traces::ContentOracle oracle_;
+  const bool encrypted_;
   ReferenceCipher reference_;
   Verdicts verdicts_;
   SeriesRecorder series_;
@@ -496,6 +500,9 @@ PointResult Machine::result(double host_seconds) {
       {"flags_not_carried", r.total.fua_or_preflush},
       {"skipped_lines", r.skipped_lines},
   };
+  if (!encrypted_) {  // all of them are, as they should be
+    std::erase_if(p.integrity, [](const auto& e) { return e.first == "plaintext_sectors"; });
+  }
   if (!replay_->done()) {
     p.status = Status::broken;
     p.error = fmt::format("the machine stopped at {:.6f} s with {} outstanding{}",

@@ -214,10 +214,15 @@ void describe_workload(ScenarioVisitor& v, WorkloadSettings& w) {
 void describe_scenario(ScenarioVisitor& v, Scenario& s) {
   describe_soc(v, s.soc);
   v.reference("disk", "disk", s.disk_preset, s.disk, "the disk");
-  v.begin_reference("kernel", "kernel", s.kernel_preset, "settings of the kernel");
+  v.begin_reference("kernel", "kernel", s.kernel_preset, "settings of the kernel; unless named linux-2.6.12 for the paths of 2005 (standard, "
+                    "ocf-*), linux-6.1 for modern, and for none that of the points that it is "
+                    "compared with");
   s.kernel.describe(v);
   v.optional_count("schedule_seed", s.kernel.schedule_seed, "number", 0, 0xFFFFFFFF,
                    "other than 0: what happens at one time happens in an order drawn from this");
+  v.optional_number("schedule_jitter_us", s.kernel.schedule_jitter_us, "us", 0, 1000,
+                    "longest delay at a wake-up, a lock or an interrupt, drawn from schedule_seed "
+                    "for every other one; 0: no delays");
   v.end_group();
   describe_dmcrypt(v, s.dmcrypt);
   describe_ocf(v, s.ocf);
@@ -495,14 +500,16 @@ void check_crypto(const Tree& tree, const Scenario& s) {
   const auto refuse_driver = [&](const std::string& problem, const std::string& valid) {
     throw ConfigError(where(tree, "ocf.driver"), "ocf.driver", problem, valid);
   };
-  if (driver.hardware && s.dmcrypt.path == "standard") {
+  const bool none = s.dmcrypt.path == dmcrypt::kNoCrypt;
+  if (driver.hardware && (none || s.dmcrypt.path == "standard")) {
     std::string paths;
     for (const dmcrypt::PathInfo& p : dmcrypt::crypt_paths()) {
-      if (std::string(p.name) == "standard") continue;
+      if (std::string(p.name) == "standard" || std::string(p.name) == dmcrypt::kNoCrypt) continue;
       paths += (paths.empty() ? "" : ", ") + std::string(p.name);
     }
     refuse_driver(
-        fmt::format("'{}' would never be called: standard dm-crypt does not use OCF", driver.name),
+        fmt::format("'{}' would never be called: {}", driver.name,
+                    none ? "path none encrypts nothing" : "standard dm-crypt does not use OCF"),
         "cryptosoft, or dmcrypt.path " + paths);
   }
   if (driver.tdma && !s.soc.cesa.tdma) {
@@ -689,6 +696,22 @@ void check_driver_settings(const Tree& tree, const Scenario& s) {
   }
 }
 
+/// Without encryption the other keys of dm-crypt mean nothing. Those below the layer that chose the
+/// path are for the points that this one is compared with, and go; so do defaults.
+void check_no_crypt(Tree& tree, DmCryptSettings& s) {
+  Tree* node = tree.find("dmcrypt");
+  const Layer chosen = node->find("path")->layer;
+  for (const auto& [key, member] : node->members) {
+    if (key == "path" || member.layer == Layer::standard || member.layer < chosen) continue;
+    throw ConfigError(member.at, "dmcrypt." + key,
+                      "means nothing with dmcrypt.path none, which encrypts nothing",
+                      "dmcrypt.path alone, or another path");
+  }
+  std::erase_if(node->members, [](const auto& member) { return member.first != "path"; });
+  s = {};
+  s.path = dmcrypt::kNoCrypt;
+}
+
 void check_scenario(Tree& tree, const Scenario& s) {
   check_soc(tree, s.soc);
   try {
@@ -697,7 +720,7 @@ void check_scenario(Tree& tree, const Scenario& s) {
     throw ConfigError(where(tree, "disk"), "disk", error.what(), "values that agree");
   }
   check_table(tree, s.dmcrypt, s.disk.sectors());
-  if (s.dmcrypt.table == kNoTable) {
+  if (s.dmcrypt.table == kNoTable && s.dmcrypt.path != dmcrypt::kNoCrypt) {
     check_cipher(tree, s.dmcrypt);
     check_key(tree, s.dmcrypt);
   }
@@ -806,11 +829,32 @@ class ParameterLister : public ScenarioVisitor {
 
 }  // namespace
 
+std::optional<std::string> default_kernel(const Tree& tree) {
+  const Tree* kernel = tree.find("kernel");
+  if (kernel != nullptr && (!kernel->is_map() || kernel->find("preset") != nullptr)) return "";
+  const Tree* path = tree.find_path("dmcrypt.path");
+  const std::string name =
+      path != nullptr && path->is_scalar() ? path->text : DmCryptSettings().path;
+  for (const dmcrypt::PathInfo& info : dmcrypt::crypt_paths()) {
+    if (name != info.name) continue;
+    return info.kernel == nullptr ? std::nullopt : std::optional<std::string>(info.kernel);
+  }
+  return "";
+}
+
 Scenario resolve_scenario(Tree& tree, const Library& library, bool check_files) {
   Scenario scenario;
+  if (const std::optional<std::string> kernel = default_kernel(tree)) {
+    scenario.kernel_preset = *kernel;
+  } else {
+    throw ConfigError(where(tree, "dmcrypt.path"), "kernel",
+                      "missing: path none has no kernel of its own",
+                      "kernel: " + library.preset_choices("kernel"));
+  }
   TreeReader reader(tree, library);
   describe_scenario(reader, scenario);
   reader.finish();
+  if (scenario.dmcrypt.path == dmcrypt::kNoCrypt) check_no_crypt(tree, scenario.dmcrypt);
   check_scenario(tree, scenario);
   scenario.kernel.non_coherent_dma = !scenario.soc.io_coherent;
   if (check_files && !scenario.workload.bench.wanted()) {
@@ -823,6 +867,10 @@ Scenario resolve_scenario(Tree& tree, const Library& library, bool check_files) 
 dmcrypt::CryptTable crypt_table(const DmCryptSettings& s, std::uint64_t disk_sectors) {
   if (s.table != kNoTable) return dmcrypt::CryptTable::parse(s.table);
   dmcrypt::CryptTable table;
+  if (s.path == dmcrypt::kNoCrypt) {
+    table.sectors = disk_sectors;
+    return table;
+  }
   table.cipher = dmcrypt::CipherSpec::parse(s.cipher);
   table.key = dmcrypt::parse_key(hex_digits(key_bytes(s)), table.cipher);
   table.iv_offset = s.iv_offset;
@@ -880,6 +928,7 @@ std::vector<ParameterInfo> list_parameters() {
   describe_scenario(lister, scenario);
   // Some structs describe only the fields of the kind in use; list those of the others too.
   scenario.disk.kind = "flash";
+  scenario.kernel.block = "mq";
   scenario.workload.bench.algorithm = kBenchAlgorithms[0].name;
   describe_scenario(lister, scenario);
   return lister.found;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -141,7 +142,7 @@ struct Scenario {
   SocParams soc;
   std::string disk_preset;
   hw::DiskParams disk;
-  std::string kernel_preset = "linux-2.6.12";
+  std::string kernel_preset;  ///< unless named the path's (default_kernel)
   kernel::KernelSettings kernel;
   DmCryptSettings dmcrypt;
   OcfSettings ocf;
@@ -162,6 +163,11 @@ struct Scenario {
 
 /// Walks every key of a scenario.
 void describe_scenario(ScenarioVisitor& v, Scenario& scenario);
+
+/// The kernel that a scenario runs on if `tree` names none: that of its path. Empty: it names one,
+/// or there is no such path. nullopt: path none has no kernel of its own, it takes that of the
+/// points that it is compared with.
+std::optional<std::string> default_kernel(const Tree& tree);
 
 /// Types and checks `tree`, which ends fully resolved (presets expanded, defaults filled in).
 /// Errors: ConfigError. With `check_files` the trace must exist and be readable.

@@ -365,7 +365,7 @@ void Replay::submit_bio(Submitter& me, Pending& pending, std::uint64_t sector,
   } else if (bio.op == BioOp::read) {
     poison(request);
   }
-  me.plugged = true;
+  if (!std::exchange(me.plugged, true)) device_.blk_start_plug();
   log.submitted = kernel_.now();
   count_in_flight(*phases_[log.phase], +1);
   if (on_submit) on_submit(log);
