@@ -160,8 +160,7 @@ bool BlkMq::merge_into(Request& r, std::uint64_t sector, std::uint32_t sectors,
     r.sectors += sectors;
     r.parts.push_back(part);
     ++stats_.back_merges;
-  } else if (sector + sectors == r.sector &&
-             may_join(r.sectors + sectors, segments, r.segments)) {
+  } else if (sector + sectors == r.sector && may_join(r.sectors + sectors, segments, r.segments)) {
     prepend(r.segments, segments);
     r.sector -= sectors;
     r.sectors += sectors;
@@ -205,8 +204,7 @@ bool BlkMq::sched_merge(bool write, std::uint64_t sector, std::uint32_t sectors,
 
 /// attempt_merge: both are in the scheduler.
 void BlkMq::join_requests(Request& front, Request& back) {
-  if (&front == &back ||
-      !may_join(front.sectors + back.sectors, front.segments, back.segments)) {
+  if (&front == &back || !may_join(front.sectors + back.sectors, front.segments, back.segments)) {
     return;
   }
   account();

@@ -402,8 +402,7 @@ bool RequestQueue::try_merge(bool write, std::uint64_t sector, std::uint32_t sec
 
 /// attempt_merge: the gap between two queued requests has closed.
 void RequestQueue::join_requests(Request& front, Request& back) {
-  if (&front == &back ||
-      !may_join(front.sectors + back.sectors, front.segments, back.segments)) {
+  if (&front == &back || !may_join(front.sectors + back.sectors, front.segments, back.segments)) {
     return;
   }
   account();

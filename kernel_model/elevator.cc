@@ -131,8 +131,8 @@ Request* MqDeadlineElevator::next(hw::Ps now) {
   if (batched_ < settings_.fifo_batch) {
     if (Request* r = upwards(last_write_)) return take(*r);
   }
-  const bool starving = !sorted_[1].empty() && !sorted_[0].empty() &&
-                        starved_++ >= settings_.writes_starved;
+  const bool starving =
+      !sorted_[1].empty() && !sorted_[0].empty() && starved_++ >= settings_.writes_starved;
   const bool write = sorted_[0].empty() || starving;
   if (write) starved_ = 0;
   Request* const oldest = fifo_[write].front();

@@ -119,10 +119,11 @@ struct KernelSettings {
             "workqueue threads run at minus this nice value");
     v.choice("preempt", preempt, {"none", "full"},
              "kernel preemption: none, or wherever no lock is held and interrupts are on");
-    v.choice("block", block, {"sq", "mq"},
-             "block layer: sq is 2.6.12's, one queue for each disk with a plug of the device; mq is "
-             "6.1's blk-mq, a software queue for each core, one hardware queue, a plug of each "
-             "thread");
+    v.choice(
+        "block", block, {"sq", "mq"},
+        "block layer: sq is 2.6.12's, one queue for each disk with a plug of the device; mq is "
+        "6.1's blk-mq, a software queue for each core, one hardware queue, a plug of each "
+        "thread");
     if (mq()) {
       v.choice("elevator", elevator, {"none", "mq-deadline"}, "I/O scheduler of the disk queue");
     } else {

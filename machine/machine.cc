@@ -62,8 +62,8 @@ class Machine {
         table_(at_.target->table()),
         oracle_(s.seed),
         encrypted_(s.dmcrypt.path != dmcrypt::kNoCrypt),
-        reference_(encrypted_ ? table_.cipher.str() : "none", table_.key, table_.iv_offset, table_.sector_size,
-                   table_.iv_large_sectors),
+        reference_(encrypted_ ? table_.cipher.str() : "none", table_.key, table_.iv_offset,
+                   table_.sector_size, table_.iv_large_sectors),
         verdicts_(static_cast<Ps>(s.hang_seconds * static_cast<double>(hw::kPsPerS))),
         series_(at_) {
     reader_ = traces::open_trace(s.workload.trace_file, s.workload.trace_options());
