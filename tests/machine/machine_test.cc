@@ -584,6 +584,7 @@ TEST(Machine, WithoutTheRetryTickAnUnblockIsLost) {
                           (retry_tick ? "true\n" : "false\n"));
     // Delays at locks: without them the two are at one time.
     s.kernel.schedule_seed = seed;
+    s.kernel.schedule_jitter_us = 3;
     s.kernel.preempt = "full";
     s.workload.trace_file = trace.file.string();
     return run(s);
