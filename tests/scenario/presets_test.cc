@@ -129,9 +129,9 @@ TEST(Studies, EveryShippedStudyExpands) {
   }
 }
 
-TEST(Studies, TheDefaultStudyHasTenPoints) {
+TEST(Studies, TheDefaultStudyHasTwelvePoints) {
   const Study study = load_study(shipped().find_study("mkfs-vs-bonnie").string());
-  EXPECT_EQ(expand(study, {}, shipped()).size(), 10u);
+  EXPECT_EQ(expand(study, {}, shipped()).size(), 12u);
 }
 
 TEST(Studies, AnUnknownStudyIsNamedWithTheNearest) {

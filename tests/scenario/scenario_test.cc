@@ -535,8 +535,7 @@ TEST_F(ScenarioTest, TheKernelIsThePathsOwn) {
   }
   EXPECT_EQ(resolve("dmcrypt.path: modern\n").kernel_preset, "linux-6.1");
   EXPECT_EQ(resolve("dmcrypt.path: modern\nkernel: {hz: 300}\n").kernel_preset, "linux-6.1");
-  EXPECT_EQ(resolve("dmcrypt.path: modern\nkernel: linux-2.6.12\n").kernel_preset,
-            "linux-2.6.12");
+  EXPECT_EQ(resolve("dmcrypt.path: modern\nkernel: linux-2.6.12\n").kernel_preset, "linux-2.6.12");
   EXPECT_EQ(resolve("dmcrypt.path: none\nkernel: linux-6.1\n").kernel_preset, "linux-6.1");
   EXPECT_EQ(error("dmcrypt:\n  path: none\n"),
             "s.yaml:2: kernel: missing: path none has no kernel of its own; valid: kernel: "

@@ -25,7 +25,8 @@ BenchOptions with(const char* preempt, unsigned cpus = 1, std::uint32_t seed = 0
   return o;
 }
 
-/// The time that one thread needs for 1000 locks, in a process of its own (SystemC elaborates once).
+/// The time that one thread needs for 1000 locks, in a process of its own (SystemC elaborates
+/// once).
 Ps time_of_locks(std::uint32_t seed, double jitter_us) {
   int fd[2];
   EXPECT_EQ(pipe(fd), 0);

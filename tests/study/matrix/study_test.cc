@@ -105,12 +105,12 @@ TEST_F(StudyTest, PointsOfDifferentDefaultKernelsAreRefused) {
   EXPECT_EQ(points(study("", both), {"kernel=linux-6.1"})[0].scenario.kernel_preset, "linux-6.1");
   EXPECT_EQ(points(study("", both), {"dmcrypt.path=modern"})[0].scenario.kernel_preset,
             "linux-6.1");
-  EXPECT_NE(error(study(", kernel.hz: 250", both)).find("the paths' own differ"),
-            std::string::npos)
+  EXPECT_NE(error(study(", kernel.hz: 250", both)).find("the paths' own differ"), std::string::npos)
       << "settings name no kernel";
   // Every path on its own, on purpose.
-  const auto named = points(study("", "stack: {a: {dmcrypt.path: modern, kernel: linux-6.1}, b: "
-                                      "{dmcrypt.path: standard, kernel: linux-2.6.12}}"));
+  const auto named = points(study("",
+                                  "stack: {a: {dmcrypt.path: modern, kernel: linux-6.1}, b: "
+                                  "{dmcrypt.path: standard, kernel: linux-2.6.12}}"));
   EXPECT_EQ(named[0].scenario.kernel_preset, "linux-6.1");
   EXPECT_EQ(named[1].scenario.kernel_preset, "linux-2.6.12");
 }
@@ -144,8 +144,8 @@ TEST_F(StudyTest, PathNoneTakesTheOthersKernel) {
   EXPECT_NE(error(study("dmcrypt.path: [none, standard]\n  dmcrypt.key_bits: [128, 256]"))
                 .find("t.yaml:5: dmcrypt.key_bits: means nothing with dmcrypt.path none"),
             std::string::npos);
-  EXPECT_NE(error(study("dmcrypt.path: [none, standard]"), {"dmcrypt.path=none", "kernel=linux-6.1",
-                                                            "dmcrypt.key_bits=256"})
+  EXPECT_NE(error(study("dmcrypt.path: [none, standard]"),
+                  {"dmcrypt.path=none", "kernel=linux-6.1", "dmcrypt.key_bits=256"})
                 .find("--set: dmcrypt.key_bits: means nothing"),
             std::string::npos);
 }

@@ -65,24 +65,22 @@ TEST(Table, TheHeadNamesTheMachine) {
     StudyResult r{"test", "1", {}, {}, std::move(sets)};
     r.points = {point("traces/a.csv", "standard", 10)};
     r.points[0].config = config;
-    const Study study =
-        parse_study("name: t\nscenario: {" + scenario + "}\n" + axes, "t.yaml");
+    const Study study = parse_study("name: t\nscenario: {" + scenario + "}\n" + axes, "t.yaml");
     const std::string text = to_table(study, r);
     const std::size_t at = text.find("board ");
     return at == std::string::npos ? "" : text.substr(at, text.find('\n', at) - at);
   };
-  Json config = {{"soc", {{"preset", "armada-385"}, {"cores", 2}}},
-                 {"disk", {{"preset", "flash"}}},
-                 {"kernel", {{"preset", "linux-6.1"}, {"hz", 250}}},
-                 {"workload",
-                  {{"trace", "traces/a.csv"},
-                   {"replay", "closed"},
-                   {"depth", {{"read", 2}, {"write", 32}}}}}};
+  Json config = {
+      {"soc", {{"preset", "armada-385"}, {"cores", 2}}},
+      {"disk", {{"preset", "flash"}}},
+      {"kernel", {{"preset", "linux-6.1"}, {"hz", 250}}},
+      {"workload",
+       {{"trace", "traces/a.csv"}, {"replay", "closed"}, {"depth", {{"read", 2}, {"write", 32}}}}}};
   EXPECT_EQ(head("soc: armada-385, disk: {preset: flash, queue_depth: 1}", "", config),
             "board armada-385; kernel linux-6.1 (default); disk flash; depth read 2 (default), "
             "write 32 (default)");
-  EXPECT_EQ(head("soc: armada-385, disk: flash, kernel: linux-6.1, workload.depth: {write: 32}",
-                 "", config),
+  EXPECT_EQ(head("soc: armada-385, disk: flash, kernel: linux-6.1, workload.depth: {write: 32}", "",
+                 config),
             "board armada-385; kernel linux-6.1; disk flash; depth read 2 (default), write 32");
   EXPECT_EQ(head("soc: armada-385, disk: flash, kernel: {hz: 250}",
                  "axes: {d: {a: {workload.depth.read: 2}, b: {workload.depth.read: 4, "
