@@ -31,7 +31,7 @@ int dispatch(int argc, char** argv) {
   ::signal(SIGXFSZ, SIG_IGN);
 
   CLI::App app("Simulates disk encryption with a crypto accelerator, from bio to disk.", "cesasim");
-  app.set_version_flag("--version", std::string("cesasim ") + kVersion);
+  app.set_version_flag("--version", "cesasim " + version_text(kVersion, build_description()));
   app.set_help_all_flag("--help-all", "Print the help of every command and exit");
   app.require_subcommand(1);
 

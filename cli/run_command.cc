@@ -71,7 +71,8 @@ void print_config(const Prepared& prepared) {
   for (const Point& point : prepared.points) {
     std::string text = "---\n";
     const std::string label = point_label(point.axes);
-    text += fmt::format("# {} {}: {}\n", prepared.study.name, kVersion,
+    text += fmt::format("# {} {}: {}\n", prepared.study.name,
+                        version_text(kVersion, build_description()),
                         label.empty() ? "one point" : label);
     text += fmt::format("name: {}\nscenario:\n", prepared.study.name);
     text += to_yaml(point.tree, 2);
@@ -281,6 +282,7 @@ int run_study(const Prepared& prepared, const RunArguments& arguments,
   StudyResult result;
   result.study = prepared.study.name;
   result.version = kVersion;
+  result.build = build_description();
   result.overrides = arguments.set;
   if (prepared.study.baseline) {
     for (const auto& [path, value] : prepared.study.baseline->values) {

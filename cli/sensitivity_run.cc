@@ -57,6 +57,7 @@ int run_sensitivity(const SensitivityRun &run, const SensitivityArguments &argum
   }
   line.reset();
   result.version = kVersion;
+  result.build = build_description();
   result.overrides = run.overrides;
   if (result.parameters.empty()) {
     throw UsageError(fmt::format(

@@ -202,23 +202,11 @@ bool BlkMq::sched_merge(bool write, std::uint64_t sector, std::uint32_t sectors,
   return true;
 }
 
-/// attempt_merge: both are in the scheduler.
+/// Both are in the scheduler. Who waits for a request looks again when the next command has ended:
+/// one is in the disk, or goes there with what is queued here.
 void BlkMq::join_requests(Request& front, Request& back) {
-  if (&front == &back || !may_join(front.sectors + back.sectors, front.segments, back.segments)) {
-    return;
-  }
-  account();
-  scheduler_->merged(front, back);
-  append(front.segments, back.segments);
-  front.sectors += back.sectors;
-  front.parts.insert(front.parts.end(), back.parts.begin(), back.parts.end());
-  --queued_;
-  release(back.write);
-  ++stats_.request_merges;
-  kernel_.charge(Activity::block, kernel_.costs().bio_merge);
-  put_request(back);
-  // Who waits for a request looks again when the next command has ended: one is in the disk, or
-  // goes there with what is queued here.
+  const bool write = back.write;
+  if (join(*scheduler_, front, back)) release(write);
 }
 
 /// blk_mq_sched_insert_request: behind the others of the scheduler, merged if it continues one of

@@ -162,6 +162,23 @@ bool DiskQueue::may_join(std::uint32_t sectors, const Segments& front, const Seg
   return sectors <= max_sectors_ && joined_count(front, back) <= max_segments_;
 }
 
+bool DiskQueue::join(Elevator& elevator, Request& front, Request& back) {
+  if (&front == &back ||
+      !may_join(front.sectors + back.sectors, front.segments, back.segments)) {
+    return false;
+  }
+  account();
+  elevator.merged(front, back);
+  append(front.segments, back.segments);
+  front.sectors += back.sectors;
+  front.parts.insert(front.parts.end(), back.parts.begin(), back.parts.end());
+  --queued_;
+  ++stats_.request_merges;
+  kernel_.charge(Activity::block, kernel_.costs().bio_merge);
+  put_request(back);
+  return true;
+}
+
 void DiskQueue::append(Segments& a, const Segments& b) {
   auto from = b.begin();
   if (!a.empty() && from != b.end() && contiguous(a.back(), *from)) {
@@ -400,23 +417,12 @@ bool RequestQueue::try_merge(bool write, std::uint64_t sector, std::uint32_t sec
   return false;
 }
 
-/// attempt_merge: the gap between two queued requests has closed.
+/// The gap between two queued requests has closed.
 void RequestQueue::join_requests(Request& front, Request& back) {
-  if (&front == &back || !may_join(front.sectors + back.sectors, front.segments, back.segments)) {
-    return;
-  }
-  account();
-  epochs_.back().elevator->merged(front, back);
-  append(front.segments, back.segments);
-  front.sectors += back.sectors;
-  front.parts.insert(front.parts.end(), back.parts.begin(), back.parts.end());
-  --queued_;
-  --allocated_[back.write];
-  if (back.write) write_freed();
-  ++stats_.request_merges;
-  kernel_.charge(Activity::block, kernel_.costs().bio_merge);
   const bool write = back.write;
-  put_request(back);
+  if (!join(*epochs_.back().elevator, front, back)) return;
+  --allocated_[write];
+  if (write) write_freed();
   wait_[write].wake_up();
   if (write) congestion_.wake_up();
 }

@@ -92,6 +92,9 @@ class DiskQueue : public BlockDevice {
   // Merging. A piece of a bio, or a request, is added to the end or the front of `r` if the result
   // is no larger than a request may be.
   bool may_join(std::uint32_t sectors, const Segments& front, const Segments& back) const;
+  /// attempt_merge: `back`, which is queued with `elevator` as `front` is, becomes its end and is
+  /// put away; false: it would be larger than a request may be.
+  bool join(Elevator& elevator, Request& front, Request& back);
   static void append(Segments& a, const Segments& b);
   static void prepend(Segments& a, const Segments& b);
   void collect(const Bio& bio, std::uint32_t offset, std::uint32_t bytes, Segments& out) const;

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "machine/point_options.h"
-#include "scenario/scenario.h"
 #include "machine/result/point_result.h"
+#include "scenario/scenario.h"
 
 namespace cesasim::study {
 

@@ -389,6 +389,10 @@ int run_command(const RunOptions& options) {
              std::to_string(countdown(options.injection.kind, out.device)));
     return kExpectationFailed;
   }
+  if (passed == 0 && out.device.register_accesses == 0) {
+    complain("the driver never accessed the unit and registered none of its algorithms");
+    return kExpectationFailed;
+  }
   if (out.report.exit_code.value_or(1) != 0) {
     complain("the command's exit code is " +
              (out.report.exit_code ? std::to_string(*out.report.exit_code) : "missing"));

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstdint>
 
+#include "base/text/version.h"
+
 namespace cesasim::study {
 namespace {
 
@@ -134,8 +136,8 @@ std::string to_junit(const std::vector<StudyResult>& studies) {
         escaped(study.study), suite.tests, suite.failures, suite.errors, suite.skipped,
         suite.seconds);
     suites += "    <properties>\n";
-    suites +=
-        fmt::format("      <property name=\"version\" value=\"{}\"/>\n", escaped(study.version));
+    suites += fmt::format("      <property name=\"version\" value=\"{}\"/>\n",
+                          escaped(version_text(study.version, study.build)));
     for (const std::string& set : study.overrides) {
       suites += fmt::format("      <property name=\"set\" value=\"{}\"/>\n", escaped(set));
     }

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/text/nearest.h"
+#include "base/text/version.h"
 #include "machine/result/metrics.h"
 #include "study/matrix/study.h"
 #include "study/result/result.h"
@@ -364,7 +365,7 @@ Json report_data(const Json& results, const ReportOptions& options) {
     Json out;
     out["schema"] = kReportSchema;
     out["study"] = study.study;
-    out["version"] = study.version;
+    out["version"] = version_text(study.version, study.build);
     out["overrides"] = study.overrides;
     out["baseline"] = study.baseline.empty() ? Json(nullptr) : study.baseline;
 

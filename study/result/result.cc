@@ -24,6 +24,7 @@ Json to_json(const StudyResult& result) {
   out["schema"] = kResultSchema;
   out["study"] = result.study;
   out["version"] = result.version;
+  if (!result.build.empty()) out["build"] = result.build;
   if (!result.overrides.empty()) out["overrides"] = result.overrides;
   if (!result.baseline.empty()) out["baseline"] = result.baseline;
   Json& points = out["points"] = Json::array();
@@ -63,6 +64,7 @@ StudyResult study_result_from_json(const Json& json) {
     StudyResult out;
     out.study = json.at("study").get<std::string>();
     out.version = json.at("version").get<std::string>();
+    out.build = json.value("build", "");
     out.overrides = json.value("overrides", std::vector<std::string>{});
     out.baseline = json.value("baseline", Json::object());
     for (const Json& point : json.at("points")) out.points.push_back(point_from_json(point));

@@ -19,6 +19,7 @@ struct StudyResult {
   std::vector<ExpectationResult> expectations;
   std::vector<std::string> overrides;  ///< as given with --set
   Json baseline = Json::object();      ///< axis -> value, as the study names it; empty: none
+  std::string build = "";              ///< build_description() of the program; empty: unknown
 };
 
 Json to_json(const StudyResult& result);

@@ -52,6 +52,7 @@ Effect effect_of(const ParameterResult &parameter, const Conclusion &base, std::
 
 struct SensitivityResult {
   std::string study, version;
+  std::string build = "";  ///< build_description() of the program; empty: unknown
   std::vector<std::string> overrides;
   std::vector<std::string> points;  ///< that were run
   std::vector<Conclusion> base;

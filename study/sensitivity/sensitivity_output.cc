@@ -231,6 +231,7 @@ Json to_json(const SensitivityResult &result) {
   out["schema"] = "cesasim-sensitivity-1";
   out["study"] = result.study;
   out["version"] = result.version;
+  if (!result.build.empty()) out["build"] = result.build;
   out["overrides"] = result.overrides;
   out["points"] = result.points;
   out["simulations"] = result.runs;

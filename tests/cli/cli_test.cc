@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 
+#include "base/text/version.h"
 #include "study/result/result.h"
 #include "tests/support/fixture.h"
 
@@ -46,6 +47,26 @@ TEST_F(CliTest, Version) {
   EXPECT_EQ(o.code, 0);
   EXPECT_TRUE(o.out.starts_with("cesasim "));
   EXPECT_EQ(o.err, "");
+}
+
+/// What the launcher writes beside the program stands in every result.
+TEST_F(CliTest, TheSourcesItWasBuiltFrom) {
+  const std::string copy = (work_ / "copy").string();
+  fs::copy_file(program_, copy);
+  program_ = copy;
+  ASSERT_EQ(run("run s.yaml --quiet").code, 0);
+  EXPECT_FALSE(Json::parse(read_file(work_ / "out/test/results.json")).contains("build"));
+  write_file(copy + ".describe", "v1.2-3-gabcdef0-dirty\n");
+  const std::string version = std::string(kVersion) + " (v1.2-3-gabcdef0-dirty)";
+  EXPECT_EQ(run("--version").out, "cesasim " + version + "\n");
+  EXPECT_NE(run("run s.yaml --print-config").out.find("# test " + version + ":"),
+            std::string::npos);
+  ASSERT_EQ(run("run s.yaml --quiet --junit j.xml").code, 0);
+  const Json results = Json::parse(read_file(work_ / "out/test/results.json"));
+  EXPECT_EQ(results.at("version"), kVersion);
+  EXPECT_EQ(results.at("build"), "v1.2-3-gabcdef0-dirty");
+  EXPECT_NE(read_file(work_ / "j.xml").find("name=\"version\" value=\"" + version + "\""),
+            std::string::npos);
 }
 
 TEST_F(CliTest, AVcdFileShowsOnePoint) {

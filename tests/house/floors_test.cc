@@ -3,15 +3,14 @@
 // say, such as "of this package the register constants only".
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <optional>
 #include <set>
-#include <sstream>
 #include <string>
 #include <vector>
+
+#include "tests/house/sources.h"
 
 namespace cesasim {
 namespace {
@@ -112,27 +111,20 @@ struct House {
   std::set<std::string> systemc;  // files that include it themselves
 };
 
-/// Every source of every floor, from the runfiles.
 const House& house() {
   static const House read = [] {
     House h;
-    const fs::path root = fs::path(std::getenv("TEST_SRCDIR")) / std::getenv("TEST_WORKSPACE");
-    for (const auto& [floor, allowed] : kAllowed) {
-      if (!fs::exists(root / floor)) continue;
-      for (const auto& entry : fs::recursive_directory_iterator(
-               root / floor, fs::directory_options::follow_directory_symlink)) {
-        const std::string extension = entry.path().extension().string();
-        if (extension != ".h" && extension != ".cc") continue;
-        const std::string file = entry.path().lexically_relative(root).string();
-        h.files.insert(file);
-        std::ifstream in(entry.path());
-        std::string line;
-        for (int number = 1; std::getline(in, line); ++number) {
-          if (const auto included = quoted_include(line)) {
-            h.includes.push_back({file, number, *included});
-          }
-          if (includes_systemc(line)) h.systemc.insert(file);
+    std::vector<std::string> floors;
+    for (const auto& [floor, allowed] : kAllowed) floors.push_back(floor);
+    for (const Source& source : read_sources(floors)) {
+      h.files.insert(source.file);
+      int number = 0;
+      for (const std::string& line : source.lines) {
+        ++number;
+        if (const auto included = quoted_include(line)) {
+          h.includes.push_back({source.file, number, *included});
         }
+        if (includes_systemc(line)) h.systemc.insert(source.file);
       }
     }
     return h;

@@ -13,7 +13,7 @@ case \$1 in
   build)
     echo build >>"$TEST_TMPDIR/asked"
     [[ ! -e "$tree/broken" ]] || exit 1
-    mkdir -p "$TEST_TMPDIR/bin-dir/study"
+    mkdir -p "$TEST_TMPDIR/bin-dir/cli"
     printf '#!%s\necho program %s "\$@"\n' "$(command -v bash)" "\$(cat "$tree/source")" >"$TEST_TMPDIR/bin-dir/cli/cesasim"
     ;;
   info) echo "$TEST_TMPDIR/bin-dir" ;;
@@ -47,6 +47,44 @@ launch list
 ((status == 2)) || { echo "FAILED: exit code $status of a failed build" >&2; failed=1; }
 expect "the build failed"
 [[ $output != *"program two"* ]] || { echo "FAILED: an old program ran behind a failed build" >&2; failed=1; }
+
+# What git says of the sources stands beside the program: of these sources only, and it follows them
+# without a new program.
+rm "$tree/broken"
+export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a
+export HOME=$TEST_TMPDIR GIT_CONFIG_NOSYSTEM=1
+described=$tree/out/.bin/cesasim.describe
+expect_described() {
+  launch list
+  local found=none
+  [[ ! -e $described ]] || found=$(<"$described")
+  [[ $found == "$1" ]] || { echo "FAILED: described as '$found', not '$1'" >&2; failed=1; }
+}
+if command -v git >/dev/null; then
+  expect_described none
+  # A tree unpacked inside another project's.
+  git -C "$TEST_TMPDIR" init -q
+  git -C "$TEST_TMPDIR" commit -q --allow-empty -m outer
+  expect_described none
+  git -C "$tree" init -q
+  git -C "$tree" add cesasim source
+  expect_described none  # no commit yet
+  git -C "$tree" commit -q -m inner
+  commit=$(git -C "$tree" rev-parse --short HEAD)
+  expect_described "$commit"
+  git -C "$tree" tag -a -m tag v9
+  git -C "$tree" commit -q --allow-empty -m next
+  commit=$(git -C "$tree" rev-parse --short HEAD)
+  expect_described "v9-1-g$commit"
+  echo three >"$tree/source"
+  expect_described "v9-1-g$commit-dirty"
+  echo two >"$tree/source"
+  expect_described "v9-1-g$commit"
+  rm -r "$tree/.git" "$TEST_TMPDIR/.git"
+  expect_described none
+else
+  echo "no git here: what it says of the sources is not tested" >&2
+fi
 
 # A machine without Bazel runs what is there, and says so.
 mkdir "$TEST_TMPDIR/nothing"

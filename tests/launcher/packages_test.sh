@@ -8,7 +8,7 @@ tree=$TEST_TMPDIR/tree
 tools=$TEST_TMPDIR/bin
 mkdir -p "$tree" "$tools"
 cp -L cesasim "$tree/cesasim"
-for program in bash cut dirname env mkdir readlink sed; do
+for program in bash cut dirname env mkdir readlink sed tr; do
   ln -s "$(command -v "$program")" "$tools/$program"
 done
 
@@ -77,6 +77,8 @@ done
 asked test
 expect_asked clang
 expect_asked libclang-rt-dev
+expect_asked shellcheck
+expect_asked clang-format
 [[ $asked != *[a-z]-[0-9]* ]] || fail "a version in the name of a package: $asked"
 for version in 14.0.6 19.1.7 21; do
   fake clang++ "[[ \$1 == -dumpversion ]] && echo $version"

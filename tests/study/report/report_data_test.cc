@@ -49,6 +49,12 @@ TEST(ReportData, GoldenOfOldResults) {
   EXPECT_EQ(report_data(read("old.results.json")).dump(1), read("old.report.json").dump(1));
 }
 
+TEST(ReportData, TheVersionSaysFromWhichSources) {
+  Json results = read("old.results.json");
+  results["build"] = "1234567";
+  EXPECT_EQ(report_data(results)["version"], "0.1.0 (1234567)");
+}
+
 TEST(ReportData, NumbersHaveSixDigitsAndCountsAll) {
   const Json data = report_data(read("sweep.results.json"));
   const auto value = [&data](std::size_t point, const std::string& name) -> Json {

@@ -1,4 +1,3 @@
-#include "study/output/csv.h"
 #include "study/result/result.h"
 
 #include <gtest/gtest.h>
@@ -7,6 +6,7 @@
 #include <limits>
 
 #include "machine/result/metrics.h"
+#include "study/output/csv.h"
 #include "tests/support/fixture.h"
 
 namespace cesasim::study::test {
@@ -88,6 +88,15 @@ TEST(Result, FaultsAndBrokenGuaranteesSurviveJson) {
   Json bad = to_json(p);
   bad["faults"]["z"].erase("fired");
   EXPECT_THROW(point_from_json(bad), std::runtime_error);
+}
+
+/// Results of the time before it had none.
+TEST(Result, TheSourcesOfTheProgramSurviveJson) {
+  StudyResult study{"s", "1", {}, {}, {}};
+  EXPECT_FALSE(to_json(study).contains("build"));
+  EXPECT_EQ(study_result_from_json(to_json(study)).build, "");
+  study.build = "1234567-dirty";
+  EXPECT_EQ(study_result_from_json(Json::parse(to_json(study).dump())).build, "1234567-dirty");
 }
 
 /// Whether a broken point is minded stands in its own configuration; a failed one always is.
