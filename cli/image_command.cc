@@ -9,6 +9,7 @@
 #include "base/file/outputs.h"
 #include "base/process/process.h"
 #include "cli/command.h"
+#include "dmcrypt_model/path_info.h"
 #include "dmcrypt_model/table.h"
 #include "machine/image.h"
 #include "scenario/scenario.h"
@@ -29,6 +30,10 @@ struct ImageArguments {
 
 /// The scenario of the command: a flash disk as large as the mapping needs. Errors: ConfigError.
 Scenario image_scenario(const ImageArguments& arguments, const Library& library) {
+  if (arguments.path == dmcrypt::kNoCrypt) {
+    throw ConfigError({"--path", 0}, "dmcrypt.path", "'none' encrypts nothing",
+                      "another one of `list paths`");
+  }
   Tree tree;
   tree.kind = Tree::Kind::map;
   tree.at = {"image", 0};

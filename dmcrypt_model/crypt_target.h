@@ -45,6 +45,7 @@ class CryptTarget : public kernel::BlockDevice {
 
   void submit_bio(Bio& bio) override;
   std::uint64_t sectors() const override { return table_.sectors; }
+  void blk_start_plug() override { lower_.blk_start_plug(); }
   void unplug() override { lower_.unplug(); }
   void blk_congestion_wait(hw::Ps timeout) override { lower_.blk_congestion_wait(timeout); }
 

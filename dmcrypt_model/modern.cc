@@ -229,7 +229,8 @@ void ModernPath::submit(Io& io) {
   io.clone.sector = table_.start + io.at;
   const bool unplug = !io.in_map;
   lower_.submit_bio(io.clone);
-  // A submitter unplugs when it has no more; threads of our own submit without a plug.
+  // A submitter unplugs when it has no more; threads of our own submit without a plug, which in
+  // 2.6.12's block layer takes an unplug at once.
   if (unplug) lower_.unplug();
 }
 
@@ -515,6 +516,7 @@ void ModernPath::dmcrypt_write() {
       kernel_.schedule();
       continue;
     }
+    lower_.blk_start_plug();
     for (const auto& [at, io] : tree) {
       io->clone.sector = table_.start + at;
       lower_.submit_bio(io->clone);

@@ -70,26 +70,39 @@ void check_placement(const std::string& path, const std::string& placement,
 }  // namespace
 
 const std::vector<PathInfo>& crypt_paths() {
+  constexpr const char* k2005 = "linux-2.6.12";
+  constexpr const char* k6 = "linux-6.1";
   static const std::vector<PathInfo> paths = {
       {"standard", "Linux 2.6.12: the kernel's cipher API in the submitter (writes) or kcryptd",
-       false, false},
+       false, false, k2005},
       {"ocf-v1", "first OCF patch of 2005: post all sectors of a conversion, wait for all", true,
-       true},
-      {"ocf-v3", "third OCF patch of 2005: reads are posted and not waited for", true, true},
-      {"ocf-lsp", "Marvell's descendant of it: retries, everything on one workqueue", true, true},
+       true, k2005},
+      {"ocf-v3", "third OCF patch of 2005: reads are posted and not waited for", true, true, k2005},
+      {"ocf-lsp", "Marvell's descendant of it: retries, everything on one workqueue", true, true,
+       k2005},
       {"ocf-async", "what the patch leaves for the future: nobody waits, every sector is counted",
-       true, false},
+       true, false, k2005},
       {"modern",
        "Linux 6.x: asynchronous crypto API, sorted writes, larger sectors (over cesa_tdma no stock "
        "kernel since Linux 5.10 does this: its dm-crypt refuses drivers that allocate memory, see "
        "dmcrypt.allow_allocating_drivers)",
-       false, false},
+       false, false, k6},
+      {kNoCrypt,
+       "no dm-crypt: the plain disk, the zero line of what encryption costs (takes the kernel of "
+       "the points that it is compared with)",
+       false, false, nullptr},
   };
   return paths;
 }
 
 void check_path(const std::string& path, const CryptTable& table, const PathSettings& settings,
                 bool driver_out_of_place) {
+  if (path == kNoCrypt) {
+    if (table.cipher.cipher.empty() && table.options().empty()) return;
+    throw CipherSpecError(
+        "path 'none': nothing is encrypted, and a cipher or an option given; "
+        "valid: neither, or another path");
+  }
   const Abilities* can = abilities(path);
   if (can == nullptr) {
     std::vector<std::string> names;

@@ -14,9 +14,14 @@ struct PathInfo {
   const char* doc;
   bool ocf;         ///< goes through OCF and needs one of its drivers
   bool historical;  ///< keeps the faults of its original
+  /// Preset of the kernel that it belongs to; nullptr: none of its own.
+  const char* kernel;
 };
 
-/// All paths, oldest first.
+/// The path without dm-crypt: bios go to the disk as they are.
+inline constexpr const char* kNoCrypt = "none";
+
+/// All paths, oldest first; the last is kNoCrypt.
 const std::vector<PathInfo>& crypt_paths();
 
 struct PathSettings {

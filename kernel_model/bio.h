@@ -42,7 +42,11 @@ class BlockDevice {
   virtual void submit_bio(Bio& bio) = 0;
   /// Size in 512-byte sectors; a bio beyond the end is ended with -EIO.
   virtual std::uint64_t sectors() const = 0;
-  /// Starts a plugged queue (blk_run_queue / bdi unplug).
+  /// What the calling thread submits from here on may be held back until it calls unplug() or
+  /// sleeps. Nothing where a plug is the device's (2.6.12), which plugs itself.
+  virtual void blk_start_plug() {}
+  /// Starts a plugged queue (2.6.12: blk_run_queue, bdi unplug), or ends the calling thread's plug
+  /// and sends what it holds (6.1: blk_finish_plug).
   virtual void unplug() = 0;
   /// Sleeps until a write request is freed, at most `timeout` (writeback throttling). A device
   /// that is never congested returns at once.

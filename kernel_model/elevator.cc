@@ -112,10 +112,41 @@ Request* DeadlineElevator::next(hw::Ps now) {
   return take(*r);
 }
 
+Request* MqDeadlineElevator::upwards(bool write) const {
+  if (!scans_[write].begun) return nullptr;
+  const auto it = position(write, scans_[write].next_sector);
+  return it == sorted_[write].end() ? nullptr : *it;
+}
+
+Request* MqDeadlineElevator::take(Request& request) {
+  last_write_ = request.write;
+  scans_[request.write] = {true, request.end()};
+  ++batched_;
+  remove(request);
+  return &request;
+}
+
+Request* MqDeadlineElevator::next(hw::Ps now) {
+  if (empty()) return nullptr;
+  if (batched_ < settings_.fifo_batch) {
+    if (Request* r = upwards(last_write_)) return take(*r);
+  }
+  const bool starving =
+      !sorted_[1].empty() && !sorted_[0].empty() && starved_++ >= settings_.writes_starved;
+  const bool write = sorted_[0].empty() || starving;
+  if (write) starved_ = 0;
+  Request* const oldest = fifo_[write].front();
+  Request* r = oldest->expires <= now ? nullptr : upwards(write);
+  if (r == nullptr) r = oldest;
+  batched_ = 0;
+  return take(*r);
+}
+
 std::unique_ptr<Elevator> make_elevator(const std::string& name, const DeadlineSettings& settings) {
   if (name == "noop") return std::make_unique<NoopElevator>();
   if (name == "deadline") return std::make_unique<DeadlineElevator>(settings);
-  throw std::invalid_argument("no elevator '" + name + "' (noop, deadline)");
+  if (name == "mq-deadline") return std::make_unique<MqDeadlineElevator>(settings);
+  throw std::invalid_argument("no elevator '" + name + "' (noop, deadline, mq-deadline)");
 }
 
 }  // namespace cesasim::kernel

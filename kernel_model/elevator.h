@@ -1,4 +1,4 @@
-// I/O schedulers of the 2.6.12 block layer: which queued request goes to the disk next.
+// I/O schedulers of the block layers of 2.6.12 and 6.1: which queued request goes to the disk next.
 #pragma once
 
 #include <array>
@@ -73,13 +73,14 @@ class Elevator {
  protected:
   virtual hw::Ps expiry(bool write, hw::Ps now) const { return now; }
   void remove(Request& request);
+  /// The first request of that direction at `sector` or above.
+  std::vector<Request*>::const_iterator position(bool write, std::uint64_t sector) const;
 
   // Index 0 reads, 1 writes. At most nr_requests long, so flat arrays beat trees.
   std::array<std::vector<Request*>, 2> sorted_;
   std::array<std::deque<Request*>, 2> fifo_;
 
  private:
-  std::vector<Request*>::const_iterator position(bool write, std::uint64_t sector) const;
   void insert_sorted(Request& request);
   void remove_sorted(Request& request);
 };
@@ -118,7 +119,36 @@ class DeadlineElevator : public Elevator {
   std::uint32_t starved_ = 0;
 };
 
-/// Throws std::invalid_argument for a name other than "noop" and "deadline".
+/// mq-deadline of 6.1, for requests of one priority. It differs from 2.6.12's in two things: each
+/// direction has a scan of its own, which goes on where it stopped when the other's batch is over;
+/// and a scan that has come to the end, or has not begun, starts with the oldest request instead of
+/// the lowest sector.
+class MqDeadlineElevator : public Elevator {
+ public:
+  explicit MqDeadlineElevator(const DeadlineSettings& settings) : settings_(settings) {}
+  Request* next(hw::Ps now) override;
+
+ protected:
+  hw::Ps expiry(bool write, hw::Ps now) const override {
+    return now + (write ? settings_.write_expire : settings_.read_expire);
+  }
+
+ private:
+  Request* upwards(bool write) const;
+  Request* take(Request& request);
+
+  struct Scan {
+    bool begun = false;
+    std::uint64_t next_sector = 0;
+  };
+  DeadlineSettings settings_;
+  std::array<Scan, 2> scans_;
+  bool last_write_ = false;
+  std::uint32_t batched_ = 0;
+  std::uint32_t starved_ = 0;
+};
+
+/// Throws std::invalid_argument for a name other than "noop", "deadline" and "mq-deadline".
 std::unique_ptr<Elevator> make_elevator(const std::string& name, const DeadlineSettings& settings);
 
 }  // namespace cesasim::kernel

@@ -85,12 +85,16 @@ struct KernelSettings {
   std::uint32_t workqueue_nice_magnitude = 0;
   std::string preempt = "none";
   bool non_coherent_dma = true;
+  std::string block = "sq";
   std::string elevator = "deadline";
   std::uint32_t nr_requests = 0;
   std::uint32_t max_sectors = 0;
   std::uint32_t max_segments = 0;
   double unplug_delay_ms = 0;
   std::uint32_t unplug_threshold = 0;
+  std::uint32_t plug_max_requests = 0;
+  std::uint32_t plug_flush_kib = 0;
+  std::uint32_t deadline_async_depth = 0;
   double deadline_read_expire_ms = 0;
   double deadline_write_expire_ms = 0;
   std::uint32_t deadline_fifo_batch = 0;
@@ -98,6 +102,11 @@ struct KernelSettings {
   /// Not a preset's: other than 0, the scheduler and everything that happens at one time take
   /// their order from this seed.
   std::uint32_t schedule_seed = 0;
+  /// Not a preset's: wake-ups, locks and interrupts take up to this longer now and then, drawn from
+  /// schedule_seed (0 is a seed too).
+  double schedule_jitter_us = 0;
+
+  bool mq() const { return block == "mq"; }
 
   /// Time of one timer tick.
   hw::Ps tick() const { return static_cast<hw::Ps>(1e12 / hz); }
@@ -112,16 +121,36 @@ struct KernelSettings {
             "workqueue threads run at minus this nice value");
     v.choice("preempt", preempt, {"none", "full"},
              "kernel preemption: none, or wherever no lock is held and interrupts are on");
-    v.choice("elevator", elevator, {"noop", "deadline"}, "I/O scheduler of the disk queue");
+    v.choice(
+        "block", block, {"sq", "mq"},
+        "block layer: sq is 2.6.12's, one queue for each disk with a plug of the device; mq is "
+        "6.1's blk-mq, a software queue for each core, one hardware queue, a plug of each "
+        "thread");
+    if (mq()) {
+      v.choice("elevator", elevator, {"none", "mq-deadline"}, "I/O scheduler of the disk queue");
+    } else {
+      v.choice("elevator", elevator, {"noop", "deadline"},
+               "I/O scheduler of the disk queue (block mq: none or mq-deadline)");
+    }
     v.count("nr_requests", nr_requests, "requests", 4, 65536,
-            "requests per direction in the disk queue before submitters sleep");
+            "requests before submitters sleep: of each direction (block sq), of both together "
+            "(block mq with mq-deadline), the disk's queue depth instead (none)");
     v.count("max_sectors", max_sectors, "sectors", 8, 65536, "largest disk request");
     v.count("max_segments", max_segments, "segments", 1, 65536,
             "most scatter/gather entries of a disk request");
-    v.number("unplug_delay_ms", unplug_delay_ms, "ms", 0, 1000,
-             "a plugged queue starts by itself after this long");
-    v.count("unplug_threshold", unplug_threshold, "requests", 1, 65536,
-            "a plugged queue starts when it holds this many requests");
+    if (mq()) {
+      v.count("plug_max_requests", plug_max_requests, "requests", 1, 65536,
+              "block mq: a thread's plug is flushed when it holds this many requests");
+      v.count("plug_flush_kib", plug_flush_kib, "KiB", 1, 65536,
+              "block mq: and when the last request in it is this large");
+      v.count("deadline_async_depth", deadline_async_depth, "requests", 1, 65536,
+              "block mq with mq-deadline: writes may hold this many of nr_requests");
+    } else {
+      v.number("unplug_delay_ms", unplug_delay_ms, "ms", 0, 1000,
+               "block sq: a plugged queue starts by itself after this long");
+      v.count("unplug_threshold", unplug_threshold, "requests", 1, 65536,
+              "block sq: a plugged queue starts when it holds this many requests");
+    }
     v.number("deadline_read_expire_ms", deadline_read_expire_ms, "ms", 1, 100000,
              "deadline elevator: age at which a read goes first");
     v.number("deadline_write_expire_ms", deadline_write_expire_ms, "ms", 1, 100000,

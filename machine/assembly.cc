@@ -64,7 +64,7 @@ Assembly::Assembly(const Scenario& s, bool checkers, const LowerHook& lower,
       faults(fault_plan(s)),
       soc("soc", with_faults(soc_config(s, checkers), faults)),
       kernel("kernel", s.soc.costs.kernel, s.kernel, soc.core_list(), soc.intc(), soc.dram()),
-      queue(kernel, soc.disk(), s.soc.disk_irq, s.disk_preset) {
+      queue(kernel::make_disk_queue(kernel, soc.disk(), s.soc.disk_irq, s.disk_preset)) {
   if (!faults.empty()) kernel.set_faults(&faults);
   const DriverSite site = {kernel,        soc,         s.soc.costs.driver, s.soc.costs.cipher,
                            s.ocf.drivers, s.recovery()};
@@ -82,7 +82,7 @@ Assembly::Assembly(const Scenario& s, bool checkers, const LowerHook& lower,
     }
   }
   if (bench) return;
-  kernel::BlockDevice& below = lower ? lower(queue) : queue;
+  kernel::BlockDevice& below = lower ? lower(*queue) : *queue;
   const dmcrypt::PathSettings settings = {
       s.dmcrypt.placement,     s.dmcrypt.max_read_size,   s.dmcrypt.max_write_size,
       s.dmcrypt.max_in_flight, hands_over_at_once(s.ocf), s.dmcrypt.allow_allocating_drivers};

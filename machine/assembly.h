@@ -9,6 +9,7 @@
 #include "driver/ocf/crypto.h"
 #include "hw_model/common/fault.h"
 #include "hw_model/soc/soc.h"
+#include "kernel_model/blk_mq.h"
 #include "kernel_model/block.h"
 #include "kernel_model/kernel.h"
 #include "machine/crypto_drivers.h"
@@ -18,7 +19,7 @@ namespace cesasim::study {
 
 struct Assembly {
   /// Puts something between the disk's queue and the target (which it must outlive).
-  using LowerHook = std::function<kernel::BlockDevice&(kernel::RequestQueue& queue)>;
+  using LowerHook = std::function<kernel::BlockDevice&(kernel::DiskQueue& queue)>;
 
   /// Makes a driver of the user's own, with its device, in the scenario's driver's place.
   using DriverHook = std::function<std::unique_ptr<driver::CryptoDriver>(driver::CryptoCore& core,
@@ -33,7 +34,7 @@ struct Assembly {
   hw::FaultPlan faults;
   hw::Soc soc;
   kernel::Kernel kernel;
-  kernel::RequestQueue queue;
+  std::unique_ptr<kernel::DiskQueue> queue;
   std::unique_ptr<driver::Crypto> ocf;           ///< paths of OCF, else null
   std::unique_ptr<driver::SkcipherApi> api;      ///< path modern and benchmarks, else null
   std::unique_ptr<driver::CryptoDriver> driver;  ///< null where the processor ciphers by itself

@@ -61,7 +61,7 @@ Counters read_counters(Assembly& at) {
   }
   const hw::DiskStats disk = at.soc.disk().stats();
   c.disk_busy = disk.busy_ps;
-  c.disk_depth_ps = at.queue.stats().depth_ps;
+  c.disk_depth_ps = at.queue->stats().depth_ps;
   if (at.ocf) {
     c.crypto_requests = at.ocf->stats().cs_ops;
     c.crypto_restarts = at.ocf->stats().cs_blocks;

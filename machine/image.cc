@@ -212,6 +212,7 @@ class ImageRun {
       slot.bio.vecs.push_back({slot.pages[i], n});
       done += n;
     }
+    at_.target->blk_start_plug();
     at_.target->submit_bio(slot.bio);
   }
 

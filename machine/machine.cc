@@ -310,7 +310,9 @@ void Machine::add_integrity(PointResult& p, const traces::ReplayReport& r) {
   count_integrity(p, "verified_disk_sectors", integrity_.right_on_disk());
   count_integrity(p, "mismatched_sectors", reads.mismatched_sectors + integrity_.wrong_on_disk());
   count_integrity(p, "clobbered_sectors", reads.clobbered_sectors);
-  count_integrity(p, "plaintext_sectors", integrity_.plaintext_sectors());
+  if (integrity_.encrypted()) {  // else all of them are, as they should be
+    count_integrity(p, "plaintext_sectors", integrity_.plaintext_sectors());
+  }
   count_integrity(p, "lost_requests", r.total.lost + (replay_->done() ? 0 : r.total.unfinished));
   count_integrity(p, "hung_requests", hung);
   count_integrity(p, "double_ended", r.double_ended);

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/text/hex.h"
+#include "dmcrypt_model/path_info.h"
 #include "driver/driver_info.h"
 #include "hw_model/disk/disk_timing.h"
 #include "hw_model/soc/map.h"
@@ -139,14 +140,16 @@ void check_crypto(const Tree& tree, const Scenario& s) {
   const auto refuse_driver = [&](const std::string& problem, const std::string& valid) {
     throw ConfigError(where(tree, "ocf.driver"), "ocf.driver", problem, valid);
   };
-  if (driver.hardware && s.dmcrypt.path == "standard") {
+  const bool none = s.dmcrypt.path == dmcrypt::kNoCrypt;
+  if (driver.hardware && (none || s.dmcrypt.path == "standard")) {
     std::string paths;
     for (const dmcrypt::PathInfo& p : dmcrypt::crypt_paths()) {
-      if (std::string(p.name) == "standard") continue;
+      if (std::string(p.name) == "standard" || std::string(p.name) == dmcrypt::kNoCrypt) continue;
       paths += (paths.empty() ? "" : ", ") + std::string(p.name);
     }
     refuse_driver(
-        fmt::format("'{}' would never be called: standard dm-crypt does not use OCF", driver.name),
+        fmt::format("'{}' would never be called: {}", driver.name,
+                    none ? "path none encrypts nothing" : "standard dm-crypt does not use OCF"),
         "cryptosoft, or dmcrypt.path " + paths);
   }
   check_tdma(tree, s);
@@ -304,6 +307,20 @@ void check_driver_settings(const Tree& tree, const Scenario& s) {
 
 }  // namespace
 
+void check_no_crypt(Tree& tree, DmCryptSettings& s) {
+  Tree* node = tree.find("dmcrypt");
+  const Layer chosen = node->find("path")->layer;
+  for (const auto& [key, member] : node->members) {
+    if (key == "path" || member.layer == Layer::standard || member.layer < chosen) continue;
+    throw ConfigError(member.at, "dmcrypt." + key,
+                      "means nothing with dmcrypt.path none, which encrypts nothing",
+                      "dmcrypt.path alone, or another path");
+  }
+  std::erase_if(node->members, [](const auto& member) { return member.first != "path"; });
+  s = {};
+  s.path = dmcrypt::kNoCrypt;
+}
+
 void check_scenario(Tree& tree, const Scenario& s) {
   check_soc(tree, s.soc);
   try {
@@ -312,7 +329,7 @@ void check_scenario(Tree& tree, const Scenario& s) {
     throw ConfigError(where(tree, "disk"), "disk", error.what(), "values that agree");
   }
   check_table(tree, s.dmcrypt, s.disk.sectors());
-  if (s.dmcrypt.table == kNoTable) {
+  if (s.dmcrypt.table == kNoTable && s.dmcrypt.path != dmcrypt::kNoCrypt) {
     check_cipher(tree, s.dmcrypt);
     check_key(tree, s.dmcrypt);
   }

@@ -6,6 +6,7 @@
 
 #include "base/text/hex.h"
 #include "base/text/splitmix64.h"
+#include "dmcrypt_model/path_info.h"
 #include "hw_model/common/units.h"
 
 namespace cesasim::study {
@@ -23,6 +24,10 @@ std::optional<std::uint64_t> parse_seed(const std::string& key) {
 dmcrypt::CryptTable crypt_table(const DmCryptSettings& s, std::uint64_t disk_sectors) {
   if (s.table != kNoTable) return dmcrypt::CryptTable::parse(s.table);
   dmcrypt::CryptTable table;
+  if (s.path == dmcrypt::kNoCrypt) {
+    table.sectors = disk_sectors;
+    return table;
+  }
   table.cipher = dmcrypt::CipherSpec::parse(s.cipher);
   table.key = dmcrypt::parse_key(to_hex(key_bytes(s)), table.cipher);
   table.iv_offset = s.iv_offset;

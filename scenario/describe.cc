@@ -193,10 +193,17 @@ void describe_workload(ScenarioVisitor& v, WorkloadSettings& w) {
 void describe_scenario(ScenarioVisitor& v, Scenario& s) {
   describe_soc(v, s.soc);
   v.reference("disk", "disk", s.disk_preset, s.disk, "the disk");
-  v.begin_reference("kernel", "kernel", s.kernel_preset, "settings of the kernel");
+  v.begin_reference(
+      "kernel", "kernel", s.kernel_preset,
+      "settings of the kernel; unless named linux-2.6.12 for the paths of 2005 (standard, "
+      "ocf-*), linux-6.1 for modern, and for none that of the points that it is "
+      "compared with");
   s.kernel.describe(v);
   v.optional_count("schedule_seed", s.kernel.schedule_seed, "number", 0, 0xFFFFFFFF,
                    "other than 0: what happens at one time happens in an order drawn from this");
+  v.optional_number("schedule_jitter_us", s.kernel.schedule_jitter_us, "us", 0, 1000,
+                    "longest delay at a wake-up, a lock or an interrupt, drawn from schedule_seed "
+                    "for every other one; 0: no delays");
   v.end_group();
   describe_dmcrypt(v, s.dmcrypt);
   describe_ocf(v, s.ocf);

@@ -96,6 +96,7 @@ std::vector<ParameterInfo> list_parameters() {
   describe_scenario(lister, scenario);
   // Some structs describe only the fields of the kind in use; list those of the others too.
   scenario.disk.kind = "flash";
+  scenario.kernel.block = "mq";
   scenario.workload.bench.algorithm = kBenchAlgorithms[0].name;
   describe_scenario(lister, scenario);
   return lister.found;

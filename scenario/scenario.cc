@@ -1,13 +1,34 @@
 #include "scenario/scenario.h"
 
+#include "dmcrypt_model/path_info.h"
 #include "scenario/checks.h"
 #include "scenario/describe.h"
 #include "scenario/tree_reader.h"
 
 namespace cesasim::study {
 
+std::optional<std::string> default_kernel(const Tree& tree) {
+  const Tree* kernel = tree.find("kernel");
+  if (kernel != nullptr && (!kernel->is_map() || kernel->find("preset") != nullptr)) return "";
+  const Tree* path = tree.find_path("dmcrypt.path");
+  const std::string name =
+      path != nullptr && path->is_scalar() ? path->text : DmCryptSettings().path;
+  for (const dmcrypt::PathInfo& info : dmcrypt::crypt_paths()) {
+    if (name != info.name) continue;
+    return info.kernel == nullptr ? std::nullopt : std::optional<std::string>(info.kernel);
+  }
+  return "";
+}
+
 Scenario read_scenario(Tree& tree, const Library& library) {
   Scenario scenario;
+  if (const std::optional<std::string> kernel = default_kernel(tree)) {
+    scenario.kernel_preset = *kernel;
+  } else {
+    throw ConfigError(tree.find_path("dmcrypt.path")->at, "kernel",
+                      "missing: path none has no kernel of its own",
+                      "kernel: " + library.preset_choices("kernel"));
+  }
   TreeReader reader(tree, library);
   describe_scenario(reader, scenario);
   reader.finish();
@@ -17,6 +38,7 @@ Scenario read_scenario(Tree& tree, const Library& library) {
 
 Scenario resolve_scenario(Tree& tree, const Library& library, bool check_files) {
   Scenario scenario = read_scenario(tree, library);
+  if (scenario.dmcrypt.path == dmcrypt::kNoCrypt) check_no_crypt(tree, scenario.dmcrypt);
   check_scenario(tree, scenario);
   if (check_files && !scenario.workload.bench.wanted()) {
     scenario.workload.trace_file =

@@ -1,11 +1,19 @@
 // From a tree of values to a typed scenario.
 #pragma once
 
+#include <optional>
+#include <string>
+
 #include "scenario/library.h"
 #include "scenario/settings.h"
 #include "scenario/tree.h"
 
 namespace cesasim::study {
+
+/// The kernel that a scenario runs on if `tree` names none: that of its path. Empty: it names one,
+/// or there is no such path. nullopt: path none has no kernel of its own, it takes that of the
+/// points that it is compared with.
+std::optional<std::string> default_kernel(const Tree& tree);
 
 /// Types a tree. Errors: ConfigError for a key that is missing, unknown or out of its range. Enough
 /// for a tree that resolve_scenario() has been through; workload.trace_file stays empty.

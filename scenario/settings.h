@@ -146,7 +146,7 @@ struct Scenario {
   SocParams soc;
   std::string disk_preset;
   hw::DiskParams disk;
-  std::string kernel_preset = "linux-2.6.12";
+  std::string kernel_preset;  ///< unless named the path's (default_kernel)
   kernel::KernelSettings kernel;
   DmCryptSettings dmcrypt;
   OcfSettings ocf;

@@ -11,8 +11,7 @@
 namespace cesasim::kernel {
 
 namespace {
-constexpr int kIdleNice = 1000;           // below every real thread
-constexpr Ps kJitter = 3 * hw::kPsPerUs;  // longest random delay
+constexpr int kIdleNice = 1000;  // below every real thread
 }  // namespace
 
 Scheduler::Scheduler(const KernelCosts& costs, const KernelSettings& settings,
@@ -20,6 +19,8 @@ Scheduler::Scheduler(const KernelCosts& costs, const KernelSettings& settings,
     : costs_(costs), settings_(settings) {
   preempt_full_ = settings_.preempt == "full";
   if (settings_.schedule_seed != 0) dice_.emplace(settings_.schedule_seed);
+  jitter_dice_.seed(settings_.schedule_seed);
+  jitter_ = static_cast<Ps>(settings_.schedule_jitter_us * static_cast<double>(hw::kPsPerUs));
   tick_ = settings_.tick();
   timeslice_ = static_cast<Ps>(settings_.timeslice_ms * hw::kPsPerMs);
   for (hw::CpuCore* core : cores) {
@@ -126,7 +127,7 @@ Scheduler::CoreTime Scheduler::core_time(unsigned cpu) const {
 }
 
 void Scheduler::jitter(Activity activity) {
-  if (dice_ && roll(2) == 0) charge_ps(activity, roll(kJitter));
+  if (jitter_ != 0 && jitter_dice_() % 2 == 0) charge_ps(activity, jitter_dice_() % jitter_);
 }
 
 void Scheduler::user_mode(bool on) {
@@ -264,6 +265,7 @@ void Scheduler::must_not_be_atomic() const {
 void Scheduler::schedule() {
   Thread* const me = current_;
   must_not_be_atomic();
+  if (me->before_sleep_ && me->state_ == Thread::State::blocked) me->before_sleep_();
   sync();
   // A wake-up that comes before the switch is done only clears the blocked state.
   if (me->state_ == Thread::State::running) return;

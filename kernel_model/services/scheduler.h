@@ -57,6 +57,7 @@ class Thread {
   Ps slice_used_ = 0;
   std::uint64_t switches_ = 0;
   std::function<void()> body_;
+  std::function<void()> before_sleep_;
   sc_core::sc_event resume_;
 };
 
@@ -151,6 +152,11 @@ class Scheduler {
   void set_blocked() { current_->state_ = Thread::State::blocked; }
   void set_running() { current_->state_ = Thread::State::running; }
   void schedule();
+  /// `fn` runs in `thread` whenever it is about to sleep, not when it is preempted (what
+  /// sched_submit_work does for a plug); it must not sleep itself. Empty: nothing.
+  void set_before_sleep(Thread& thread, std::function<void()> fn) {
+    thread.before_sleep_ = std::move(fn);
+  }
   /// Gives way if a better thread, or one of the same priority after the slice, is waiting.
   void cond_resched();
   void yield();
@@ -230,7 +236,7 @@ class Scheduler {
   void preempt_check_resched();
   /// With a schedule_seed: 0 to n - 1 by its dice; else 0.
   std::uint64_t roll(std::uint64_t n) { return dice_ && n != 0 ? (*dice_)() % n : 0; }
-  /// With a schedule_seed: a delay that real hardware may take and the model's costs leave out.
+  /// With schedule_jitter_us: a delay that real hardware may take and the model's costs leave out.
   void jitter(Activity activity);
 
   KernelCosts costs_;
@@ -245,6 +251,8 @@ class Scheduler {
   bool run_ahead_ = true;
   bool preempt_full_ = false;
   std::optional<std::mt19937_64> dice_;
+  std::mt19937_64 jitter_dice_;  // of its own: delays do not change what dice_ throws
+  Ps jitter_ = 0;                // longest delay; 0: none
   Ps interrupt_time_ = 0;
   std::uint64_t context_switches_ = 0;
 };

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <systemc>
 
+#include "dmcrypt_model/path_info.h"
+
 namespace cesasim::study {
 
 using hw::Ps;
@@ -14,9 +16,11 @@ Integrity::Integrity(Assembly& at, Verdicts& verdicts)
       verdicts_(verdicts),
       table_(at.target->table()),
       oracle_(at.scenario.seed),
-      reference_(table_.cipher.str(), table_.key, table_.iv_offset, table_.sector_size,
-                 table_.iv_large_sectors),
+      encrypted_(at.scenario.dmcrypt.path != dmcrypt::kNoCrypt),
+      reference_(encrypted_ ? table_.cipher.str() : "none", table_.key, table_.iv_offset,
+                 table_.sector_size, table_.iv_large_sectors),
       verifier_(at.kernel, oracle_, this) {
+  if (!encrypted_) return;
   at_.soc.disk().set_write_observer(
       [this](std::uint64_t sector, const std::uint8_t* data, std::uint32_t sectors) {
         disk_written(sector, data, sectors);

@@ -31,6 +31,8 @@ class Integrity : private traces::ReplayListener, private traces::UnwrittenConte
   /// Compares the whole disk with what must be on it; once, at the end of the run.
   void check_image();
 
+  /// False with path none: there the disk holds the plaintext, as it should.
+  bool encrypted() const { return encrypted_; }
   const traces::ContentVerifier& reads() const { return verifier_; }
   std::uint64_t plaintext_sectors() const { return plaintext_sectors_; }
   /// Sectors of the disk, after check_image().
@@ -49,6 +51,7 @@ class Integrity : private traces::ReplayListener, private traces::UnwrittenConte
   Verdicts& verdicts_;
   const dmcrypt::CryptTable& table_;
   traces::ContentOracle oracle_;
+  const bool encrypted_;
   ReferenceCipher reference_;
   traces::ContentVerifier verifier_;
   std::uint64_t plaintext_sectors_ = 0;

@@ -38,7 +38,7 @@ void SeriesRecorder::sample() {
   sampled_ = now;
   bins_.cover(now);
   const hw::DiskStats disk = at_.soc.disk().stats();
-  advance(kDiskQueue, at_.queue.stats().depth_ps);
+  advance(kDiskQueue, at_.queue->stats().depth_ps);
   advance(kDiskBusy, static_cast<double>(disk.busy_ps));
   Ps busy = 0;
   for (unsigned i = 0; i < at_.soc.cores(); ++i) busy += at_.kernel.core_time(i).busy;

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "base/text/nearest.h"
+#include "dmcrypt_model/path_info.h"
 #include "machine/result/metrics.h"
 
 namespace cesasim::study {
@@ -322,6 +323,72 @@ Study study_from(const Tree& tree) {
   return study;
 }
 
+/// The kernel that the tree names; empty: none.
+std::string named_kernel(const Tree& tree) {
+  const Tree* kernel = tree.find("kernel");
+  if (kernel != nullptr && kernel->is_map()) kernel = kernel->find("preset");
+  return kernel != nullptr && kernel->is_scalar() ? kernel->text : "";
+}
+
+Position path_position(const Tree& tree) {
+  const Tree* path = tree.find_path("dmcrypt.path");
+  return path != nullptr ? path->at : tree.at;
+}
+
+std::string path_name(const Tree& tree) {
+  const Tree* path = tree.find_path("dmcrypt.path");
+  return path != nullptr && path->is_scalar() ? path->text : DmCryptSettings().path;
+}
+
+/// Refuses a study whose points would run on different kernels by default, and gives points of
+/// path none the kernel of those that they are compared with.
+void choose_kernels(const Study& study, std::vector<Point>& points) {
+  const Point* first = nullptr;  // that takes a default
+  for (const Point& point : points) {
+    const std::optional<std::string> kernel = default_kernel(point.tree);
+    if (!kernel || kernel->empty()) continue;
+    if (first == nullptr) first = &point;
+    const std::string before = *default_kernel(first->tree);
+    if (*kernel == before) continue;
+    throw ConfigError(
+        path_position(point.tree), "kernel",
+        fmt::format("not named, and the paths' own differ: {} for {}, {} for {}", before,
+                    path_name(first->tree), *kernel, path_name(point.tree)),
+        fmt::format("kernel: {} or kernel: {} under 'scenario', for all points", before, *kernel));
+  }
+  const auto kernel_of = [](const Point& point) {
+    const std::string named = named_kernel(point.tree);
+    return named.empty() ? default_kernel(point.tree).value_or("") : named;
+  };
+  std::vector<std::string> kernels;  // of points that have one
+  for (const Point& point : points) {
+    const std::string kernel = kernel_of(point);
+    if (path_name(point.tree) == dmcrypt::kNoCrypt || kernel.empty()) continue;
+    if (std::find(kernels.begin(), kernels.end(), kernel) == kernels.end()) {
+      kernels.push_back(kernel);
+    }
+  }
+  for (Point& point : points) {
+    if (default_kernel(point.tree)) continue;
+    std::string kernel = kernels.size() == 1 ? kernels.front() : "";
+    if (kernel.empty() && study.baseline) {
+      const Json wanted = baseline_axes(*study.baseline, point.axes);
+      for (const Point& other : points) {
+        if (same_axes(other.axes, wanted)) kernel = kernel_of(other);
+      }
+    }
+    if (kernel.empty() && kernels.size() > 1) {
+      throw ConfigError(path_position(point.tree), "kernel",
+                        "not named for path none, and the other points run on different ones",
+                        fmt::format("kernel: {}", join_names(kernels)));
+    }
+    if (!kernel.empty()) {
+      set_path(point.tree, "kernel",
+               Tree::scalar(kernel, path_position(point.tree), Layer::standard));
+    }
+  }
+}
+
 std::string json_text(const Json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
@@ -448,9 +515,12 @@ std::vector<Point> expand(const Study& study, const std::vector<Override>& overr
       });
       if (!of_cases) set_path(point.tree, set.path, set.value);
     }
-    point.scenario = resolve_scenario(point.tree, library, check_files);
     point.index = points.size();
     points.push_back(std::move(point));
+  }
+  choose_kernels(study, points);
+  for (Point& point : points) {
+    point.scenario = resolve_scenario(point.tree, library, check_files);
   }
   if (points.empty()) {
     throw ConfigError({study.file, 0}, "exclude", "no point is left", "exclude fewer points");

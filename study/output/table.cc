@@ -78,6 +78,87 @@ std::string trace_of(const PointResult& point) {
 
 std::string label_of(const PointResult& point) { return point_name(point.axes, kTraceAxis); }
 
+/// Whether the study, or who ran it, says what `key` is for every point.
+bool named(const Study& study, const StudyResult& result, const std::string& key) {
+  const auto covers = [&key](const std::string& given) {
+    return given == key || key.starts_with(given + ".") || given == key + ".preset";
+  };
+  if (study.scenario.find_path(key) != nullptr) {
+    const Tree& node = *study.scenario.find_path(key);
+    if (!node.is_map() || node.find("preset") != nullptr) return true;
+  }
+  for (const Axis& axis : study.axes) {
+    if (axis.cases.empty() && covers(axis.path)) return true;
+    const auto says = [&covers](const Axis::Settings& settings) {
+      return std::any_of(settings.begin(), settings.end(),
+                         [&covers](const auto& setting) { return covers(setting.first); });
+    };
+    if (!axis.cases.empty() && std::all_of(axis.cases.begin(), axis.cases.end(), says)) return true;
+  }
+  return std::any_of(
+      result.overrides.begin(), result.overrides.end(),
+      [&covers](const std::string& set) { return covers(set.substr(0, set.find('='))); });
+}
+
+/// The values that `path` has in the points' resolved scenarios, each once.
+std::string values_of(const std::vector<const PointResult*>& points, const std::string& path) {
+  constexpr std::size_t kShown = 4;
+  std::vector<std::string> found;
+  for (const PointResult* point : points) {
+    const Json* node = &point->config;
+    for (std::size_t at = 0; node != nullptr && at <= path.size();) {
+      const std::size_t dot = std::min(path.find('.', at), path.size());
+      const std::string key = path.substr(at, dot - at);
+      node = node->is_object() && node->contains(key) ? &(*node)[key] : nullptr;
+      at = dot + 1;
+    }
+    // A preset is the name alone, or a map that begins with it.
+    if (node != nullptr && node->is_object()) {
+      node = node->contains("preset") ? &(*node)["preset"] : nullptr;
+    }
+    if (node == nullptr) continue;
+    const std::string text = node->is_string() ? node->get<std::string>() : node->dump();
+    if (std::find(found.begin(), found.end(), text) == found.end()) found.push_back(text);
+  }
+  std::string out;
+  for (std::size_t i = 0; i < std::min(found.size(), kShown); ++i) {
+    out += (i == 0 ? "" : ", ") + found[i];
+  }
+  if (found.size() > kShown) out += fmt::format(" and {} more", found.size() - kShown);
+  return out;
+}
+
+/// What the points run on: board, kernel, disk and depth, and which of them nobody chose.
+std::string machine_line(const Study& study, const StudyResult& result) {
+  std::vector<const PointResult*> all;
+  std::vector<const PointResult*> on_disk;  // no benchmarks
+  std::vector<const PointResult*> closed;   // a depth means something
+  for (const PointResult& point : result.points) {
+    all.push_back(&point);
+    const auto& config = point.config;
+    const Json workload = config.is_object() ? config.value("workload", Json::object()) : Json();
+    if (!workload.is_object() || !workload.contains("trace") || workload["trace"] == "none") {
+      continue;
+    }
+    on_disk.push_back(&point);
+    if (workload.value("replay", "closed") == "closed") closed.push_back(&point);
+  }
+  std::string out;
+  const auto add = [&](const char* what, const std::vector<const PointResult*>& points,
+                       const std::string& key, const char* before) {
+    const std::string values = values_of(points, key);
+    if (values.empty()) return;
+    out += fmt::format("{}{} {}{}", out.empty() ? "" : before, what, values,
+                       named(study, result, key) ? "" : " (default)");
+  };
+  add("board", all, "soc", "; ");
+  add("kernel", all, "kernel", "; ");
+  add("disk", on_disk, "disk", "; ");
+  add("depth read", closed, "workload.depth.read", "; ");
+  add("write", closed, "workload.depth.write", ", ");
+  return out.empty() ? "" : out + "\n";
+}
+
 std::string main_block(const Study& study, const StudyResult& result,
                        const std::vector<const PointResult*>& points) {
   std::vector<std::vector<std::string>> rows = {{"point", "sim s", "vs base", "MB/s", "p50 us",
@@ -254,6 +335,7 @@ std::string to_table(const Study& study, const StudyResult& result) {
     for (const auto& [path, value] : study.baseline->values) base[path] = scalar_json(value);
     out += fmt::format("baseline: {}\n", point_label(base));
   }
+  out += machine_line(study, result);
   std::vector<std::string> traces;
   for (const PointResult& point : result.points) {
     const std::string trace = trace_of(point);

@@ -110,6 +110,10 @@ const std::vector<NamedScenario>& scenarios() {
       {"open", arm9 + flash + kOcfTdma + "workload.replay: open\n"},
       {"modern", a385 + flash + "dmcrypt: {path: modern, max_read_size: 8192, " +
                      "max_write_size: 8192}\nkernel: linux-6.1\n"},
+      {"mq", a385 + hdd + "dmcrypt.path: modern\nworkload.depth: {read: 32, write: 32}\n" +
+                 "kernel: {preset: linux-6.1, nr_requests: 8, deadline_async_depth: 4, "
+                 "plug_max_requests: 4, plug_flush_kib: 64}\n"},
+      {"plain", arm9 + hdd + "dmcrypt.path: none\nkernel: linux-2.6.12\n"},
       {"hal", arm9 + flash + "dmcrypt.path: ocf-v3\nocf: {driver: cesa_hal, crypto_nice: 5}\n" +
                   "ocf.drivers.cesa_hal: {kirkwood_slots: 64}\n"},
       // A slow engine with requests waiting, and no more of them than it has slots.
@@ -176,6 +180,8 @@ const std::map<std::string, std::vector<std::string>>& first_choices() {
       {"soc.ring.sram", {"ring_units"}},
       {"kernel.timeslice_ms", {"soft", "modern"}},
       {"kernel.deadline_read", {"hdd_reads"}},
+      {"kernel.deadline_async", {"mq"}},
+      {"kernel.plug", {"mq"}},
       {"ocf.drivers.cesa_ring.doorbell", {"ring_3des"}},
       {"ocf.drivers.cesa_ring.poll", {"ring_poll"}},
       {"soc.cesa.coalescing", {"hal_armada"}},
@@ -244,6 +250,7 @@ const std::map<std::string, std::vector<std::string>>& chosen_values() {
       {"dmcrypt.iv_offset", {"8"}},
       {"kernel.workqueue_nice_magnitude", {"0"}},
       {"kernel.schedule_seed", {"1"}},
+      {"kernel.schedule_jitter_us", {"3"}},
       {"ocf.crypto_nice", {"19", "-20"}},
       {"ocf.drivers.cesa_ring.entries", {"8", "4"}},
       {"faults.f.first", {"500000"}},
@@ -284,6 +291,7 @@ const std::map<std::string, std::string>& exemptions() {
        "of a core's own access; the kernel charges io_write_word for a word of memcpy_toio"},
       {"soc.ring.list_prefetch", "cesa_ring's requests are contiguous, it builds no lists"},
       {"soc.ring.list_max", "cesa_ring's requests are contiguous, it builds no lists"},
+      {"kernel.block", "a preset's: the other block layer needs values of its own"},
       {"disk.kind", "a preset's: the other kind needs values of its own"},
       {"dmcrypt.iv_offset", "other data, the same work"},
       {"dmcrypt.iv_large_sectors", "other data, the same work"},

@@ -587,6 +587,86 @@ TEST(Machine, AnAllocationThatFailsSaysWhom) {
   }
 }
 
+/// Without dm-crypt everything is plaintext on the disk, as it should be, and checked all the same;
+/// nothing ciphers, and the run is shorter for it.
+TEST(Machine, PathNoneIsThePlainDisk) {
+  const Trace trace;
+  for (const char* kernel : {"linux-2.6.12", "linux-6.1"}) {
+    SCOPED_TRACE(kernel);
+    const auto run_with = [&](const std::string& path) {
+      Scenario s = scenario("soc: armada-385\ndisk: flash\nworkload.trace: t.csv\nkernel: " +
+                            std::string(kernel) + "\ndmcrypt.path: " + path + "\n");
+      s.workload.trace_file = trace.file.string();
+      return run(s);
+    };
+    const PointResult plain = run_with("none");
+    ASSERT_EQ(plain.status, Status::ok) << plain.error;
+    EXPECT_EQ(integrity(plain, "requests_ended"), trace.rows);
+    EXPECT_EQ(integrity(plain, "verified_reads"), 82u);
+    EXPECT_EQ(integrity(plain, "verified_sectors"), trace.read);
+    EXPECT_EQ(integrity(plain, "verified_disk_sectors"), trace.written);
+    EXPECT_EQ(integrity(plain, "mismatched_sectors"), 0u);
+    for (const auto& [name, value] : plain.integrity) EXPECT_NE(name, "plaintext_sectors");
+    EXPECT_EQ(metric(plain, "cpu.share.cipher"), 0);
+    EXPECT_EQ(metric(plain, "cpu.share.dm"), 0);
+    EXPECT_EQ(metric(plain, "bytes_copied"), 0);
+    const PointResult encrypted = run_with("standard");
+    ASSERT_EQ(encrypted.status, Status::ok) << encrypted.error;
+    EXPECT_EQ(integrity(encrypted, "plaintext_sectors"), 0u);
+    EXPECT_LT(metric(plain, "sim_seconds"), metric(encrypted, "sim_seconds"));
+  }
+}
+
+/// What fails at the disk is an error of the request there as well, and no wrong data.
+TEST(Machine, PathNoneUnderFaults) {
+  const Trace trace;
+  for (const char* kind : {"disk_write_error", "disk_read_error", "disk_short", "page_alloc"}) {
+    SCOPED_TRACE(kind);
+    Scenario s = scenario(
+        "soc: armada-385\ndisk: flash\nworkload.trace: t.csv\nkernel: linux-6.1\n"
+        "dmcrypt.path: none\nfaults: {f: {kind: " +
+        std::string(kind) + ", nth: 3, every: 5}}\n");
+    s.workload.trace_file = trace.file.string();
+    const PointResult p = run(s);
+    EXPECT_EQ(p.status, Status::ok) << p.error;
+    EXPECT_GT(p.faults.at(0).fired, 0u);
+  }
+}
+
+/// Reads that follow each other through the engine: with more of them at once the time falls, down
+/// to what the engines can do. (The device-wide plug of 2.6.12 made a saw-tooth of this: a depth
+/// below its threshold waited for the unplug, one above did not.)
+TEST(Machine, ReadsOfModernGainFromEveryDepth) {
+  const std::filesystem::path file =
+      std::filesystem::path(testing::TempDir()) / ("depths_" + std::to_string(getpid()) + ".csv");
+  {
+    std::ofstream out(file);
+    out << "time_ns,op,sector,bytes,pid,phase,flags,done_ns\n";
+    for (unsigned i = 0; i < 200; ++i) {
+      out << i * 1000 << ",R," << i * 256 << ",131072,12,read,,\n";
+    }
+  }
+  double before = 0;
+  for (const unsigned depth : {1u, 2u, 4u, 8u, 16u}) {
+    SCOPED_TRACE(depth);
+    Scenario s = scenario(
+        "soc: armada-385\ndisk: flash\nworkload.trace: t.csv\ndmcrypt: {path: modern, cipher: "
+        "aes-cbc-plain64, sector_size: 4096}\nocf.driver: cesa_tdma\n");
+    EXPECT_EQ(s.kernel_preset, "linux-6.1");
+    s.workload.trace_file = file.string();
+    s.workload.depth_read = depth;
+    const PointResult p = run(s);
+    ASSERT_EQ(p.status, Status::ok) << p.error;
+    const double rate = metric(p, "throughput_mb_s");
+    EXPECT_GE(rate, before * 0.99);
+    if (depth == 2) {
+      EXPECT_GT(rate, before * 1.3) << "two at once overlap disk and engine";
+    }
+    before = rate;
+  }
+  std::filesystem::remove(file);
+}
+
 /// The historical lost unblock: room is made between a driver's ERESTART and the core's marking it
 /// blocked, the core of 2005 forgets it, and nobody unblocks again. The drivers' retry tick hides
 /// that.
@@ -598,6 +678,7 @@ TEST(Machine, WithoutTheRetryTickAnUnblockIsLost) {
                           (retry_tick ? "true\n" : "false\n"));
     // Delays at locks: without them the two are at one time.
     s.kernel.schedule_seed = seed;
+    s.kernel.schedule_jitter_us = 3;
     s.kernel.preempt = "full";
     s.workload.trace_file = trace.file.string();
     return run(s);

@@ -1,7 +1,7 @@
 // The concurrency as a model checker sees it: the same small workload under thousands of
 // schedules, each drawn from a seed (kernel.schedule_seed). What a path claims about data holds
 // under all of them; a schedule that breaks it is named by its seed, which repeats it:
-//   cesasim run STUDY --set kernel.schedule_seed=SEED
+//   cesasim run STUDY --set kernel.schedule_seed=SEED --set kernel.schedule_jitter_us=3
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -19,6 +19,8 @@ namespace {
 using test::metric;
 using test::run;
 using test::scenario;
+
+constexpr double kJitterUs = 3;
 
 /// Seeds for each combination; more with CESASIM_SEEDS set.
 unsigned seeds() {
@@ -78,6 +80,7 @@ TEST_P(EverySchedule, KeepsTheData) {
   std::set<double> ends;
   for (unsigned seed = 1; seed <= seeds(); ++seed) {
     s.kernel.schedule_seed = seed;
+    s.kernel.schedule_jitter_us = kJitterUs;
     const PointResult p = run(s);
     ASSERT_EQ(p.status, Status::ok) << "kernel.schedule_seed=" << seed << ": " << p.error;
     ends.insert(metric(p, "sim_seconds"));
@@ -90,6 +93,7 @@ TEST_P(EverySchedule, ASeedRepeatsItsRun) {
   Scenario s = scenario_of(GetParam(), trace);
   for (const unsigned seed : {1u, 77u}) {
     s.kernel.schedule_seed = seed;
+    s.kernel.schedule_jitter_us = kJitterUs;
     Json a = to_json(run(s));
     Json b = to_json(run(s));
     a["metrics"].erase("host_seconds");
@@ -139,6 +143,7 @@ TEST(EveryScheduleFinds, TheOrderThatOcfV3Assumes) {
   unsigned found = 0;
   for (unsigned seed = 1; seed <= seeds() && found == 0; ++seed) {
     s.kernel.schedule_seed = seed;
+    s.kernel.schedule_jitter_us = kJitterUs;
     if (run(s).status == Status::broken) found = seed;
   }
   ASSERT_NE(found, 0u);

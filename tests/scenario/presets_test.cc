@@ -94,10 +94,16 @@ TEST(Presets, TheKernelsDifferWhereTheirSourcesDo) {
   const kernel::KernelSettings now = kernel("linux-6.1");
   EXPECT_EQ(old.workqueue_nice(), -10);
   EXPECT_EQ(now.workqueue_nice(), 0);
-  EXPECT_EQ(now.elevator, "deadline");
+  EXPECT_EQ(old.block, "sq");
+  EXPECT_EQ(now.block, "mq");
+  EXPECT_EQ(old.elevator, "deadline");
+  EXPECT_EQ(now.elevator, "mq-deadline");
   EXPECT_EQ(now.max_sectors, 2560u);
   EXPECT_EQ(now.max_segments, 168u);
-  EXPECT_EQ(now.unplug_delay_ms, 0);
+  EXPECT_EQ(old.unplug_threshold, 4u);
+  EXPECT_EQ(now.plug_max_requests, 32u);
+  EXPECT_EQ(now.plug_flush_kib, 128u);
+  EXPECT_EQ(now.deadline_async_depth, now.nr_requests * 3 / 4);
   EXPECT_EQ(now.deadline_fifo_batch, 16u);
   EXPECT_EQ(now.deadline_writes_starved, 2u);
 }
@@ -126,9 +132,9 @@ TEST(Studies, EveryShippedStudyExpands) {
   }
 }
 
-TEST(Studies, TheDefaultStudyHasTenPoints) {
+TEST(Studies, TheDefaultStudyHasTwelvePoints) {
   const Study study = load_study(shipped().find_study("mkfs-vs-bonnie").string());
-  EXPECT_EQ(expand(study, {}, shipped()).size(), 10u);
+  EXPECT_EQ(expand(study, {}, shipped()).size(), 12u);
 }
 
 TEST(Studies, AnUnknownStudyIsNamedWithTheNearest) {

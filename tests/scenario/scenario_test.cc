@@ -534,6 +534,51 @@ TEST_F(ScenarioTest, ListsSayWhatNoStockKernelDoes) {
             "false");
 }
 
+// The kernel follows the path, unless it is named.
+TEST_F(ScenarioTest, TheKernelIsThePathsOwn) {
+  for (const char* path : {"standard", "ocf-v1", "ocf-v3", "ocf-async"}) {
+    EXPECT_EQ(resolve("dmcrypt.path: " + std::string(path) + "\n").kernel_preset, "linux-2.6.12");
+  }
+  EXPECT_EQ(resolve("dmcrypt.path: modern\n").kernel_preset, "linux-6.1");
+  EXPECT_EQ(resolve("dmcrypt.path: modern\nkernel: {hz: 300}\n").kernel_preset, "linux-6.1");
+  EXPECT_EQ(resolve("dmcrypt.path: modern\nkernel: linux-2.6.12\n").kernel_preset, "linux-2.6.12");
+  EXPECT_EQ(resolve("dmcrypt.path: none\nkernel: linux-6.1\n").kernel_preset, "linux-6.1");
+  EXPECT_EQ(error("dmcrypt:\n  path: none\n"),
+            "s.yaml:2: kernel: missing: path none has no kernel of its own; valid: kernel: "
+            "linux-2.6.12, linux-6.1, or the path of a preset file");
+}
+
+TEST_F(ScenarioTest, PathNoneHasNoOtherKeys) {
+  const std::string kernel = "kernel: linux-2.6.12\n";
+  Tree plain = tree(kernel + "dmcrypt.path: none\n");
+  const Scenario s = resolve_scenario(plain, home_.library());
+  EXPECT_EQ(plain.find("dmcrypt")->keys(), std::vector<std::string>{"path"});
+  EXPECT_TRUE(crypt_table(s.dmcrypt, 1000).cipher.cipher.empty());
+  EXPECT_EQ(crypt_table(s.dmcrypt, 1000).sectors, 1000u);
+  for (const char* key : {"cipher: aes-cbc-plain", "key: 'seed:2'", "sector_size: 512",
+                          "placement: native", "max_in_flight: 5", "no_read_workqueue: true",
+                          "table: none", "allow_allocating_drivers: true"}) {
+    const std::string name(key, std::string(key).find(':'));
+    EXPECT_EQ(error(kernel + "dmcrypt:\n  path: none\n  " + key + "\n"),
+              "s.yaml:4: dmcrypt." + name +
+                  ": means nothing with dmcrypt.path none, which encrypts nothing; valid: "
+                  "dmcrypt.path alone, or another path");
+  }
+  EXPECT_NE(error(kernel + "dmcrypt.path: none\nocf.driver: cesa_tdma\n")
+                .find("s.yaml:3: ocf.driver: 'cesa_tdma' would never be called: path none "
+                      "encrypts nothing"),
+            std::string::npos);
+}
+
+// Each block layer has keys of its own.
+TEST_F(ScenarioTest, BlockLayers) {
+  EXPECT_EQ(resolve().kernel.block, "sq");
+  EXPECT_NE(error("kernel.plug_max_requests: 5\n").find("kernel.plug_max_requests: unknown key"),
+            std::string::npos);
+  EXPECT_NE(error("kernel.elevator: mq-deadline\n").find("valid: noop, deadline"),
+            std::string::npos);
+}
+
 // Who asks for memory is listed with number and name, as a run names it.
 TEST_F(ScenarioTest, FaultListNamesWhoAsks) {
   for (unsigned i = 0; i < static_cast<unsigned>(hw::AllocSite::count); ++i) {

@@ -128,8 +128,10 @@ Home::Home() : path_(fresh_folder("home")) {
   write_file(preset("disk", "test-disk"),
              head("disk", "test-disk") + values_of(hw::DiskParams(), {{"rpm", "7200"}}));
   write_file(preset("costs", "test-costs"), head("costs", "test-costs") + values_of(Costs()));
-  write_file(preset("kernel", "linux-2.6.12"),
-             head("kernel", "linux-2.6.12") + values_of(kernel::KernelSettings()));
+  for (const char* kernel : {"linux-2.6.12", "linux-6.1"}) {
+    write_file(preset("kernel", kernel),
+               head("kernel", kernel) + values_of(kernel::KernelSettings()));
+  }
   write_file(preset("user", "linux-2.6-arm9"),
              head("user", "linux-2.6-arm9") + values_of(UserGroups()));
   write_file(path_ / "traces" / "a.csv",

@@ -409,7 +409,7 @@ void Replay::submit_bio(Submitter& me, Pending& pending, std::uint64_t sector,
   log.flags = pending.record.flags;
   log.line = pending.record.line;
   log.arrived = pending.arrived;
-  me.plugged = true;
+  if (!std::exchange(me.plugged, true)) device_.blk_start_plug();
   // A little early: the core was faster than time_to_prepare().
   if (open_loop_ && kernel_.now() < log.arrived) {
     kernel_.charge_ps(Activity::fs, log.arrived - kernel_.now());

@@ -223,6 +223,7 @@ RigConfig random_config(unsigned seed, bool faults) {
   c.soc.ring.engine_queue = 1 + random() % 4;
   c.rings = 1 + random() % 3;
   c.kernel.schedule_seed = seed;
+  c.kernel.schedule_jitter_us = 3;
   c.kernel.preempt = pick<const char*>(random, {"none", "full"});
   c.settings.entries = 1u << (1 + random() % 7);
   c.settings.per_core = random() % 4 != 0;

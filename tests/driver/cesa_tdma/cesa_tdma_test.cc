@@ -371,6 +371,7 @@ TEST(CesaTdmaMemory, WhoFindsNoDescriptorsWaitsForThem) {
     soc.dram.size_mib = 4;
     kernel::KernelSettings settings = test::test_kernel_settings();
     settings.schedule_seed = seed;
+    settings.schedule_jitter_us = 3;
     settings.preempt = "full";
     Board board(soc, test::test_kernel_costs(), settings);
     board.driver_settings.cesa_tdma.threaded_irq = true;  // other threads come in between

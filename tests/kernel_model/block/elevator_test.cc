@@ -68,6 +68,42 @@ TEST(Deadline, GoesOneWayAndStartsAgainFromTheLowest) {
   EXPECT_EQ(q->next(0)->sector, 100u);
 }
 
+TEST(MqDeadline, AScanThatHasNotBegunStartsWithTheOldest) {
+  Queue q("mq-deadline");
+  for (const std::uint64_t s : {500, 100, 700, 600}) q.add(true, s);
+  EXPECT_EQ(q.drain(), (Order{500, 600, 700, 100}));
+}
+
+/// 2.6.12's would begin the reads again at the lowest.
+TEST(MqDeadline, EachDirectionGoesOnWhereItStopped) {
+  DeadlineSettings s = kSettings;
+  s.fifo_batch = 2;
+  s.writes_starved = 1;
+  Queue q("mq-deadline", s);
+  for (const std::uint64_t sector : {100, 200, 300, 400, 500, 600}) q.add(false, sector);
+  q.add(true, 5000);
+  q.add(true, 5100);
+  q.add(true, 5200);
+  q->next(0);
+  q->next(0);
+  q.add(false, 50);  // below the scan
+  // A batch of reads, one of writes, and the reads from 300 on; the write scan goes on as well.
+  EXPECT_EQ(q.drain(), (Order{5000, 5100, 300, 400, 5200, 500, 600, 50}));
+}
+
+TEST(MqDeadline, TheExpiredGoesFirst) {
+  DeadlineSettings s = kSettings;
+  s.fifo_batch = 1;
+  Queue q("mq-deadline", s);
+  q.add(false, 900);
+  EXPECT_EQ(q->next(0)->sector, 900u);
+  q.add(false, 100, 0);
+  q.add(false, 1000, hw::kPsPerMs);
+  EXPECT_EQ(q->next(s.read_expire)->sector, 100u) << "expired";
+  q.add(false, 50, s.read_expire);
+  EXPECT_EQ(q->next(s.read_expire)->sector, 1000u) << "not expired: the scan goes on";
+}
+
 TEST(Deadline, ReadsPassWritesUntilTheseAreStarved) {
   DeadlineSettings s = kSettings;
   s.fifo_batch = 1;

@@ -30,6 +30,7 @@ class EverySchedule : public testing::TestWithParam<Machine> {
         BenchOptions o = with_cpus(GetParam().cpus);
         o.settings.preempt = GetParam().preempt;
         o.settings.schedule_seed = seed;
+        o.settings.schedule_jitter_us = seed != 0 ? 3 : 0;
         Bench b(o);
         program(b, seed);
         std::fflush(stdout);

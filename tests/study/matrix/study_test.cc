@@ -84,6 +84,76 @@ TEST_F(StudyTest, AnAxisOfPresetsKeepsTheOverrides) {
   EXPECT_EQ(all[1].scenario.soc.cores, 2u);
 }
 
+/// Paths are not compared on two kernels by accident.
+TEST_F(StudyTest, PointsOfDifferentDefaultKernelsAreRefused) {
+  const auto study = [](const std::string& kernel, const std::string& axes,
+                        const std::string& more = "") {
+    return "name: t\nscenario: {soc: test-soc, disk: test-disk, workload.trace: traces/a.csv" +
+           kernel + "}\naxes:\n  " + axes + "\n" + more;
+  };
+  const std::string both = "dmcrypt.path: [standard, modern]";
+  EXPECT_EQ(error(study("", both)),
+            "t.yaml:4: kernel: not named, and the paths' own differ: linux-2.6.12 for standard, "
+            "linux-6.1 for modern; valid: kernel: linux-2.6.12 or kernel: linux-6.1 under "
+            "'scenario', for all points");
+  EXPECT_EQ(error(study("", "stack: {a: {dmcrypt.path: modern}, b: {}}")),
+            "t.yaml:2: kernel: not named, and the paths' own differ: linux-6.1 for modern, "
+            "linux-2.6.12 for standard; valid: kernel: linux-6.1 or kernel: linux-2.6.12 under "
+            "'scenario', for all points");
+  for (const char* kernel : {"linux-2.6.12", "linux-6.1"}) {
+    for (const Point& p : points(study(", kernel: " + std::string(kernel), both))) {
+      EXPECT_EQ(p.scenario.kernel_preset, kernel);
+    }
+  }
+  // --set names it, or leaves one path.
+  EXPECT_EQ(points(study("", both), {"kernel=linux-6.1"})[0].scenario.kernel_preset, "linux-6.1");
+  EXPECT_EQ(points(study("", both), {"dmcrypt.path=modern"})[0].scenario.kernel_preset,
+            "linux-6.1");
+  EXPECT_NE(error(study(", kernel.hz: 250", both)).find("the paths' own differ"), std::string::npos)
+      << "settings name no kernel";
+  // Every path on its own, on purpose.
+  const auto named = points(study("",
+                                  "stack: {a: {dmcrypt.path: modern, kernel: linux-6.1}, b: "
+                                  "{dmcrypt.path: standard, kernel: linux-2.6.12}}"));
+  EXPECT_EQ(named[0].scenario.kernel_preset, "linux-6.1");
+  EXPECT_EQ(named[1].scenario.kernel_preset, "linux-2.6.12");
+}
+
+/// Path none takes the kernel of what it is compared with.
+TEST_F(StudyTest, PathNoneTakesTheOthersKernel) {
+  const auto study = [](const std::string& axes, const std::string& more = "") {
+    return "name: t\nscenario: {soc: test-soc, disk: test-disk, workload.trace: traces/a.csv, "
+           "dmcrypt.cipher: aes-cbc-plain}\naxes:\n  " +
+           axes + "\n" + more;
+  };
+  const auto modern = points(study("dmcrypt.path: [none, modern]"));
+  ASSERT_EQ(modern.size(), 2u);
+  EXPECT_EQ(modern[0].scenario.kernel_preset, "linux-6.1");
+  EXPECT_EQ(modern[0].tree.find_path("kernel.preset")->layer, Layer::standard);
+  EXPECT_EQ(modern[0].tree.find("dmcrypt")->keys(), std::vector<std::string>{"path"})
+      << "the cipher is for the other point";
+  EXPECT_EQ(points(study("dmcrypt.path: [none, ocf-v1]"))[0].scenario.kernel_preset,
+            "linux-2.6.12");
+  EXPECT_EQ(error(study("dmcrypt.path: [none]")),
+            "t.yaml:4: kernel: missing: path none has no kernel of its own; valid: kernel: "
+            "linux-2.6.12, linux-6.1, or the path of a preset file");
+  const std::string two =
+      "stack: {plain: {dmcrypt.path: none}, old: {dmcrypt.path: standard, kernel: linux-2.6.12}, "
+      "new: {dmcrypt.path: modern, kernel: linux-6.1}}";
+  EXPECT_EQ(error(study(two)),
+            "t.yaml:4: kernel: not named for path none, and the other points run on different "
+            "ones; valid: kernel: linux-2.6.12, linux-6.1");
+  EXPECT_EQ(points(study(two, "baseline: {stack: new}\n"))[0].scenario.kernel_preset, "linux-6.1");
+  // What stands at the same place as the path is for the path, and means nothing.
+  EXPECT_NE(error(study("dmcrypt.path: [none, standard]\n  dmcrypt.key_bits: [128, 256]"))
+                .find("t.yaml:5: dmcrypt.key_bits: means nothing with dmcrypt.path none"),
+            std::string::npos);
+  EXPECT_NE(error(study("dmcrypt.path: [none, standard]"),
+                  {"dmcrypt.path=none", "kernel=linux-6.1", "dmcrypt.key_bits=256"})
+                .find("--set: dmcrypt.key_bits: means nothing"),
+            std::string::npos);
+}
+
 TEST_F(StudyTest, BadOverrides) {
   EXPECT_EQ(error(good_study(), {"soc.cores"}),
             "--set: soc.cores: not of the form key=value; valid: key=value, as in soc.cores=2");

@@ -62,6 +62,47 @@ expectations
 )");
 }
 
+/// The head says what the points run on, and what of it nobody chose.
+TEST(Table, TheHeadNamesTheMachine) {
+  const auto head = [](const std::string& scenario, const std::string& axes, const Json& config,
+                       std::vector<std::string> sets = {}) {
+    StudyResult r{"test", "1", {}, {}, std::move(sets)};
+    r.points = {point("traces/a.csv", "standard", 10)};
+    r.points[0].config = config;
+    const Study study = parse_study("name: t\nscenario: {" + scenario + "}\n" + axes, "t.yaml");
+    const std::string text = to_table(study, r);
+    const std::size_t at = text.find("board ");
+    return at == std::string::npos ? "" : text.substr(at, text.find('\n', at) - at);
+  };
+  Json config = {
+      {"soc", {{"preset", "armada-385"}, {"cores", 2}}},
+      {"disk", {{"preset", "flash"}}},
+      {"kernel", {{"preset", "linux-6.1"}, {"hz", 250}}},
+      {"workload",
+       {{"trace", "traces/a.csv"}, {"replay", "closed"}, {"depth", {{"read", 2}, {"write", 32}}}}}};
+  EXPECT_EQ(head("soc: armada-385, disk: {preset: flash, queue_depth: 1}", "", config),
+            "board armada-385; kernel linux-6.1 (default); disk flash; depth read 2 (default), "
+            "write 32 (default)");
+  EXPECT_EQ(head("soc: armada-385, disk: flash, kernel: linux-6.1, workload.depth: {write: 32}", "",
+                 config),
+            "board armada-385; kernel linux-6.1; disk flash; depth read 2 (default), write 32");
+  EXPECT_EQ(head("soc: armada-385, disk: flash, kernel: {hz: 250}",
+                 "axes: {d: {a: {workload.depth.read: 2}, b: {workload.depth.read: 4, "
+                 "workload.depth.write: 1}}}\n",
+                 config),
+            "board armada-385; kernel linux-6.1 (default); disk flash; depth read 2, write 32 "
+            "(default)");
+  EXPECT_EQ(head("soc: armada-385, disk: flash", "", config,
+                 {"kernel=linux-6.1", "workload.depth.read=2", "workload.depth.write=32"}),
+            "board armada-385; kernel linux-6.1; disk flash; depth read 2, write 32");
+  config["workload"]["replay"] = "open";
+  EXPECT_EQ(head("soc: armada-385, disk: flash", "", config),
+            "board armada-385; kernel linux-6.1 (default); disk flash");
+  config["workload"]["trace"] = "none";
+  EXPECT_EQ(head("soc: armada-385, disk: flash", "", config),
+            "board armada-385; kernel linux-6.1 (default)");
+}
+
 /// Points with faults or broken guarantees have their verdicts printed; others do not.
 TEST(Table, VerdictsOfFaults) {
   StudyResult r{"test", "1", {}, {}, {}};
