@@ -22,6 +22,7 @@ const Abilities* abilities(const std::string& path) {
                                                    "essiv", "benbi",   "null"};
   static const char* const no_ocf_mode = "OCF has no session for it";
   static const std::vector<Abilities> rows = {
+      {"none", {"cbc", "ecb", "xts"}, "unknown chaining mode", all_ivs, EssivSalt::whole},
       {"standard", {"cbc", "ecb"}, "unknown chaining mode", old_ivs, EssivSalt::cut},
       {"ocf-v1", {"cbc"}, no_ocf_mode, old_ivs, EssivSalt::cut},
       {"ocf-v3", {"cbc"}, no_ocf_mode, old_ivs, EssivSalt::cut},
@@ -51,7 +52,9 @@ void check_placement(const std::string& path, const std::string& placement,
     throw CipherSpecError("placement '" + placement +
                           "' is not known; valid: native, in-place, out-of-place");
   }
-  if (placement != "out-of-place" || path == "standard" || path == "modern") return;
+  if (placement != "out-of-place" || path == "standard" || path == "modern" || path == "none") {
+    return;
+  }
   if (path != "ocf-async") {
     throw CipherSpecError("path '" + path +
                           "': placement 'out-of-place': an OCF request has one buffer, crp_buf; "
@@ -81,6 +84,7 @@ const std::vector<PathInfo>& crypt_paths() {
        "kernel since Linux 5.10 does this: its dm-crypt refuses drivers that allocate memory, see "
        "dmcrypt.allow_allocating_drivers)",
        false, false},
+      {"none", "no dm-crypt: bios go straight to the disk, in clear", false, false},
   };
   return paths;
 }

@@ -1,6 +1,7 @@
 #include "dmcrypt_model/paths.h"
 
 #include "dmcrypt_model/modern.h"
+#include "dmcrypt_model/path_none.h"
 #include "dmcrypt_model/path_ocf.h"
 #include "dmcrypt_model/path_ocf_async.h"
 #include "dmcrypt_model/path_standard.h"
@@ -18,6 +19,7 @@ std::unique_ptr<CryptTarget> make_target(const std::string& path, kernel::Kernel
       throw CipherSpecError("path '" + path + "' needs an OCF driver");
     }
   }
+  if (path == "none") return std::make_unique<NonePath>(kernel, table, costs, lower);
   if (path == "standard") {
     return std::make_unique<StandardPath>(kernel, table, costs, cipher_costs, lower,
                                           settings.placement == "in-place");

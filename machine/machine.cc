@@ -60,8 +60,8 @@ class Machine {
         own_driver_(options.own_driver != nullptr),
         table_(at_.target->table()),
         oracle_(s.seed),
-        reference_(table_.cipher.str(), table_.key, table_.iv_offset, table_.sector_size,
-                   table_.iv_large_sectors),
+        reference_(s.dmcrypt.path == "none" ? "none" : table_.cipher.str(), table_.key,
+                   table_.iv_offset, table_.sector_size, table_.iv_large_sectors),
         verdicts_(static_cast<Ps>(s.hang_seconds * static_cast<double>(hw::kPsPerS))),
         series_(at_) {
     reader_ = traces::open_trace(s.workload.trace_file, s.workload.trace_options());
@@ -100,6 +100,7 @@ class Machine {
       at_.kernel.sync_now();
       sc_core::sc_pause();
     };
+    if (s.dmcrypt.path == "none") return;  // the disk is meant to hold the plaintext
     at_.soc.disk().set_write_observer(
         [this](std::uint64_t sector, const std::uint8_t* data, std::uint32_t sectors) {
           for (std::uint32_t i = 0; i < sectors; ++i) {

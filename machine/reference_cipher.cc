@@ -50,6 +50,8 @@ ReferenceCipher::ReferenceCipher(const std::string& cipher, Bytes key, std::uint
       iv_offset_(iv_offset),
       unit_bytes_(unit_bytes),
       iv_large_sectors_(iv_large_sectors) {
+  clear_ = cipher == "none";
+  if (clear_) return;
   // "name-mode-iv:option", cut at the first dashes; a bare name means cbc-plain.
   const std::size_t dash = cipher.find('-');
   const std::string name = cipher.substr(0, dash);
@@ -125,6 +127,10 @@ ReferenceCipher::Iv ReferenceCipher::iv_of(std::uint64_t sector) const {
 
 void ReferenceCipher::crypt(bool encrypt, std::uint64_t sector, const std::uint8_t* in,
                             std::uint8_t* out) const {
+  if (clear_) {
+    std::copy(in, in + unit_bytes_, out);
+    return;
+  }
   const Iv iv = iv_of(sector);
   if (cipher_ == nullptr) return xts(encrypt, iv, in, out);
   one_shot(cipher_, key_.data(), iv.data(), encrypt, in, out, unit_bytes_);

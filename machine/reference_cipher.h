@@ -14,7 +14,7 @@ namespace cesasim::study {
 
 class ReferenceCipher {
  public:
-  /// `cipher` as dm-crypt's table has it: aes, des or des3_ede in CBC or ECB, aes in XTS, with
+  /// `cipher` as dm-crypt's table has it, or "none" for a disk in clear: aes, des or des3_ede in CBC or ECB, aes in XTS, with
   /// the IVs plain, plain64, plain64be, essiv:HASH, benbi and null. `unit_bytes` is sector_size.
   /// Throws std::invalid_argument for anything else.
   ReferenceCipher(const std::string& cipher, std::vector<std::uint8_t> key, std::uint64_t iv_offset,
@@ -31,6 +31,7 @@ class ReferenceCipher {
   Iv iv_of(std::uint64_t sector) const;
   void xts(bool encrypt, Iv tweak, const std::uint8_t* in, std::uint8_t* out) const;
 
+  bool clear_ = false;
   const evp_cipher_st* cipher_ = nullptr;  // nullptr: XTS as OpenSSL does not have it
   const evp_cipher_st* essiv_cipher_ = nullptr;
   std::string iv_mode_;

@@ -495,15 +495,20 @@ void check_crypto(const Tree& tree, const Scenario& s) {
   const auto refuse_driver = [&](const std::string& problem, const std::string& valid) {
     throw ConfigError(where(tree, "ocf.driver"), "ocf.driver", problem, valid);
   };
-  if (driver.hardware && s.dmcrypt.path == "standard") {
+  if (driver.hardware && s.soc.cesa_preset == "none") {
+    refuse_driver(fmt::format("'{}' would never be called: soc '{}' has no crypto unit",
+                              driver.name, s.soc.preset),
+                  "cryptosoft, or a SoC with a unit");
+  }
+  if (driver.hardware && (s.dmcrypt.path == "standard" || s.dmcrypt.path == "none")) {
     std::string paths;
     for (const dmcrypt::PathInfo& p : dmcrypt::crypt_paths()) {
-      if (std::string(p.name) == "standard") continue;
+      if (std::string(p.name) == "standard" || std::string(p.name) == "none") continue;
       paths += (paths.empty() ? "" : ", ") + std::string(p.name);
     }
-    refuse_driver(
-        fmt::format("'{}' would never be called: standard dm-crypt does not use OCF", driver.name),
-        "cryptosoft, or dmcrypt.path " + paths);
+    refuse_driver(fmt::format("'{}' would never be called: {} does not use OCF", driver.name,
+                              s.dmcrypt.path == "none" ? "path none" : "standard dm-crypt"),
+                  "cryptosoft, or dmcrypt.path " + paths);
   }
   if (driver.tdma && !s.soc.cesa.tdma) {
     refuse_driver(fmt::format("the crypto unit of '{}' has no TDMA, which {} needs", s.soc.preset,
@@ -574,6 +579,12 @@ void check_bench(const Tree& tree, const Scenario& s) {
   }
   const driver::DriverInfo& driver = driver::driver_info(s.ocf.driver);
   if (!driver.hardware) return;
+  if (s.soc.cesa_preset == "none") {
+    refuse("ocf.driver",
+           fmt::format("'{}' would never be called: soc '{}' has no crypto unit", driver.name,
+                       s.soc.preset),
+           "cryptosoft, or a SoC with a unit");
+  }
   if (b.api.user_space) {
     refuse("ocf.driver",
            fmt::format("'{}' would never be called: api '{}' does not call the kernel", driver.name,
