@@ -142,13 +142,13 @@ TEST(Machine, BurstsAgreeWithDescriptors) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, MachinePoints,
-    testing::Values(Combination{"standard", "cryptosoft"}, Combination{"ocf-v1", "cryptosoft"},
-                    Combination{"ocf-v1", "cesa_tdma"}, Combination{"ocf-v3", "cryptosoft"},
-                    Combination{"ocf-v3", "cesa_tdma"}, Combination{"ocf-v3", "cesa_hal"},
-                    Combination{"ocf-lsp", "cesa_hal"}, Combination{"ocf-async", "cryptosoft"},
-                    Combination{"ocf-async", "cesa_tdma"}, Combination{"ocf-async", "cesa_ring"},
-                    Combination{"modern", "cryptosoft"}, Combination{"modern", "cesa_tdma"},
-                    Combination{"modern", "cesa_ring"}),
+    testing::Values(Combination{"none", "cryptosoft"}, Combination{"standard", "cryptosoft"},
+                    Combination{"ocf-v1", "cryptosoft"}, Combination{"ocf-v1", "cesa_tdma"},
+                    Combination{"ocf-v3", "cryptosoft"}, Combination{"ocf-v3", "cesa_tdma"},
+                    Combination{"ocf-v3", "cesa_hal"}, Combination{"ocf-lsp", "cesa_hal"},
+                    Combination{"ocf-async", "cryptosoft"}, Combination{"ocf-async", "cesa_tdma"},
+                    Combination{"ocf-async", "cesa_ring"}, Combination{"modern", "cryptosoft"},
+                    Combination{"modern", "cesa_tdma"}, Combination{"modern", "cesa_ring"}),
     [](const auto& info) {
       std::string name = std::string(info.param.path) + "_" + info.param.driver;
       std::replace(name.begin(), name.end(), '-', '_');
