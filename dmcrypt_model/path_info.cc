@@ -22,7 +22,7 @@ const Abilities* abilities(const std::string& path) {
                                                    "essiv", "benbi",   "null"};
   static const char* const no_ocf_mode = "OCF has no session for it";
   static const std::vector<Abilities> rows = {
-      {"none", {"cbc", "ecb", "xts"}, "unknown chaining mode", all_ivs, EssivSalt::whole},
+      {"none", {"cbc", "ecb", "xts"}, "unknown chaining mode", all_ivs, EssivSalt::cut},
       {"standard", {"cbc", "ecb"}, "unknown chaining mode", old_ivs, EssivSalt::cut},
       {"ocf-v1", {"cbc"}, no_ocf_mode, old_ivs, EssivSalt::cut},
       {"ocf-v3", {"cbc"}, no_ocf_mode, old_ivs, EssivSalt::cut},
