@@ -305,7 +305,7 @@ int run_study(const Prepared& prepared, const RunArguments& arguments,
                     to_json(result).dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
   write_file_atomic(prepared.out + "/results.csv", to_csv(result));
   if (!arguments.quiet) {
-    fmt::print("{}\nresults: {}/results.json\n", to_table(prepared.study, result), prepared.out);
+    fmt::print("{}\nresults: {}/results.json\n", to_table(prepared.study, result, terminal_width(STDOUT_FILENO)), prepared.out);
   }
 
   int code = kOk;

@@ -115,6 +115,9 @@ void add_expectation(const std::string& study, const ExpectationResult& e, Suite
     if (!e.point.empty()) message += ", point '" + e.point + "'";
     if (!e.note.empty()) message += ": " + e.note;
     child = problem("failure", "expectation", message);
+  } else if (e.misses_aim()) {
+    child = fmt::format("<properties><property name=\"misses_aim\" value=\"{}\"/></properties>",
+                        escaped(e.missed_aim_text()));
   }
   suite.add(study + ".expectations", e.name, 0, child);
 }
