@@ -1,4 +1,5 @@
 // cesasim run.
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -28,6 +30,7 @@
 #include "study/output/junit.h"
 #include "study/output/table.h"
 #include "study/result/result.h"
+#include "study/run/folder_lock.h"
 #include "study/run/partial.h"
 #include "study/run/runner.h"
 #include "traces/formats/blktrace_reader.h"
@@ -270,6 +273,19 @@ std::vector<PointResult> run_kept(const Prepared& prepared, const RunArguments& 
   return out;
 }
 
+/// Says which observation windows the run did not come to: their files hold nothing.
+void warn_of_empty_windows(const ObserveOptions& observe, const PointResult& point) {
+  const std::optional<double> end = find_value(point.metrics, "sim_seconds");
+  if (!end) return;
+  const auto warn = [&end](const char* option, const std::string& file, const TimeWindow& window) {
+    if (file.empty() || window.from < *end) return;
+    complain(fmt::format("{}: the run ended at {:.6f} s, before the window; {} is empty", option,
+                         *end, file));
+  };
+  warn("--requests-window", observe.requests, observe.requests_window);
+  warn("--timeline-window", observe.timeline, observe.timeline_window);
+}
+
 int run_study(const Prepared& prepared, const RunArguments& arguments,
               std::vector<StudyResult>& all) {
   RunnerOptions options;
@@ -282,6 +298,9 @@ int run_study(const Prepared& prepared, const RunArguments& arguments,
   result.study = prepared.study.name;
   result.version = kVersion;
   result.overrides = arguments.set;
+  result.doc = prepared.study.doc;
+  result.date = fmt::format("{:%Y-%m-%d %H:%M} UTC", fmt::gmtime(std::time(nullptr)));
+  result.command = command_line();
   if (prepared.study.baseline) {
     for (const auto& [path, value] : prepared.study.baseline->values) {
       result.baseline[path] = scalar_json(value);
@@ -301,11 +320,21 @@ int run_study(const Prepared& prepared, const RunArguments& arguments,
   }
   result.expectations = check_expectations(prepared.study, result.points);
 
-  write_file_atomic(prepared.out + "/results.json",
-                    to_json(result).dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
-  write_file_atomic(prepared.out + "/results.csv", to_csv(result));
+  try {
+    write_file_atomic(prepared.out + "/results.json",
+                      to_json(result).dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+    write_file_atomic(prepared.out + "/results.csv", to_csv(result));
+  } catch (const OutputError&) {
+    const PartialResults partial(prepared.partial_file(), prepared.study.name);
+    if (partial.exists()) {
+      complain(fmt::format("the points that ran are kept in {}; once there is room: {}{}",
+                           partial.file(), command_line(), arguments.resume ? "" : " --resume"));
+    }
+    throw;
+  }
   if (!arguments.quiet) {
-    fmt::print("{}\nresults: {}/results.json\n", to_table(prepared.study, result, terminal_width(STDOUT_FILENO)), prepared.out);
+    fmt::print("{}\nresults: {}/results.json\n",
+               to_table(prepared.study, result, terminal_width(STDOUT_FILENO)), prepared.out);
   }
 
   int code = kOk;
@@ -317,6 +346,7 @@ int run_study(const Prepared& prepared, const RunArguments& arguments,
                     end, options.vcd.file));
     code = kBadInput;
   }
+  warn_of_empty_windows(options.observe, result.points[0]);
   for (const ExpectationResult& e : result.expectations) {
     if (e.ok && !*e.ok) {
       code = kExpectationFailed;
@@ -394,16 +424,36 @@ std::vector<double> check_traces(const std::vector<Point>& points) {
 }
 
 /// "out/STUDY", or with overrides a folder of their own beside it, so that the results to
-/// compare with stay: "out/STUDY,soc.cores=2".
+/// compare with stay: "out/STUDY,soc.cores=2". Where that would be long, or not tell other
+/// overrides apart, a hash of all of them stands at its end; results.json has them as they were
+/// given.
 std::string default_folder(const Study& study, const RunArguments& arguments) {
+  constexpr std::size_t kMostCharacters = 60;
   std::string name = study.name;
-  for (const std::string& set : arguments.set) name += "," + set;
+  std::uint64_t hash = 14695981039346656037u;  // FNV-1a
+  const auto add = [&hash](const std::string& text) {
+    for (const char c : text + '\0') {
+      hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
+    }
+  };
+  add(study.name);
+  bool exact = study.name.find(',') == std::string::npos;
+  for (const std::string& set : arguments.set) {
+    name += "," + set;
+    add(set);
+    exact = exact && set.find(',') == std::string::npos;  // which stands between them
+  }
   for (char& c : name) {
     const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 ||
-                       std::string_view("._=,-+:").find(c) != std::string_view::npos;
-    if (!plain) c = '_';
+                       std::string_view("_.=,-+:").find(c) != std::string_view::npos;
+    if (plain) continue;
+    c = '_';
+    exact = false;
   }
-  return "out/" + name.substr(0, 200);
+  // A name with '_' of its own is told from a folded one by the hash of the latter.
+  if (exact && name.size() <= kMostCharacters + study.name.size()) return "out/" + name;
+  return fmt::format("out/{}-{:012x}", name.substr(0, kMostCharacters + study.name.size()),
+                     hash & 0xffffffffffff);
 }
 
 int run(const RunArguments& arguments) {
@@ -512,6 +562,12 @@ int run(const RunArguments& arguments) {
       return kBadInput;
     }
   }
+  std::vector<FolderLock> locks;
+  try {
+    for (const Prepared& prepared : all) locks.emplace_back(prepared.out, command_line());
+  } catch (const FolderInUse& error) {
+    throw UsageError(fmt::format("--out: {}", error.what()));
+  }
   int code = kOk;
   std::vector<StudyResult> results;
   try {
@@ -615,8 +671,9 @@ void add_run_command(CLI::App& app, Action& chosen) {
       ->allow_extra_args(false);
   command->add_option("--jobs", arguments.jobs, "points at a time (default: one per processor)")
       ->check(CLI::Range(1u, 4096u));
-  command->add_option("--out", arguments.out,
-                      "folder for the results (default: out/STUDY, with the overrides added)");
+  command->add_option(
+      "--out", arguments.out,
+      "folder for the results (default: out/STUDY, with the overrides added); one run at a time");
   command->add_flag("--quiet", arguments.quiet, "no table and no progress, only errors");
   command->add_flag("--progress", arguments.progress,
                     "tell on standard error now and then how far the run is, also where that is "

@@ -77,7 +77,7 @@ std::string name_and_text(const std::string& name, const std::string& text, std:
   std::string out = name;
   const std::string pad(column, ' ');
   if (text_width(name) + 2 > column) {
-    out += "\n" + pad;
+    out += width == 0 ? "  " : "\n" + pad;
   } else {
     out.append(column - text_width(name), ' ');
   }

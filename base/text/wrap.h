@@ -19,7 +19,8 @@ std::vector<std::string> wrap_words(const std::string& text, std::size_t width);
 std::string fold_lines(const std::string& text, std::size_t width, std::size_t hang);
 
 /// A name and what it is: "NAME  TEXT", with the text's further lines under its first. A name wider
-/// than `column` has the text below it. Ends with a newline. A `width` of zero is no limit.
+/// than `column` has the text below it. Ends with a newline. A `width` of zero is no limit, and the
+/// text always beside the name.
 std::string name_and_text(const std::string& name, const std::string& text, std::size_t column,
                           std::size_t width);
 

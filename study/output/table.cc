@@ -198,7 +198,8 @@ std::string verdict_block(const StudyResult& result) {
     out += fmt::format("    requests: {:.0f} right, {:.0f} failed and said so\n",
                        count("verdict.right"), count("verdict.failed"));
     for (const std::string& text : point.broken_guarantees) {
-      out += fmt::format("    BROKEN: {}\n", text);
+      out += fmt::format("    {}: {}\n",
+                         point.broken_is_tolerated() ? "broken, reported only" : "BROKEN", text);
     }
   }
   return out.empty() ? "" : "\nverdicts\n" + out;
@@ -297,7 +298,7 @@ std::string align_narrow(const std::vector<std::vector<std::string>>& rows,
     for (std::size_t k = 1; k < rows.size(); ++k) {
       widths[i] = std::max(widths[i], text_width(cell(k, i)));
     }
-    heads[i] = wrap_words(cell(0, i), std::max<std::size_t>(widths[i], 8));
+    heads[i] = wrap_words(cell(0, i), std::max<std::size_t>(widths[i], 9));
     for (const std::string& line : heads[i]) widths[i] = std::max(widths[i], text_width(line));
   }
   std::string out;
@@ -401,13 +402,19 @@ std::string to_table(const Study& study, const StudyResult& result, std::size_t 
   }
   out += verdict_block(result);
   out += note_block(result);
-  std::string errors;
+  std::string errors, reported;
   for (const PointResult& point : result.points) {
     if (point.status == Status::ok) continue;
-    errors += fmt::format("  {}: {}: {}\n", point_name(point.axes), status_name(point.status),
-                          point.error);
+    (point.broken_is_tolerated() ? reported : errors) += fmt::format(
+        "  {}: {}: {}\n", point_name(point.axes), status_name(point.status), point.error);
   }
   if (!errors.empty()) out += "\nerrors\n" + errors;
+  if (!reported.empty()) {
+    out +=
+        "\nbroken, which this study only reports (on_broken: report): no matter of the exit "
+        "code\n" +
+        reported;
+  }
   if (!result.expectations.empty()) {
     out += "\nexpectations\n";
     for (const ExpectationResult& e : result.expectations) out += expectation_line(e);

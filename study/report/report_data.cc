@@ -417,7 +417,7 @@ Json report_data(const Json& results, const ReportOptions& options) {
     }
     return out;
   } catch (const nlohmann::json::exception& error) {
-    fail(fmt::format("not a results file: {}", error.what()));
+    fail(fmt::format("not a results file: {}", json_problem(error)));
   }
 }
 

@@ -103,7 +103,7 @@ StudyResult study_result_from_json(const Json& json) {
     }
     return out;
   } catch (const nlohmann::json::exception& error) {
-    throw std::runtime_error(fmt::format("not a results file: {}", error.what()));
+    throw std::runtime_error(fmt::format("not a results file: {}", json_problem(error)));
   }
 }
 
