@@ -93,7 +93,8 @@ int dispatch(int argc, char** argv) {
       // Nothing chosen: what there is.
       set_help(app, terminal_width(STDERR_FILENO));
       const CLI::App& reached = app_reached(app);
-      complain(fmt::format("{}: name a command\n\n{}", command_reached(app), reached.help()));
+      complain(fmt::format("{}name a command\n\n{}",
+                           &reached == &app ? "" : command_reached(app) + ": ", reached.help()));
     } else {
       complain(fmt::format("{}; see {} --help", usage_problem(error), command_reached(app)));
     }

@@ -229,8 +229,7 @@ _cesasim() {{
     esac
   fi
   COMPREPLY=($(compgen -W "$words" -- "$cur"))
-}
-}
+}}
 complete -o default -F _cesasim cesasim
 )sh",
       steps, words);

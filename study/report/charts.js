@@ -249,6 +249,7 @@ const values_beside = (texts) => ({
   id: 'values_beside',
   afterDatasetsDraw(chart) {
     const {ctx, chartArea} = chart;
+    chart.values_shown = texts;
     ctx.save();
     ctx.font = font(12);
     ctx.textBaseline = 'middle';

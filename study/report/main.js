@@ -30,6 +30,7 @@ function fill_section(id) {
 function change(choice, only = null) {
   Object.assign(state, choice);
   if (only === null) keep_looking_at_visible();
+  else if ('first' in choice || 'second' in choice) state.wanted = [state.first, state.second];
   const at = document.activeElement?.closest?.('section')?.id;
   const caption = document.activeElement?.closest?.('label')?.firstChild?.textContent;
   for (const [id] of SECTIONS) {
@@ -44,12 +45,14 @@ function change(choice, only = null) {
   }
 }
 
-/** What is looked at closely is among what the filter leaves, if that is anything. */
+/** What is looked at closely is what was chosen, where the filter leaves that, else something that it leaves. */
 function keep_looking_at_visible() {
   const shown = visible_points();
   if (shown.length === 0) return;
-  if (!shown.includes(state.first)) state.first = shown.find((p) => p !== state.second) ?? shown[0];
-  if (state.second !== null && !shown.includes(state.second)) state.second = shown.find((p) => p !== state.first) ?? null;
+  const [first, second] = state.wanted;
+  const other = (than) => shown.find((p) => p !== than && p.series) ?? shown.find((p) => p !== than) ?? null;
+  state.first = shown.includes(first) ? first : other(second) ?? shown[0];
+  state.second = second === null ? null : shown.includes(second) && second !== state.first ? second : other(state.first);
 }
 
 function look_at(point) {

@@ -46,7 +46,8 @@ const load_axes = (() => {
     let load = axis.path === 'workload.trace';
     let more = false;
     for (const point of points) {
-      if (point.config.length === 0) continue;
+      // One that failed before it said what it was tells nothing.
+      if (point.config.every((value) => value === null)) continue;
       const rest = rest_of(point, axis.index);
       const other = seen.get(rest);
       if (other === undefined) { seen.set(rest, point); continue; }
@@ -74,6 +75,7 @@ const state = {
   all_panels: false,
   time: 'seconds',
   first: null, second: null,  // the points looked at closely
+  wanted: [],            // those that the reader chose, whether or not the filter leaves them
   sweep: {},
 };
 
@@ -161,9 +163,12 @@ function choose_defaults() {
   const based = (known.length > 0 ? known : usable).filter((point) => base_of(point) === point);
   state.first = based[based.length - 1] ?? known[0] ?? usable[0] ?? points[0] ?? null;
   if (state.first === null) return;
-  const siblings = (known.length > 1 ? known : usable).filter((p) => p !== state.first &&
-      state.panels.every((axis) => p.axes[axis] === state.first.axes[axis]));
+  const others = (list) => list.filter((p) => p !== state.first);
+  const siblings = (list) => others(list).filter((p) => state.panels.every((axis) => p.axes[axis] === state.first.axes[axis]));
   const seconds = (p) => value_of(p, 'sim_seconds', -1) ?? Infinity;
-  state.second = siblings.sort((a, b) => seconds(a) - seconds(b))[0] ?? null;
+  const quickest = (list) => list.sort((a, b) => seconds(a) - seconds(b))[0];
+  // Of the same load if there is one.
+  state.second = quickest(siblings(known)) ?? quickest(others(known)) ?? quickest(siblings(usable)) ?? null;
 }
 choose_defaults();
+state.wanted = [state.first, state.second];

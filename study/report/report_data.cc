@@ -366,6 +366,9 @@ Json report_data(const Json& results, const ReportOptions& options) {
     out["study"] = study.study;
     out["version"] = study.version;
     out["overrides"] = study.overrides;
+    out["doc"] = study.doc;
+    out["date"] = study.date;
+    out["command"] = study.command;
     out["baseline"] = study.baseline.empty() ? Json(nullptr) : study.baseline;
 
     const std::vector<ReportAxis> axes = find_axes(study.points);
@@ -395,8 +398,9 @@ Json report_data(const Json& results, const ReportOptions& options) {
     out["phases"] = columns.phases;
 
     out["expectations"] = Json::array();
-    for (const Json& e : results.at("expectations")) {
-      out["expectations"].push_back(expectation_data(e));
+    for (std::size_t i = 0; i < study.expectations.size(); ++i) {
+      out["expectations"].push_back(expectation_data(results.at("expectations")[i]));
+      if (study.expectations[i].misses_aim()) out["expectations"].back()["misses_aim"] = true;
     }
 
     const Configs configs = compare_configs(study.points);

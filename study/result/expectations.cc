@@ -118,14 +118,16 @@ std::optional<double> ExpectationResult::error_percent() const {
 
 bool ExpectationResult::misses_aim() const {
   const std::optional<double> error = error_percent();
-  // The slack of a rounding, so that a bound and its aim agree.
-  return error && std::fabs(*error) > published->within * (1 + 1e-12);
+  // Older results have the wider bound in `within`. The slack of a rounding, so that a bound and
+  // its aim agree.
+  return error && std::fabs(*error) > std::min(published->within, published->aim()) * (1 + 1e-12);
 }
 
 std::string ExpectationResult::missed_aim_text() const {
   if (!misses_aim()) return "";
-  std::string out = fmt::format("{:.1f} % off the published {:.6g}, aim {:g} %",
-                                std::fabs(*error_percent()), published->value, published->within);
+  std::string out =
+      fmt::format("{:.1f} % off the published {:.6g}, aim {:g} %", std::fabs(*error_percent()),
+                  published->value, std::min(published->within, published->aim()));
   if (published->tolerated) {
     out += fmt::format(", tolerated to {:g} %: {}", *published->tolerated, published->reason);
   }
