@@ -76,6 +76,11 @@ StudyResult study_result_from_json(const Json& json) {
     out.doc = json.value("doc", "");
     out.date = json.value("date", "");
     out.command = json.value("command", "");
+    for (const char* list : {"points", "expectations"}) {
+      if (!json.at(list).is_array()) {
+        throw std::runtime_error(fmt::format("not a results file: {} is no list", list));
+      }
+    }
     for (const Json& point : json.at("points")) out.points.push_back(point_from_json(point));
     for (const Json& item : json.at("expectations")) {
       ExpectationResult e;

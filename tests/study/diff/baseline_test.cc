@@ -58,6 +58,7 @@ TEST(Baseline, ZerosAreImpliedWhereEveryPointHasTheMetric) {
   const auto folder = fresh_folder("zeros");
   StudyResult r = sample();
   r.points.push_back(r.points[0]);
+  r.points[1].axes["soc.cores"] = 1;
   r.points[0].metrics = {{"sim_seconds", 1}, {"ocf.lost", 0}, {"bench.user", 0}};
   r.points[1].metrics = {{"sim_seconds", 2}, {"ocf.lost", 3}};
   const std::string text = baseline_text(r);

@@ -292,7 +292,9 @@ TEST(Browser, WhatIsOffItsAimIsAmber) {
 TEST(Browser, LongNamesAreCutWhereTheyAreTheSame) {
   Json results = golden_results("sweep.results.json");
   Json points = Json::array();
-  const std::string same = "a very long beginning of a name that all of these points of it share ";
+  const std::string same =
+      "a very long beginning of a name that all of these points of it share, and it goes on and on "
+      "until two lines of any chart are full ";
   for (const char* end : {"first and more", "second and more", "third and more"}) {
     Json point = results["points"][0];
     point["axes"] = Json{{"row", same + end}};
