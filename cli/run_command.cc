@@ -20,6 +20,7 @@
 #include "study/output/table.h"
 #include "study/run/folder_lock.h"
 #include "study/run/partial.h"
+#include "study/run/progress_line.h"
 #include "study/run/run_study.h"
 #include "traces/formats/blktrace_reader.h"
 #include "traces/trace_reader.h"

@@ -467,7 +467,9 @@ std::string to_table(const Study& study, const StudyResult& result, std::size_t 
     for (const auto& [path, value] : study.baseline->values) base[path] = scalar_json(value);
     out += fmt::format("baseline: {}\n", point_label(base));
   }
-  for (const std::string& line : wrap_words(machine_line(study, result), width)) out += line + "\n";
+  if (const std::string line = machine_line(study, result); !line.empty()) {
+    out += line + "\n";
+  }
   std::vector<std::string> traces;
   for (const PointResult& point : result.points) {
     const std::string trace = trace_of(point);

@@ -201,7 +201,7 @@ std::string default_folder(const Study& study, const std::vector<std::string>& o
   // A name with '_' of its own is told from a folded one by the hash of the latter.
   const std::size_t room = kMostCharacters + study.name.size();
   if (exact && name.size() <= room) return "out/" + name;
-  return "out/" + name.substr(0, room) + "-" + hash.str().substr(0, kHashCharacters);
+  return "out/" + name.substr(0, room) + "-" + hash.hex(kHashCharacters);
 }
 
 std::vector<double> check_traces(const std::vector<Point>& points) {
