@@ -1,7 +1,9 @@
 #include "cli/cli.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -24,6 +26,16 @@ std::vector<std::string> command_names(const CLI::App& app) {
     if (!command->get_group().empty()) names.push_back(command->get_name());
   }
   return names;
+}
+
+/// A standard stream that the caller closed stays closed: no file that is opened later may get its
+/// number and what is printed. Writing to it is an error then.
+void keep_standard_streams() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(fd, F_GETFD) >= 0) continue;
+    // The lowest free number, which is `fd`.
+    (void)!::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+  }
 }
 
 int dispatch(int argc, char** argv) {
@@ -100,7 +112,7 @@ int dispatch(int argc, char** argv) {
     return kInterrupted;
   } catch (const std::exception& error) {
     // Results that cannot be written, processes that cannot be started. A full standard output is
-    // told by the caller.
+    // reported by the caller.
     if (std::ferror(stdout) == 0) complain(error.what());
     return kPointFailed;
   }
@@ -109,6 +121,7 @@ int dispatch(int argc, char** argv) {
 }  // namespace
 
 int cli_main(int argc, char** argv) {
+  keep_standard_streams();
   const int code = dispatch(argc, argv);
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
     complain("standard output cannot be written");

@@ -131,7 +131,7 @@ void add_cosim_command(CLI::App& app, Action& chosen) {
   CLI::App* boot_command =
       cosim_command->add_subcommand("run", "Boot the kernel and run a command in it");
   CLI::App* mutants_command = cosim_command->add_subcommand(
-      "mutants", "Does selftest's load catch bugs that are put back into the driver?");
+      "mutants", "Whether selftest's load catches known bugs that are built into the driver again");
   for (CLI::App* command : {selftest_command, boot_command}) {
     command->add_option("--soc", cosim.soc,
                         "soc preset (default: selftest all kinds, run armada-370)");

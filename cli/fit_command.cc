@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "base/file/atomic_file.h"
+#include "base/file/outputs.h"
 #include "cli/command.h"
 #include "scenario/library.h"
 #include "study/matrix/study.h"
@@ -69,6 +70,7 @@ struct ValidationArguments {
 int validation(const ValidationArguments& arguments) {
   std::string file = arguments.results;
   if (!file.ends_with(".json")) file += "/results.json";
+  check_outputs({{"--output", arguments.output}}, {file});
   std::ifstream in(file);
   if (!in) throw UsageError(fmt::format("{}: cannot be read; valid: a folder of results", file));
   std::stringstream text;

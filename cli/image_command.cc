@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "base/file/outputs.h"
 #include "base/process/process.h"
 #include "cli/command.h"
 #include "dmcrypt_model/path_info.h"
@@ -73,6 +74,7 @@ Scenario image_scenario(const ImageArguments& arguments, const Library& library)
 void image_command(bool encrypt, const ImageArguments& arguments) {
   const Library library = Library::locate();
   const Scenario scenario = image_scenario(arguments, library);
+  check_outputs({{"OUT", arguments.out}}, {arguments.in});
   const SignalWatch watch;
   ImageJob job;
   job.encrypt = encrypt;
@@ -120,7 +122,7 @@ void add_image_command(CLI::App& app, Action& chosen) {
   CLI::App* encrypt_command = image_app->add_subcommand(
       "encrypt", "Write IN to the mapping; OUT is the disk up to the mapping's end");
   CLI::App* decrypt_command =
-      image_app->add_subcommand("decrypt", "Read the mapping of the disk IN; OUT is what came");
+      image_app->add_subcommand("decrypt", "Read the mapping of the disk IN; OUT is its plaintext");
   for (CLI::App* command : {encrypt_command, decrypt_command}) {
     command
         ->add_option("--table", image.table,

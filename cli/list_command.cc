@@ -6,8 +6,11 @@
 #include "cli/command.h"
 #include "machine/result/metrics.h"
 #include "scenario/library.h"
+#include "scenario/names.h"
+#include "scenario/parameters.h"
 #include "scenario/scenario.h"
 #include "study/output/guide.h"
+#include "study/output/schema.h"
 
 namespace cesasim::study {
 namespace {
@@ -54,6 +57,8 @@ void list(const std::string& what) {
   if (what == "metrics") return list_metrics();
   if (what == "parameters") return list_parameter_table();
   if (what == "guide") return fmt::print("{}", study_guide());
+  if (what == "study-schema") return fmt::print("{}\n", study_schema().dump(1));
+  if (what == "results-schema") return fmt::print("{}\n", results_schema().dump(1));
   const Library library = Library::locate();
   if (what == "presets") return list_files(library.presets(), true);
   if (what == "studies") return list_files(library.studies(), false);
@@ -69,13 +74,15 @@ void list(const std::string& what) {
 
 void add_list_command(CLI::App& app, Action& chosen) {
   const auto what = std::make_shared<std::string>();
-  CLI::App* command = app.add_subcommand("list", "What there is to choose from");
+  CLI::App* command =
+      app.add_subcommand("list", "List paths, drivers, presets, studies, metrics and parameters");
   command
       ->add_option("WHAT", *what,
                    "paths, drivers, faults, presets, studies, metrics, parameters; guide: all of "
-                   "them and the form of a study, as Markdown")
-      ->check(CLI::IsMember(
-          {"paths", "drivers", "faults", "presets", "studies", "metrics", "parameters", "guide"}));
+                   "them and the form of a study, as Markdown; study-schema, results-schema: the "
+                   "form of a study and of results.json as JSON Schema")
+      ->check(CLI::IsMember({"paths", "drivers", "faults", "presets", "studies", "metrics",
+                             "parameters", "guide", "study-schema", "results-schema"}));
   command->callback([what, &chosen] {
     chosen = [what] {
       list(*what);

@@ -9,7 +9,9 @@
 #include <sstream>
 
 #include "base/file/atomic_file.h"
+#include "base/file/outputs.h"
 #include "cli/command.h"
+#include "scenario/parameters.h"
 #include "scenario/scenario.h"
 #include "study/report/page.h"
 #include "study/report/report_data.h"
@@ -49,11 +51,7 @@ int report(const ReportArguments& arguments) {
   const fs::path output =
       arguments.output.empty() ? file.parent_path() / "report.html" : fs::path(arguments.output);
   const Json results = read_results(file);
-  try {
-    refuse_input(output.string(), {file.string()});
-  } catch (const OutputError& error) {
-    throw UsageError(fmt::format("--output: {}; valid: another file", error.what()));
-  }
+  check_outputs({{"--output", output.string()}}, {file.string()});
   ReportOptions options;
   for (const ParameterInfo& parameter : list_parameters()) {
     options.units[parameter.path] = parameter.unit;
@@ -71,12 +69,7 @@ int report(const ReportArguments& arguments) {
       throw UsageError(fmt::format("--baseline: {}", error.what()));
     }
   }
-  try {
-    write_file_atomic(output.string(), report_page(data));
-  } catch (const OutputError& error) {
-    throw UsageError(
-        fmt::format("--output: {}; valid: a file in a folder that can be written", error.what()));
-  }
+  write_file_atomic(output.string(), report_page(data));
   fmt::print("report: {}\n", output.string());
   return kOk;
 }

@@ -7,7 +7,7 @@
 #include "base/file/atomic_file.h"
 #include "base/text/version.h"
 #include "cli/command.h"
-#include "cli/progress_line.h"
+#include "study/run/progress_line.h"
 #include "study/sensitivity/sensitivity.h"
 
 namespace cesasim::study {

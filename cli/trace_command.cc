@@ -26,20 +26,47 @@ using traces::TraceFormat;
 /// What the commands with an input share.
 struct InputArguments {
   std::string file;
+  std::string format;
+  std::string arrivals = "queue";
   traces::TraceOptions options;
 
   void add_to(CLI::App& command) {
     options.completions = true;
-    command.add_option("FILE", file, "a trace, plain, gzip or zstd, its format known by content")
+    command
+        .add_option("FILE", file,
+                    "a trace, plain, gzip or zstd, its format known by content; or the folder of "
+                    "blktrace's files")
         ->required();
+    command.add_option(
+        "--format", format,
+        "its format, where the first 64 KiB do not show it: " + traces::format_names());
     command.add_option("--device", options.device,
                        "the device to take if there are several: major,minor (blkparse, "
-                       "blktrace), the file (iolog) or host,disk (msr)");
+                       "blktrace), the file (iolog), host,disk (msr) or the disk (biosnoop)");
+    command.add_option("--arrivals", arrivals,
+                       "what a request of blkparse and blktrace is: queue (Q events: what the "
+                       "device was asked; the default) or issue (D events: what its driver was)");
     command.add_flag("--skip-bad-lines", options.skip_bad_lines,
-                     "count lines or events that do not parse instead of stopping");
+                     "count lines or events that do not parse instead of stopping, and read "
+                     "compressed files that are cut short");
   }
 
-  std::unique_ptr<traces::TraceReader> open() const { return traces::open_trace(file, options); }
+  std::unique_ptr<traces::TraceReader> open() const {
+    traces::TraceOptions chosen = options;
+    if (!format.empty()) {
+      chosen.format = traces::format_of_name(format);
+      if (chosen.format == TraceFormat::detect) {
+        throw UsageError(fmt::format("--format: unknown trace format '{}'; valid: {}", format,
+                                     traces::format_names()));
+      }
+    }
+    if (arrivals != "queue" && arrivals != "issue") {
+      throw UsageError(
+          fmt::format("--arrivals: unknown event '{}'; valid: queue, issue", arrivals));
+    }
+    if (arrivals == "issue") chosen.arrivals = traces::Arrivals::issue;
+    return traces::open_trace(file, chosen);
+  }
 };
 
 /// What the commands with an output share.
@@ -53,20 +80,23 @@ struct OutputArguments {
                     "the file to write, compressed if it ends in .zst or .gz; - is standard output")
         ->required();
     command.add_option("--to", format,
-                       "its format: " + traces::format_names() + "; default: as its name ends");
+                       "its format: " + traces::format_names(true) + "; default: as its name ends");
   }
 
   TraceFormat chosen_format() const {
     if (!format.empty()) {
       const TraceFormat named = traces::format_of_name(format);
-      if (named != TraceFormat::detect) return named;
-      throw UsageError(
-          fmt::format("unknown trace format '{}'; valid: {}", format, traces::format_names()));
+      if (named != TraceFormat::detect && traces::format_info(named).write != nullptr) return named;
+      throw UsageError(fmt::format("{} '{}'; valid: {}",
+                                   named == TraceFormat::detect
+                                       ? "unknown trace format"
+                                       : "there is no writer of trace format",
+                                   format, traces::format_names(true)));
     }
     const TraceFormat by_name = traces::format_of_path(path);
     if (by_name != TraceFormat::detect) return by_name;
     throw UsageError(fmt::format("{}: its name does not say which format to write; give --to {}",
-                                 path, traces::format_names()));
+                                 path, traces::format_names(true)));
   }
 };
 
@@ -115,10 +145,8 @@ void write_trace(const OutputArguments& arguments,
   complain(fmt::format("{}: {} requests written", arguments.path, output.writer().rows()));
 }
 
-void say_skipped(const traces::TraceReader& reader) {
-  if (reader.skipped_lines() == 0) return;
-  complain(fmt::format("{} lines or events skipped, the first: {}", reader.skipped_lines(),
-                       reader.first_skipped()));
+void say_remarks(const traces::TraceReader& reader) {
+  for (const std::string& remark : reader.remarks()) complain(remark);
 }
 
 void add_info(CLI::App& trace, Action& chosen) {
@@ -131,6 +159,7 @@ void add_info(CLI::App& trace, Action& chosen) {
     chosen = [input, json] {
       const auto reader = input->open();
       const traces::TraceInfo info = traces::collect_info(*reader);
+      if (*json) say_remarks(*reader);  // the text has them
       fmt::print("{}", *json ? traces::to_json(info).dump(2) + "\n" : traces::to_text(info));
       return kOk;
     };
@@ -154,7 +183,7 @@ int copy(const CopyArguments& arguments) {
   const auto reader = arguments.input.open();
   write_trace(arguments.output, [&](traces::TraceWriter& writer) {
     const traces::CutCounts counts = traces::copy_trace(*reader, writer, arguments.cut);
-    say_skipped(*reader);
+    say_remarks(*reader);
     if (counts.kept == 0) {
       throw UsageError(fmt::format("{}: none of the {} requests read fulfils all that is given",
                                    arguments.input.file, counts.read));

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/text/hex.h"
+
 namespace cesasim::dmcrypt {
 
 namespace {
@@ -13,7 +15,7 @@ constexpr const char* kValid =
     "plain64be, essiv:HASH, benbi or null";
 
 [[noreturn]] void refuse(std::string_view text, const std::string& why) {
-  throw CipherSpecError("cipher " + quote(text) + ": " + why + "; valid: " + kValid);
+  throw CipherSpecError("cipher", "cipher " + quote(text) + ": " + why, kValid);
 }
 
 /// Cuts the next part off `rest`; `found` tells whether the separator was there.
@@ -72,13 +74,6 @@ std::string list(const std::vector<std::uint32_t>& values) {
 std::string no_salt(const std::string& cipher, const std::string& hash, std::size_t bytes) {
   return "essiv:" + hash + " gives a salt of " + std::to_string(bytes * 8) + " bits, but " +
          cipher + " takes keys of " + list(block_key_bits(cipher));
-}
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
 }
 
 }  // namespace
@@ -153,20 +148,22 @@ std::vector<std::uint32_t> CipherSpec::key_bits() const {
 }
 
 std::vector<std::uint8_t> parse_key(std::string_view hex, const CipherSpec& spec) {
-  if (hex.size() % 2 != 0) throw CipherSpecError("key: an odd number of hexadecimal digits");
+  if (hex.size() % 2 != 0) throw CipherSpecError("key", "key: an odd number of hexadecimal digits");
   std::vector<std::uint8_t> key;
   for (std::size_t i = 0; i < hex.size(); i += 2) {
     const int high = hex_digit(hex[i]);
     const int low = hex_digit(hex[i + 1]);
     if (high < 0 || low < 0) {
-      throw CipherSpecError("key: " + quote(hex.substr(i, 2)) + " is not a hexadecimal byte");
+      throw CipherSpecError("key",
+                            "key: " + quote(hex.substr(i, 2)) + " is not a hexadecimal byte");
     }
     key.push_back(static_cast<std::uint8_t>(high * 16 + low));
   }
   const std::vector<std::uint32_t> sizes = spec.key_bits();
   if (std::find(sizes.begin(), sizes.end(), key.size() * 8) == sizes.end()) {
-    throw CipherSpecError("key: " + std::to_string(key.size() * 8) + " bits, but " + spec.cipher +
-                          (spec.chainmode == "xts" ? " in xts" : "") + " takes " + list(sizes));
+    throw CipherSpecError("key", "key: " + std::to_string(key.size() * 8) + " bits, but " +
+                                     spec.cipher + (spec.chainmode == "xts" ? " in xts" : "") +
+                                     " takes " + list(sizes));
   }
   return key;
 }
@@ -174,19 +171,21 @@ std::vector<std::uint8_t> parse_key(std::string_view hex, const CipherSpec& spec
 std::vector<std::uint8_t> essiv_salt(const CipherSpec& spec, std::span<const std::uint8_t> key,
                                      EssivSalt rule) {
   const std::size_t hash = hash_bytes(spec.ivopts);
-  if (hash == 0) throw CipherSpecError("essiv: the hash '" + spec.ivopts + "' is not known");
+  if (hash == 0)
+    throw CipherSpecError("cipher", "essiv: the hash '" + spec.ivopts + "' is not known");
   const std::size_t bytes = salt_bytes(spec.cipher, hash, rule);
   if (bytes == 0) {
     const bool cut_helps = salt_bytes(spec.cipher, hash, EssivSalt::cut) != 0;
-    throw CipherSpecError(no_salt(spec.cipher, spec.ivopts, hash) +
-                          (cut_helps ? " and this path does not cut it" : "") +
-                          "; valid: a hash whose length is a key length");
+    throw CipherSpecError("cipher",
+                          no_salt(spec.cipher, spec.ivopts, hash) +
+                              (cut_helps ? " and this path does not cut it" : ""),
+                          "a hash whose length is a key length");
   }
   std::vector<std::uint8_t> salt(hash);
   const EVP_MD* md = EVP_get_digestbyname(spec.ivopts.c_str());
   if (EVP_Digest(key.data(), key.size(), salt.data(), nullptr, md, nullptr) != 1) {
-    throw CipherSpecError("essiv: OpenSSL does not compute '" + spec.ivopts +
-                          "' here; valid: sha256, md5");
+    throw CipherSpecError("cipher", "essiv: OpenSSL does not compute '" + spec.ivopts + "' here",
+                          "sha256, md5");
   }
   salt.resize(bytes);
   return salt;

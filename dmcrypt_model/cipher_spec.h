@@ -6,14 +6,28 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace cesasim::dmcrypt {
 
-/// A cipher string, key or table line that crypt_ctr refuses; what() says why and what would be
-/// valid.
-struct CipherSpecError : std::invalid_argument {
-  using std::invalid_argument::invalid_argument;
+/// A cipher string, key or table line that crypt_ctr refuses; what() reads "PROBLEM; valid: VALID".
+class CipherSpecError : public std::invalid_argument {
+ public:
+  /// `field`: what is at fault: a word of the table line by dmsetup's name ("cipher", "key",
+  /// "iv_offset", an option), a member of PathSettings, or "path" or "driver".
+  CipherSpecError(std::string field, std::string problem, std::string valid = "")
+      : invalid_argument(valid.empty() ? problem : problem + "; valid: " + valid),
+        field_(std::move(field)),
+        problem_(std::move(problem)),
+        valid_(std::move(valid)) {}
+
+  const std::string& field() const { return field_; }
+  const std::string& problem() const { return problem_; }
+  const std::string& valid() const { return valid_; }
+
+ private:
+  std::string field_, problem_, valid_;
 };
 
 /// A word of the input in quotes, as error messages show it: printable and not endless.

@@ -1,5 +1,6 @@
 #include "dmcrypt_model/crypt_target.h"
 
+#include <algorithm>
 #include <cerrno>
 
 namespace cesasim::dmcrypt {
@@ -21,6 +22,36 @@ void CryptTarget::submit_bio(Bio& bio) {
   const int error = crypt_map(bio);
   kernel_.trace(kernel::TraceEvent::dm_mapped, id);
   if (error != 0) bio.end_io(bio, error);
+}
+
+void BounceBuffers::alloc_wait(Bio& clone, std::uint32_t bytes) {
+  wait_.wait_event([this] { return !locked_; });
+  locked_ = true;
+  fill(clone, bytes, true);
+  locked_ = false;
+  wait_.wake_up();
+}
+
+bool BounceBuffers::fill(Bio& clone, std::uint32_t bytes, bool may_wait) {
+  clone.vecs.clear();
+  clone.size = bytes;
+  for (std::uint32_t left = bytes; left != 0;) {
+    kernel_.charge(Activity::dm, page_cycles_);
+    const hw::PhysAddr page = pool_.alloc(may_wait);
+    if (page == 0) {
+      free(clone);
+      return false;
+    }
+    const std::uint32_t len = std::min(left, hw::kPageBytes);
+    clone.vecs.push_back({page, len});
+    left -= len;
+  }
+  return true;
+}
+
+void BounceBuffers::free(Bio& clone) {
+  for (const kernel::BioVec& vec : clone.vecs) pool_.free(vec.addr);
+  clone.vecs.clear();
 }
 
 }  // namespace cesasim::dmcrypt

@@ -7,6 +7,7 @@
 #include "dmcrypt_model/table.h"
 #include "kernel_model/bio.h"
 #include "kernel_model/kernel.h"
+#include "kernel_model/mempool.h"
 
 namespace cesasim::dmcrypt {
 
@@ -63,6 +64,32 @@ class CryptTarget : public kernel::BlockDevice {
   DmCryptCosts costs_;
   DmCryptStats stats_;
   kernel::BlockDevice& lower_;
+};
+
+/// The bounce pages of writes, all that a write needs or none while it waits: whoever waits for
+/// them does so alone, and what the others hold comes back from the device. Two that wait with half
+/// a buffer each could wait for one another.
+class BounceBuffers {
+ public:
+  /// `page_cycles`: cost of one page beyond the pool's.
+  BounceBuffers(kernel::Kernel& kernel, kernel::PageMempool& pool, double page_cycles)
+      : kernel_(kernel), pool_(pool), page_cycles_(page_cycles), wait_(kernel) {}
+
+  /// Pages for `bytes` as the vecs of `clone`, if all are there at once.
+  bool alloc_now(Bio& clone, std::uint32_t bytes) { return fill(clone, bytes, false); }
+  /// The same, sleeping until they are there.
+  void alloc_wait(Bio& clone, std::uint32_t bytes);
+  /// Releases them.
+  void free(Bio& clone);
+
+ private:
+  bool fill(Bio& clone, std::uint32_t bytes, bool may_wait);
+
+  kernel::Kernel& kernel_;
+  kernel::PageMempool& pool_;
+  double page_cycles_;
+  bool locked_ = false;  // bio_alloc_lock, a mutex
+  kernel::WaitQueue wait_;
 };
 
 }  // namespace cesasim::dmcrypt

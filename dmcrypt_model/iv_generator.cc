@@ -101,7 +101,7 @@ std::unique_ptr<IvGenerator> IvGenerator::make(kernel::Kernel& kernel, const Cip
   } else if (spec.ivmode == "null") {
     write = [](std::uint64_t, Iv& iv) { iv.fill(0); };
   } else {
-    throw CipherSpecError("IV mode '" + spec.ivmode + "' is not modelled");
+    throw CipherSpecError("cipher", "IV mode '" + spec.ivmode + "' is not modelled");
   }
   return std::make_unique<NumberIv>(kernel, costs.iv, std::move(write));
 }

@@ -97,14 +97,15 @@ std::unique_ptr<driver::CryptoSkcipher> ModernPath::make_tfm(driver::SkcipherApi
                                                              const PathSettings& settings) {
   const std::uint32_t unit = table.sector_size;
   if (unit < 512 || unit > 4096 || !std::has_single_bit(unit)) {
-    throw CipherSpecError("Invalid feature value for sector_size: " + std::to_string(unit) +
-                          "; valid: 512, 1024, 2048, 4096");
+    throw CipherSpecError("sector_size",
+                          "Invalid feature value for sector_size: " + std::to_string(unit),
+                          "512, 1024, 2048, 4096");
   }
   if (table.sectors % (unit / kSectorBytes) != 0) {
-    throw CipherSpecError("Device size is not multiple of sector_size feature");
+    throw CipherSpecError("sectors", "Device size is not multiple of sector_size feature");
   }
   if (table.iv_offset % (unit / kSectorBytes) != 0) {
-    throw CipherSpecError("Invalid iv_offset sector: no multiple of sector_size");
+    throw CipherSpecError("iv_offset", "Invalid iv_offset sector: no multiple of sector_size");
   }
   const std::uint32_t mask =
       settings.allow_allocating_drivers ? 0 : std::uint32_t{driver::CRYPTO_ALG_ALLOCATES_MEMORY};
@@ -113,12 +114,13 @@ std::unique_ptr<driver::CryptoSkcipher> ModernPath::make_tfm(driver::SkcipherApi
     tfm =
         api.crypto_alloc_skcipher(cipher_of(table.cipher), mode_of(table.cipher), table.key, mask);
   } catch (const std::invalid_argument& e) {
-    throw CipherSpecError(table.cipher.str() + ": " + e.what());
+    throw CipherSpecError("cipher", table.cipher.str() + ": " + e.what());
   }
   if (settings.placement == "out-of-place" && !tfm->out_of_place()) {
-    throw CipherSpecError(std::string("placement 'out-of-place': the crypto driver ") +
-                          tfm->driver_name() +
-                          " takes one buffer; valid: native (copies then), in-place");
+    throw CipherSpecError("placement",
+                          std::string("placement 'out-of-place': the crypto driver ") +
+                              tfm->driver_name() + " takes one buffer",
+                          "native (copies then), in-place");
   }
   return tfm;
 }
@@ -137,7 +139,7 @@ ModernPath::ModernPath(Kernel& kernel, const CryptTable& table, const DmCryptCos
       page_pool_(kernel, kPoolPages, Activity::dm),
       req_pool_(kernel, hw::AllocSite::dm_request, kMinIos),
       clone_pool_(kernel, hw::AllocSite::dm_clone, kMinIos),
-      bio_alloc_wait_(kernel),
+      buffers_(kernel, page_pool_, costs.alloc_buffer_page),
       io_queue_(kernel, "kcryptd_io", io_queue_options()),
       crypt_queue_(kernel, "kcryptd", crypt_queue_options(kernel, table.same_cpu_crypt)),
       write_thread_(&kernel.kthread_run("dmcrypt_write", [this] { dmcrypt_write(); })),
@@ -469,41 +471,14 @@ void ModernPath::kcryptd_async_done(driver::SkcipherRequest& sk, int error) {
 
 // --- writes: bounce pages, then the device ----------------------------------------------------
 
-bool ModernPath::fill_buffer(Io& io, bool may_wait) {
-  io.clone.vecs.clear();
-  io.clone.size = io.base.size;
-  for (std::uint32_t left = io.base.size; left != 0;) {
-    kernel_.charge(Activity::dm, costs_.alloc_buffer_page);
-    const hw::PhysAddr page = page_pool_.alloc(may_wait);
-    if (page == 0) {
-      crypt_free_buffer_pages(io);
-      return false;
-    }
-    const std::uint32_t len = std::min(left, kPageBytes);
-    io.clone.vecs.push_back({page, len});
-    left -= len;
-  }
-  return true;
-}
-
-/// All pages, or none while waiting: whoever waits does so alone, and what the others hold comes
-/// back from the device. Two that wait with half a buffer each could wait for one another.
 void ModernPath::crypt_alloc_buffer(Io& io) {
   clone_pool_.alloc(true);
   kernel_.charge(Activity::dm, costs_.clone_bio);
   ++stats_.clones;
-  if (fill_buffer(io, false)) return;
-  bio_alloc_wait_.wait_event([this] { return !bio_alloc_locked_; });
-  bio_alloc_locked_ = true;
-  fill_buffer(io, true);
-  bio_alloc_locked_ = false;
-  bio_alloc_wait_.wake_up();
+  if (!buffers_.alloc_now(io.clone, io.base.size)) buffers_.alloc_wait(io.clone, io.base.size);
 }
 
-void ModernPath::crypt_free_buffer_pages(Io& io) {
-  for (const BioVec& vec : io.clone.vecs) page_pool_.free(vec.addr);
-  io.clone.vecs.clear();
-}
+void ModernPath::crypt_free_buffer_pages(Io& io) { buffers_.free(io.clone); }
 
 void ModernPath::kcryptd_crypt_write_io_submit(Io& io, bool async) {
   if (io.error != 0) {

@@ -147,7 +147,6 @@ class ModernPath : public CryptTarget {
   void finish_convert(Io& io, Convert result, bool read);
 
   void crypt_alloc_buffer(Io& io);
-  bool fill_buffer(Io& io, bool may_wait);
   void crypt_free_buffer_pages(Io& io);
   static void crypt_endio(Bio& clone, int error);
   void crypt_inc_pending(Io& io) { ++io.pending; }
@@ -167,8 +166,7 @@ class ModernPath : public CryptTarget {
   kernel::PageMempool page_pool_;
   SlabPool req_pool_;
   SlabPool clone_pool_;
-  bool bio_alloc_locked_ = false;  // bio_alloc_lock, a mutex
-  kernel::WaitQueue bio_alloc_wait_;
+  BounceBuffers buffers_;
   kernel::Workqueue io_queue_;
   kernel::Workqueue crypt_queue_;
   kernel::SpinLock write_lock_;

@@ -48,19 +48,22 @@ bool contains(const std::vector<std::string>& words, const std::string& word) {
 void check_placement(const std::string& path, const std::string& placement,
                      bool driver_out_of_place) {
   if (placement != "native" && placement != "in-place" && placement != "out-of-place") {
-    throw CipherSpecError("placement '" + placement +
-                          "' is not known; valid: native, in-place, out-of-place");
+    throw CipherSpecError("placement", "placement '" + placement + "' is not known",
+                          "native, in-place, out-of-place");
   }
   if (placement != "out-of-place" || path == "standard" || path == "modern") return;
   if (path != "ocf-async") {
-    throw CipherSpecError("path '" + path +
-                          "': placement 'out-of-place': an OCF request has one buffer, crp_buf; "
-                          "valid: native, in-place");
+    throw CipherSpecError(
+        "placement",
+        "path '" + path + "': placement 'out-of-place': an OCF request has one buffer, crp_buf",
+        "native, in-place");
   }
   if (!driver_out_of_place) {
-    throw CipherSpecError("path '" + path +
-                          "': placement 'out-of-place': the crypto driver does not take "
-                          "crp_out_buf; valid: native, in-place, or a driver that does");
+    throw CipherSpecError("placement",
+                          "path '" + path +
+                              "': placement 'out-of-place': the crypto driver does not take "
+                              "crp_out_buf",
+                          "native, in-place, or a driver that does");
   }
 }
 
@@ -104,40 +107,42 @@ void check_path(const std::string& path, const CryptTable& table, const PathSett
   if (can == nullptr) {
     std::vector<std::string> names;
     for (const PathInfo& p : crypt_paths()) names.emplace_back(p.name);
-    throw CipherSpecError("there is no path '" + path + "'; valid: " + join(names));
+    throw CipherSpecError("path", "there is no path '" + path + "'", join(names));
   }
   const CipherSpec& spec = table.cipher;
   const std::string who = "path '" + path + "': cipher '" + spec.str() + "': ";
   if (!contains(can->modes, spec.chainmode)) {
-    throw CipherSpecError(who + can->no_mode + " '" + spec.chainmode +
-                          "'; valid: " + join(can->modes));
+    throw CipherSpecError("cipher", who + can->no_mode + " '" + spec.chainmode + "'",
+                          join(can->modes));
   }
   if (!spec.ivmode.empty() && !contains(can->iv_modes, spec.ivmode)) {
-    throw CipherSpecError(who + "invalid IV mode '" + spec.ivmode +
-                          "'; valid: " + join(can->iv_modes));
+    throw CipherSpecError("cipher", who + "invalid IV mode '" + spec.ivmode + "'",
+                          join(can->iv_modes));
   }
   const std::vector<std::uint32_t> sizes = spec.key_bits();
   if (std::find(sizes.begin(), sizes.end(), table.key.size() * 8) == sizes.end()) {
-    throw CipherSpecError(who + "a key of " + std::to_string(table.key.size() * 8) +
-                          " bits; valid: " + std::to_string(sizes.front()) +
-                          (sizes.size() > 1 ? " to " + std::to_string(sizes.back()) : ""));
+    throw CipherSpecError("key", who + "a key of " + std::to_string(table.key.size() * 8) + " bits",
+                          std::to_string(sizes.front()) +
+                              (sizes.size() > 1 ? " to " + std::to_string(sizes.back()) : ""));
   }
   if (spec.ivmode == "essiv") essiv_salt(spec, table.key, can->salt);
   if (path != "modern") {
     const std::vector<std::string> options = table.options();
     if (!options.empty()) {
-      throw CipherSpecError("path '" + path + "': option '" + options.front() +
-                            "': the constructor takes five arguments and no options; valid: no "
-                            "options, or the path modern");
+      throw CipherSpecError(options.front().substr(0, options.front().find(':')),
+                            "path '" + path + "': option '" + options.front() +
+                                "': the constructor takes five arguments and no options",
+                            "no options, or the path modern");
     }
     if (settings.max_read_size != 0 || settings.max_write_size != 0) {
-      throw CipherSpecError("path '" + path + "': " +
-                            (settings.max_read_size != 0 ? "max_read_size" : "max_write_size") +
-                            " came with Linux 6.11; valid: 0, or the path modern");
+      const std::string field = settings.max_read_size != 0 ? "max_read_size" : "max_write_size";
+      throw CipherSpecError(field, "path '" + path + "': " + field + " came with Linux 6.11",
+                            "0, or the path modern");
     }
   }
   if (settings.max_in_flight == 0) {
-    throw CipherSpecError("max_in_flight 0: nothing could ever be posted; valid: 1 or more");
+    throw CipherSpecError("max_in_flight", "max_in_flight 0: nothing could ever be posted",
+                          "1 or more");
   }
   check_placement(path, settings.placement, driver_out_of_place);
 }

@@ -19,9 +19,9 @@ OcfPath::OcfPath(const char* path, kernel::Kernel& kernel, const CryptTable& tab
       alg_(alg_of(table.cipher)) {
   const driver::CryptoIni cri = session_ini();
   if (const int error = crypto_.crypto_newsession(&sid_, cri)) {
-    throw CipherSpecError("no OCF driver takes " + table_.cipher.str() + " with a key of " +
-                          std::to_string(cri.cri_klen) + " bits (error " + std::to_string(error) +
-                          ")");
+    throw CipherSpecError("driver", "no OCF driver takes " + table_.cipher.str() +
+                                        " with a key of " + std::to_string(cri.cri_klen) +
+                                        " bits (error " + std::to_string(error) + ")");
   }
 }
 
@@ -194,9 +194,11 @@ OcfLspPath::OcfLspPath(kernel::Kernel& kernel, const CryptTable& table, const Dm
   crp_flags_ = driver::CRYPTO_F_CBIMM | driver::CRYPTO_F_BATCH;
   if ((driver::crypto_sid_caps(sid_) & (driver::CRYPTOCAP_F_SOFTWARE | driver::CRYPTOCAP_F_SYNC)) !=
       0) {
-    throw CipherSpecError("path 'ocf-lsp': the driver '" + crypto_.driver_name(sid_) +
-                          "' ends requests inside crypto_dispatch, where the callback waits for "
-                          "ever for the lock that is held around it; valid: a hardware driver");
+    throw CipherSpecError("driver",
+                          "path 'ocf-lsp': the driver '" + crypto_.driver_name(sid_) +
+                              "' ends requests inside crypto_dispatch, where the callback waits "
+                              "for ever for the lock that is held around it",
+                          "a hardware driver");
   }
 }
 

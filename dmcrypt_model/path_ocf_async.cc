@@ -22,10 +22,10 @@ OcfAsyncPath::OcfAsyncPath(kernel::Kernel& kernel, const CryptTable& table,
       driver_(crypto.driver_name(sid_)),
       max_in_flight_(settings.max_in_flight),
       low_water_(max_in_flight_ - std::max(1u, max_in_flight_ / 4)),
-      tick_(static_cast<hw::Ps>(static_cast<double>(hw::kPsPerS) / kernel.settings().hz)),
+      tick_(kernel.settings().tick()),
       slots_(kernel),
       room_(kernel),
-      buffer_wait_(kernel),
+      buffers_(kernel, page_pool_, costs.alloc_buffer_page),
       kcryptd_io_(kernel, "kcryptd_io"),
       kcryptd_again_(kernel, "kcryptd_again") {
   check_path("ocf-async", table, settings, true);
@@ -71,37 +71,12 @@ void OcfAsyncPath::kcryptd_do_work(CryptIo& io) {
   drop(c, true);
 }
 
-/// All pages of the clone, or it sleeps until there are. Pages taken in vain are given back before
-/// it waits, and then only one submitter at a time takes them piecemeal: two half-filled clones
-/// would wait for each other.
 DmCrypt::Clone* OcfAsyncPath::alloc_buffer(CryptIo& io, std::uint32_t bytes) {
   Clone* clone = get_clone(io);
-  if (fill_buffer(*clone, bytes, false)) return clone;
+  if (buffers_.alloc_now(clone->bio, bytes)) return clone;
   ++stats_.waits;
-  buffer_wait_.wait_event([this] { return !buffer_mutex_; });
-  buffer_mutex_ = true;
-  fill_buffer(*clone, bytes, true);
-  buffer_mutex_ = false;
-  buffer_wait_.wake_up();
+  buffers_.alloc_wait(clone->bio, bytes);
   return clone;
-}
-
-bool OcfAsyncPath::fill_buffer(Clone& clone, std::uint32_t bytes, bool may_wait) {
-  for (std::uint32_t left = bytes; left != 0;) {
-    kernel_.charge(Activity::dm, costs_.alloc_buffer_page);
-    const hw::PhysAddr page = page_pool_.alloc(may_wait);
-    if (page == 0) {
-      free_buffer_pages(clone);
-      clone.bio.vecs.clear();
-      clone.bio.size = 0;
-      return false;
-    }
-    const std::uint32_t len = std::min(left, kPageBytes);
-    clone.bio.vecs.push_back({page, len});
-    clone.bio.size += len;
-    left -= len;
-  }
-  return true;
 }
 
 OcfAsyncPath::Conversion& OcfAsyncPath::get_conversion(CryptIo& io, const Bio& out,

@@ -66,7 +66,6 @@ class OcfAsyncPath : public OcfPath {
 
   static int sector_cb(driver::Cryptop* crp);
   Clone* alloc_buffer(CryptIo& io, std::uint32_t bytes);
-  bool fill_buffer(Clone& clone, std::uint32_t bytes, bool may_wait);
   Conversion& get_conversion(CryptIo& io, const Bio& out, std::uint64_t sector, bool write);
   void put_conversion(Conversion& c);
   bool may_sleep() const;
@@ -96,8 +95,7 @@ class OcfAsyncPath : public OcfPath {
   std::uint64_t completions_ = 0;
   kernel::WaitQueue slots_;  // submitters waiting for a slot
   kernel::WaitQueue room_;   // ... for room in OCF or its driver
-  bool buffer_mutex_ = false;
-  kernel::WaitQueue buffer_wait_;
+  BounceBuffers buffers_;
 
   kernel::SpinLock lock_;  // the two lists
   std::deque<Conversion*> finished_;

@@ -16,7 +16,7 @@ std::unique_ptr<CryptTarget> make_target(const std::string& path, kernel::Kernel
   check_path(path, table, settings, true);
   for (const PathInfo& p : crypt_paths()) {
     if (path == p.name && p.ocf && ocf == nullptr) {
-      throw CipherSpecError("path '" + path + "' needs an OCF driver");
+      throw CipherSpecError("driver", "path '" + path + "' needs an OCF driver");
     }
   }
   if (path == kNoCrypt) return std::make_unique<NoCryptPath>(kernel, table, costs, lower);
@@ -37,7 +37,8 @@ std::unique_ptr<CryptTarget> make_target(const std::string& path, kernel::Kernel
     return std::make_unique<OcfAsyncPath>(kernel, table, costs, cipher_costs, lower, *ocf,
                                           settings);
   }
-  if (api == nullptr) throw CipherSpecError("path 'modern' needs the asynchronous cipher API");
+  if (api == nullptr)
+    throw CipherSpecError("driver", "path 'modern' needs the asynchronous cipher API");
   return std::make_unique<ModernPath>(kernel, table, costs, cipher_costs, lower, *api, settings);
 }
 

@@ -27,12 +27,13 @@ std::vector<std::string_view> words_of(std::string_view line) {
 }
 
 /// A decimal number that fills the whole word.
-std::uint64_t number(std::string_view word, const char* what) {
+std::uint64_t number(std::string_view word, const char* field, const char* what) {
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
   if (error != std::errc() || end != word.data() + word.size()) {
-    throw CipherSpecError("table: " + std::string(what) + " " + quote(word) +
-                          " is no number; valid: a decimal number below 2^64");
+    throw CipherSpecError(field,
+                          "table: " + std::string(what) + " " + quote(word) + " is no number",
+                          "a decimal number below 2^64");
   }
   return value;
 }
@@ -50,20 +51,22 @@ void option(CryptTable& t, std::string_view word) {
   } else if (word == "no_write_workqueue") {
     t.no_write_workqueue = true;
   } else if (word.substr(0, kSectorSize.size()) == kSectorSize) {
-    const std::uint64_t size = number(word.substr(kSectorSize.size()), "sector_size");
+    const std::uint64_t size =
+        number(word.substr(kSectorSize.size()), "sector_size", "sector_size");
     if (size != 512 && size != 1024 && size != 2048 && size != 4096) {
-      throw CipherSpecError("table: " + quote(word) +
-                            ": no size of an encryption unit; valid: 512, 1024, 2048, 4096");
+      throw CipherSpecError("sector_size",
+                            "table: " + quote(word) + ": no size of an encryption unit",
+                            "512, 1024, 2048, 4096");
     }
     t.sector_size = static_cast<std::uint32_t>(size);
   } else if (word == "allow_discards") {
-    throw CipherSpecError("table: option 'allow_discards': discards are not modelled; valid: " +
-                          std::string(kOptions));
+    throw CipherSpecError("options", "table: option 'allow_discards': discards are not modelled",
+                          kOptions);
   } else if (word.substr(0, 10) == "integrity:") {
-    throw CipherSpecError("table: option " + quote(word) +
-                          ": integrity tags are not modelled; valid: " + kOptions);
+    throw CipherSpecError(
+        "options", "table: option " + quote(word) + ": integrity tags are not modelled", kOptions);
   } else {
-    throw CipherSpecError("table: option " + quote(word) + " is not known; valid: " + kOptions);
+    throw CipherSpecError("options", "table: option " + quote(word) + " is not known", kOptions);
   }
 }
 
@@ -72,58 +75,69 @@ void option(CryptTable& t, std::string_view word) {
 CryptTable CryptTable::parse(std::string_view line) {
   const std::vector<std::string_view> w = words_of(line);
   if (w.size() < 8) {
-    throw CipherSpecError("table: " + std::to_string(w.size()) + " words" +
-                          (w.empty() ? "" : ", the last is " + quote(w.back())) +
-                          "; valid: " + kForm);
+    throw CipherSpecError("table",
+                          "table: " + std::to_string(w.size()) + " words" +
+                              (w.empty() ? "" : ", the last is " + quote(w.back())),
+                          kForm);
   }
-  if (number(w[0], "the first sector") != 0) {
-    throw CipherSpecError("table: the first sector " + quote(w[0]) +
-                          ": a mapping of several targets is not modelled; valid: 0");
+  if (number(w[0], "first_sector", "the first sector") != 0) {
+    throw CipherSpecError(
+        "first_sector",
+        "table: the first sector " + quote(w[0]) + ": a mapping of several targets is not modelled",
+        "0");
   }
   CryptTable t;
-  t.sectors = number(w[1], "the number of sectors");
+  t.sectors = number(w[1], "sectors", "the number of sectors");
   if (t.sectors == 0) {
-    throw CipherSpecError("table: the number of sectors '0': an empty mapping; valid: 1 or more");
+    throw CipherSpecError("sectors", "table: the number of sectors '0': an empty mapping",
+                          "1 or more");
   }
   if (w[2] != "crypt") {
-    throw CipherSpecError("table: target " + quote(w[2]) + " is not modelled; valid: crypt");
+    throw CipherSpecError("target", "table: target " + quote(w[2]) + " is not modelled", "crypt");
   }
   if (w[3].substr(0, 5) == "capi:") {
-    throw CipherSpecError("table: cipher " + quote(w[3]) +
-                          ": the capi syntax names crypto API templates, which are not modelled; "
-                          "valid: <cipher>-<chainmode>-<ivmode>[:<ivopts>]");
+    throw CipherSpecError(
+        "cipher",
+        "table: cipher " + quote(w[3]) +
+            ": the capi syntax names crypto API templates, which are not modelled",
+        "<cipher>-<chainmode>-<ivmode>[:<ivopts>]");
   }
   t.cipher = CipherSpec::parse(w[3]);
   if (w[4].substr(0, 1) == ":") {
-    throw CipherSpecError("table: key " + quote(w[4]) +
-                          ": there is no keyring; valid: the key in hexadecimal digits");
+    throw CipherSpecError("key", "table: key " + quote(w[4]) + ": there is no keyring",
+                          "the key in hexadecimal digits");
   }
   t.key = parse_key(w[4], t.cipher);
-  t.iv_offset = number(w[5], "iv_offset");
+  t.iv_offset = number(w[5], "iv_offset", "iv_offset");
   t.device = w[6];
-  t.start = number(w[7], "the start on the device");
+  t.start = number(w[7], "start", "the start on the device");
   if (t.sectors > ~std::uint64_t{0} - t.start) {
-    throw CipherSpecError("table: the start on the device " + quote(w[7]) +
-                          ": start plus sectors is beyond 2^64; valid: a sector of the device");
+    throw CipherSpecError(
+        "start",
+        "table: the start on the device " + quote(w[7]) + ": start plus sectors is beyond 2^64",
+        "a sector of the device");
   }
   if (w.size() > 8) {
-    const std::uint64_t count = number(w[8], "the number of options");
+    const std::uint64_t count = number(w[8], "options", "the number of options");
     if (count != w.size() - 9) {
-      throw CipherSpecError("table: the number of options " + quote(w[8]) + ", but " +
-                            std::to_string(w.size() - 9) + " words follow; valid: " + kForm);
+      throw CipherSpecError("options",
+                            "table: the number of options " + quote(w[8]) + ", but " +
+                                std::to_string(w.size() - 9) + " words follow",
+                            kForm);
     }
     for (std::size_t i = 9; i < w.size(); ++i) option(t, w[i]);
   }
   const std::uint32_t unit = t.sector_size / kSector;
   if (t.sectors % unit != 0) {
-    throw CipherSpecError("table: the number of sectors " + quote(w[1]) +
-                          " is not a multiple of sector_size; valid: multiples of " +
-                          std::to_string(unit));
+    throw CipherSpecError(
+        "sectors",
+        "table: the number of sectors " + quote(w[1]) + " is not a multiple of sector_size",
+        "multiples of " + std::to_string(unit));
   }
   if (t.iv_offset % unit != 0) {
-    throw CipherSpecError("table: iv_offset " + quote(w[5]) +
-                          " is not a multiple of sector_size; valid: multiples of " +
-                          std::to_string(unit));
+    throw CipherSpecError("iv_offset",
+                          "table: iv_offset " + quote(w[5]) + " is not a multiple of sector_size",
+                          "multiples of " + std::to_string(unit));
   }
   return t;
 }

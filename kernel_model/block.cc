@@ -22,8 +22,6 @@ std::size_t joined_count(const Segments& a, const Segments& b) {
 
 Ps ms_to_ps(double ms) { return static_cast<Ps>(ms * static_cast<double>(hw::kPsPerMs)); }
 
-Ps stamp() { return sc_core::sc_time_stamp().value(); }
-
 }  // namespace
 
 DiskQueue::DiskQueue(Kernel& kernel, hw::Disk& disk, unsigned irq, const std::string& name,
@@ -163,8 +161,7 @@ bool DiskQueue::may_join(std::uint32_t sectors, const Segments& front, const Seg
 }
 
 bool DiskQueue::join(Elevator& elevator, Request& front, Request& back) {
-  if (&front == &back ||
-      !may_join(front.sectors + back.sectors, front.segments, back.segments)) {
+  if (&front == &back || !may_join(front.sectors + back.sectors, front.segments, back.segments)) {
     return false;
   }
   account();
@@ -327,7 +324,7 @@ void DiskQueue::end_bio(Bio& bio, int error) {
 }
 
 void DiskQueue::account() {
-  const Ps now = stamp();
+  const Ps now = hw::now_ps();
   stats_.depth_ps +=
       static_cast<double>(queued_ + in_flight_) * static_cast<double>(now - accounted_to_);
   accounted_to_ = now;
@@ -336,7 +333,7 @@ void DiskQueue::account() {
 RequestQueueStats DiskQueue::stats() const {
   RequestQueueStats s = stats_;
   s.depth_ps +=
-      static_cast<double>(queued_ + in_flight_) * static_cast<double>(stamp() - accounted_to_);
+      static_cast<double>(queued_ + in_flight_) * static_cast<double>(hw::now_ps() - accounted_to_);
   return s;
 }
 

@@ -108,6 +108,8 @@ struct KernelSettings {
 
   bool mq() const { return block == "mq"; }
 
+  /// Time of one timer tick.
+  hw::Ps tick() const { return static_cast<hw::Ps>(1e12 / hz); }
   /// Nice value of workqueue threads.
   int workqueue_nice() const { return -static_cast<int>(workqueue_nice_magnitude); }
 

@@ -1,4 +1,4 @@
-// What the modelled software tells whoever looks at a run closely (Linux: tracepoints).
+// What the modelled software reports to whoever looks at a run closely (Linux: tracepoints).
 #pragma once
 
 #include <cstdint>

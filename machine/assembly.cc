@@ -4,6 +4,7 @@
 
 #include "dmcrypt_model/paths.h"
 #include "machine/crypto_drivers.h"
+#include "scenario/crypt_table.h"
 
 namespace cesasim::study {
 

@@ -15,6 +15,7 @@
 #include "machine/assembly.h"
 #include "machine/counters.h"
 #include "machine/vcd_recorder.h"
+#include "machine/watch.h"
 #include "traces/replay/content_oracle.h"
 
 namespace cesasim::study {
@@ -25,8 +26,6 @@ using driver::CipherMode;
 using hw::Activity;
 using hw::PhysAddr;
 
-/// As for traces: no request has ended for so long.
-constexpr double kStallSeconds = 300;
 constexpr std::uint32_t kPage = 4096;
 
 const BenchAlgorithm& algorithm_of(const BenchSettings& s) {
@@ -115,20 +114,18 @@ class Bench {
   void run(const ProgressFn& progress, const VcdWindow& window) {
     VcdRecorder vcd(window, at_.soc.cesa());
     const auto slice = sc_core::sc_time(0.25, sc_core::SC_SEC);
-    std::uint64_t ended = 0;
-    double ended_at = 0;
-    while (!done()) {
-      sc_core::sc_start(vcd.next(slice));
-      const double now = sc_core::sc_time_stamp().to_seconds();
-      if (latency_.count() != ended) {
-        ended = latency_.count();
-        ended_at = now;
-      } else if (now - ended_at > kStallSeconds) {
-        break;
-      }
-      if (progress) progress({now, static_cast<double>(ended) / settings_.requests});
-      if (!sc_core::sc_pending_activity()) break;
-    }
+    watch_run({
+        .done = [this] { return done(); },
+        .completed = [this] { return latency_.count(); },
+        .waiting = [this] { return waiting_ != 0; },
+        .slice = [&] { return vcd.next(slice); },
+        .after_slice =
+            [&] {
+              if (!progress || done()) return;
+              progress({sc_core::sc_time_stamp().to_seconds(),
+                        static_cast<double>(latency_.count()) / settings_.requests});
+            },
+    });
     vcd.close();
   }
 
@@ -161,6 +158,7 @@ class Bench {
   std::unique_ptr<driver::CryptoSkcipher> tfm_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::size_t finished_ = 0;
+  std::uint64_t waiting_ = 0;  // workers, for their operation's callback
   LatencyHistogram latency_;
   Ps user_ps_ = 0;
   Ps ended_ = 0;
@@ -214,7 +212,9 @@ int Bench::operate(Worker& w) {
   w.complete = false;
   int error = encrypt ? at_.api->crypto_skcipher_encrypt(r) : at_.api->crypto_skcipher_decrypt(r);
   if (error == -EINPROGRESS || error == -EBUSY) {
+    ++waiting_;
     w.completion.wait_event([&w] { return w.complete; });
+    --waiting_;
     error = w.error;
   }
   at_.kernel.user_mode(true);
@@ -268,40 +268,33 @@ PointResult Bench::result(double host_seconds) {
   const std::uint64_t bytes = (right_ + wrong_) * settings_.block_bytes;
   PointResult p;
   MetricList& m = p.metrics;
-  m.emplace_back("sim_seconds", seconds);
-  m.emplace_back("requests", static_cast<double>(latency_.count()));
-  m.emplace_back("bytes", static_cast<double>(bytes));
-  m.emplace_back("throughput_mb_s", seconds > 0 ? static_cast<double>(bytes) / 1e6 / seconds : 0);
-  m.emplace_back("latency_us.mean", latency_.mean() * 1e-6);
-  m.emplace_back("latency_us.p50", static_cast<double>(latency_.percentile(50)) * 1e-6);
-  m.emplace_back("latency_us.p95", static_cast<double>(latency_.percentile(95)) * 1e-6);
-  m.emplace_back("latency_us.p99", static_cast<double>(latency_.percentile(99)) * 1e-6);
-  m.emplace_back("latency_us.max", static_cast<double>(latency_.max()) * 1e-6);
-  m.emplace_back(
-      "in_flight_mean",
-      seconds > 0 ? latency_.mean() * 1e-12 * static_cast<double>(latency_.count()) / seconds : 0);
-  m.emplace_back("host_seconds", host_seconds);
+  emit(m, "sim_seconds", seconds);
+  emit(m, "requests", static_cast<double>(latency_.count()));
+  emit(m, "bytes", static_cast<double>(bytes));
+  emit(m, "throughput_mb_s", seconds > 0 ? static_cast<double>(bytes) / 1e6 / seconds : 0);
+  emit_latency(m, "latency_us", latency_);
+  emit(m, "in_flight_mean",
+       seconds > 0 ? latency_.mean() * 1e-12 * static_cast<double>(latency_.count()) / seconds : 0);
+  emit(m, "host_seconds", host_seconds);
   add_machine_metrics(m, at_, c, bytes);
   const double utilization = find_value(m, "cpu.utilization").value_or(0);
   const double user =
       c.time > 0 ? static_cast<double>(user_ps_) / (static_cast<double>(c.time) * at_.soc.cores())
                  : 0;
-  m.emplace_back("bench.user", user);
-  m.emplace_back("bench.system", utilization - user);
-  m.emplace_back("bench.copied_bytes", static_cast<double>(copied_));
+  emit(m, "bench.user", user);
+  emit(m, "bench.system", utilization - user);
+  emit(m, "bench.copied_bytes", static_cast<double>(copied_));
   add_driver_metrics(m, at_);
   const DeviceErrors device = device_errors(at_);
   const hw::DmaSanitizer& dma = at_.kernel.dma_sanitizer();
   for (const hw::DmaHazard& hazard : dma.reports()) p.dma_hazards.push_back(hazard.text);
-  p.integrity = {
-      {"requests_ended", latency_.count()},
-      {"verified_reads", right_},
-      {"mismatched_sectors", wrong_},
-      {"lost_requests", settings_.requests - latency_.count()},
-      {"guest_errors", device.guest_errors},
-      {"dma_hazards", dma.hazards()},
-      {"unimplemented", device.unimplemented},
-  };
+  count_integrity(p, "requests_ended", latency_.count());
+  count_integrity(p, "verified_reads", right_);
+  count_integrity(p, "mismatched_sectors", wrong_);
+  count_integrity(p, "lost_requests", settings_.requests - latency_.count());
+  count_integrity(p, "guest_errors", device.guest_errors);
+  count_integrity(p, "dma_hazards", dma.hazards());
+  count_integrity(p, "unimplemented", device.unimplemented);
   if (!done()) {
     p.status = Status::broken;
     p.error =

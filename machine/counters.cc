@@ -8,6 +8,28 @@ namespace cesasim::study {
 
 using hw::Activity;
 
+namespace {
+
+/// What the groups of threads have charged. The rest of what all activities took is `other`.
+void read_threads(const kernel::Kernel& kernel, Counters& c) {
+  Ps rest = 0;
+  for (std::size_t a = 0; a < hw::kActivities; ++a) {
+    if (static_cast<Activity>(a) != Activity::idle) rest += c.activity[a];
+  }
+  const auto book = [&](ThreadGroup group, Ps ps) {
+    if (group == ThreadGroup::other) return;
+    c.thread[static_cast<std::size_t>(group)] += ps;
+    rest -= ps;
+  };
+  book(ThreadGroup::irq, kernel.interrupt_time());
+  kernel.for_each_thread([&](const kernel::Thread& thread) {
+    if (thread.time() != 0) book(thread_group(thread.name()), thread.time());
+  });
+  c.thread[static_cast<std::size_t>(ThreadGroup::other)] = rest;
+}
+
+}  // namespace
+
 Counters read_counters(Assembly& at) {
   Counters c;
   c.time = sc_core::sc_time_stamp().value();
@@ -17,6 +39,7 @@ Counters read_counters(Assembly& at) {
     }
     c.activity[static_cast<std::size_t>(Activity::idle)] += at.kernel.core_time(i).idle;
   }
+  read_threads(at.kernel, c);
   c.interrupts = at.kernel.interrupts();
   c.context_switches = at.kernel.context_switches();
   c.bytes_copied = at.kernel.bytes_copied();
@@ -68,38 +91,41 @@ void add_machine_metrics(MetricList& m, Assembly& at, const Counters& c, std::ui
     if (static_cast<Activity>(a) != Activity::idle) charged += static_cast<double>(c.activity[a]);
   }
   const double scale = charged > 0 ? (capacity - idle) / charged : 0;
-  m.emplace_back("cpu.utilization", capacity > 0 ? 1 - idle / capacity : 0);
+  emit(m, "cpu.utilization", capacity > 0 ? 1 - idle / capacity : 0);
   for (std::size_t a = 0; a < hw::kActivities; ++a) {
     const double ps = static_cast<double>(c.activity[a]);
     const bool is_idle = static_cast<Activity>(a) == Activity::idle;
-    m.emplace_back(std::string("cpu.share.") + hw::kActivityNames[a],
-                   capacity > 0 ? (is_idle ? ps : ps * scale) / capacity : 0);
+    emit(m, std::string("cpu.share.") + hw::kActivityNames[a],
+         capacity > 0 ? (is_idle ? ps : ps * scale) / capacity : 0);
+  }
+  for (std::size_t g = 0; g < kThreadGroups; ++g) {
+    emit(m, std::string("cpu.thread.") + thread_group_name(static_cast<ThreadGroup>(g)),
+         capacity > 0 ? static_cast<double>(c.thread[g]) * scale / capacity : 0);
   }
   const double bytes = static_cast<double>(byte_count);
-  m.emplace_back("cpu.cycles_per_byte",
-                 bytes > 0 ? charged * 1e-12 * at.scenario.soc.cpu.clock_hz / bytes : 0);
+  emit(m, "cpu.cycles_per_byte",
+       bytes > 0 ? charged * 1e-12 * at.scenario.soc.cpu.clock_hz / bytes : 0);
   const double elapsed = static_cast<double>(c.time);
   // The stages of a ring's engine overlap: it is as busy as its busiest stage.
   const bool ring = at.driver && at.driver->name() == std::string("cesa_ring");
   const Ps busy = ring ? *std::max_element(c.ring_busy.begin(), c.ring_busy.end()) : c.engine_busy;
   const unsigned engines = ring ? at.soc.ring().core().engines() : at.soc.cesa().engines();
-  m.emplace_back("engine.utilization",
-                 elapsed > 0 ? static_cast<double>(busy) / (elapsed * engines) : 0);
-  m.emplace_back("engine.operations", static_cast<double>(c.engine_operations));
-  m.emplace_back("engine.bytes", static_cast<double>(c.engine_bytes));
-  m.emplace_back("disk.utilization", elapsed > 0 ? static_cast<double>(c.disk_busy) / elapsed : 0);
-  m.emplace_back("disk.queue_depth_mean", elapsed > 0 ? c.disk_depth_ps / elapsed : 0);
-  m.emplace_back("bytes_copied", static_cast<double>(c.bytes_copied));
-  m.emplace_back("interrupts", static_cast<double>(c.interrupts));
-  m.emplace_back("context_switches", static_cast<double>(c.context_switches));
-  m.emplace_back("dram.bytes", static_cast<double>(c.dram_bytes));
-  m.emplace_back("crypto_requests", static_cast<double>(c.crypto_requests));
-  m.emplace_back("crypto_restarts", static_cast<double>(c.crypto_restarts));
+  emit(m, "engine.utilization", elapsed > 0 ? static_cast<double>(busy) / (elapsed * engines) : 0);
+  emit(m, "engine.operations", static_cast<double>(c.engine_operations));
+  emit(m, "engine.bytes", static_cast<double>(c.engine_bytes));
+  emit(m, "disk.utilization", elapsed > 0 ? static_cast<double>(c.disk_busy) / elapsed : 0);
+  emit(m, "disk.queue_depth_mean", elapsed > 0 ? c.disk_depth_ps / elapsed : 0);
+  emit(m, "bytes_copied", static_cast<double>(c.bytes_copied));
+  emit(m, "interrupts", static_cast<double>(c.interrupts));
+  emit(m, "context_switches", static_cast<double>(c.context_switches));
+  emit(m, "dram.bytes", static_cast<double>(c.dram_bytes));
+  emit(m, "crypto_requests", static_cast<double>(c.crypto_requests));
+  emit(m, "crypto_restarts", static_cast<double>(c.crypto_restarts));
 }
 
 void add_driver_metrics(MetricList& m, Assembly& at) {
   const auto add = [&m](const char* name, std::uint64_t value) {
-    m.emplace_back(name, static_cast<double>(value));
+    emit(m, name, static_cast<double>(value));
   };
   const driver::DriverStats d = at.driver ? at.driver->driver_stats() : driver::DriverStats{};
   add("driver.requests", d.requests);

@@ -7,7 +7,7 @@
 #include "hw_model/common/units.h"
 #include "hw_model/cpu/activity.h"
 #include "machine/assembly.h"
-#include "machine/result/point_result.h"
+#include "machine/result/metrics.h"
 
 namespace cesasim::study {
 
@@ -17,6 +17,7 @@ using hw::Ps;
 struct Counters {
   Ps time = 0;
   std::array<Ps, hw::kActivities> activity{};  // all cores; idle measured on the clock
+  std::array<Ps, kThreadGroups> thread{};      // all cores
   std::uint64_t interrupts = 0;
   std::uint64_t context_switches = 0;
   std::uint64_t bytes_copied = 0;
@@ -36,6 +37,7 @@ struct Counters {
     for (std::size_t a = 0; a < activity.size(); ++a) {
       activity[a] += to.activity[a] - from.activity[a];
     }
+    for (std::size_t g = 0; g < thread.size(); ++g) thread[g] += to.thread[g] - from.thread[g];
     interrupts += to.interrupts - from.interrupts;
     context_switches += to.context_switches - from.context_switches;
     bytes_copied += to.bytes_copied - from.bytes_copied;

@@ -6,7 +6,7 @@
 
 #include "driver/cesa/platform.h"
 #include "driver/cesa_ring/cesa_ring.h"
-#include "driver/ocf/cryptodev.h"
+#include "driver/crypto_driver.h"
 #include "driver/params.h"
 #include "hw_model/soc/soc.h"
 #include "kernel_model/kernel.h"

@@ -15,8 +15,10 @@
 
 #include "base/file/atomic_file.h"
 #include "machine/assembly.h"
+#include "machine/check/reference_cipher.h"
 #include "machine/counters.h"
-#include "machine/reference_cipher.h"
+#include "machine/watch.h"
+#include "scenario/crypt_table.h"
 
 namespace cesasim::study {
 
@@ -30,8 +32,6 @@ using kernel::BioOp;
 /// What goes through the machine before the disk is emptied again: all that is held in memory.
 constexpr std::uint64_t kWindowSectors = 32 * 1024 * 1024 / kSectorBytes;
 constexpr std::uint32_t kPageBytes = 4096;
-/// No bio has ended for so long (simulated): none will. As for studies.
-constexpr Ps kStall = 300 * hw::kPsPerS;
 
 /// A regular file or a block device to read from.
 class Source {
@@ -125,26 +125,24 @@ class ImageRun {
   }
 
   ImageResult run() {
-    const auto slice = sc_core::sc_time(0.02, sc_core::SC_SEC);
-    Ps ended_at = 0;
-    std::uint64_t ended = 0;
-    while (!done_) {
-      sc_core::sc_start(slice);
-      if (done_) break;
-      if (job_.progress && !job_.progress(static_cast<double>(ended_sectors_) /
-                                          static_cast<double>(table_.sectors))) {
-        throw ImageStopped();
-      }
-      const Ps now = sc_core::sc_time_stamp().value();
-      if (ended_sectors_ != ended) {
-        ended = ended_sectors_;
-        ended_at = now;
-      }
-      if (now - ended_at > kStall || !sc_core::sc_pending_activity()) {
-        throw BrokenImage(fmt::format("the machine stopped at {:.6f} s with {} of {} sectors done",
-                                      static_cast<double>(ended_at) * 1e-12, ended_sectors_,
-                                      table_.sectors));
-      }
+    const bool finished = watch_run({
+        .done = [this] { return done_; },
+        .completed = [this] { return ended_sectors_; },
+        .waiting = [this] { return busy(); },
+        .slice = [] { return sc_core::sc_time(0.02, sc_core::SC_SEC); },
+        .after_slice =
+            [this] {
+              if (done_ || !job_.progress) return;
+              if (!job_.progress(static_cast<double>(ended_sectors_) /
+                                 static_cast<double>(table_.sectors))) {
+                throw ImageStopped();
+              }
+            },
+    });
+    if (!finished) {
+      throw BrokenImage(fmt::format("the machine stopped at {:.6f} s with {} of {} sectors done",
+                                    sc_core::sc_time_stamp().to_seconds(), ended_sectors_,
+                                    table_.sectors));
     }
     if (failure_) std::rethrow_exception(failure_);
     check_machine();
@@ -268,9 +266,12 @@ class ImageRun {
   }
 
   void drain() {
-    while (std::any_of(slots_.begin(), slots_.end(), [](const Slot& s) { return s.busy; })) {
-      wait_for_an_end();
-    }
+    while (busy()) wait_for_an_end();
+  }
+
+  /// Whether bios are outstanding, or have ended and were not looked at.
+  bool busy() const {
+    return std::any_of(slots_.begin(), slots_.end(), [](const Slot& s) { return s.busy; });
   }
 
   // --- outside of it, in no time ----------------------------------------------------------

@@ -4,24 +4,23 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
-#include <cstring>
 #include <memory>
 #include <stdexcept>
 #include <systemc>
-#include <unordered_map>
+#include <vector>
 
 #include "base/file/atomic_file.h"
-#include "dmcrypt_model/path_info.h"
 #include "driver/driver_info.h"
 #include "machine/assembly.h"
 #include "machine/bench.h"
+#include "machine/check/conservation.h"
+#include "machine/check/integrity.h"
+#include "machine/check/verdicts.h"
 #include "machine/counters.h"
 #include "machine/observe/run_tracer.h"
 #include "machine/observe/series.h"
-#include "machine/reference_cipher.h"
 #include "machine/vcd_recorder.h"
-#include "machine/verdicts.h"
+#include "machine/watch.h"
 #include "traces/replay/replay.h"
 #include "traces/trace_reader.h"
 
@@ -29,7 +28,6 @@ namespace cesasim::study {
 
 namespace {
 
-using hw::Activity;
 using hw::Ps;
 
 traces::ReplayParams replay_params(const Scenario& s) {
@@ -47,72 +45,23 @@ traces::ReplayParams replay_params(const Scenario& s) {
   return p;
 }
 
-/// A run in which no request has ended for so long (simulated) is stuck. Well above the 30 s that
-/// a writer of ocf-v3 waits for lost callbacks.
-constexpr double kStallSeconds = 300;
-/// Most time that a core may have been charged for and not yet waited for when a run ends.
-constexpr Ps kMaxDebt = 100 * hw::kPsPerMs;
-
 /// The scenario's machine with its workload and all that watches it.
-class Machine {
+class Machine : private traces::ReplayListener {
  public:
   Machine(const Scenario& s, const PointOptions& options)
       : at_(s, options.checkers, {}, options.own_driver),
         own_driver_(options.own_driver != nullptr),
-        table_(at_.target->table()),
-        oracle_(s.seed),
-        encrypted_(s.dmcrypt.path != dmcrypt::kNoCrypt),
-        reference_(encrypted_ ? table_.cipher.str() : "none", table_.key, table_.iv_offset,
-                   table_.sector_size, table_.iv_large_sectors),
         verdicts_(static_cast<Ps>(s.hang_seconds * static_cast<double>(hw::kPsPerS))),
+        integrity_(at_, verdicts_),
         series_(at_) {
     reader_ = traces::open_trace(s.workload.trace_file, s.workload.trace_options());
-    replay_ = std::make_unique<traces::Replay>(at_.kernel, *at_.target, *reader_, oracle_,
-                                               replay_params(s));
-    replay_->verify_unwritten = [this](std::uint64_t sector, const std::uint8_t* data) {
-      return std::memcmp(data, blank_plaintext(sector), hw::kSectorBytes) == 0;
-    };
+    replay_ = std::make_unique<traces::Replay>(at_.kernel, *at_.target, *reader_, replay_params(s));
     if (options.observe.wanted()) {
       tracer_ = std::make_unique<RunTracer>(
           at_, options.observe, [this](std::uint32_t phase) { return reader_->phase_name(phase); });
     }
-    replay_->on_submit = [this](const traces::RequestLog& log) {
-      verdicts_.submitted(log);
-      if (tracer_) tracer_->submitted(log);
-    };
-    replay_->on_request = [this](const traces::RequestLog& log) {
-      verdicts_.ended(log);
-      series_.request_ended(log);
-      if (tracer_) tracer_->ended(log);
-      note_certainty(log, log.error == 0);
-    };
-    replay_->on_double_end = [this](const traces::RequestLog& log) { verdicts_.ended_twice(log); };
-    replay_->on_phase = [this](std::uint32_t phase, bool entered) {
-      at_.kernel.sync_now();
-      series_.phase(phase, entered, at_.kernel.now());
-      if (tracer_ && entered) tracer_->phase(phase);
-      if (entered) {
-        phase_start_ = counters();
-        return;
-      }
-      if (phase_counters_.size() <= phase) phase_counters_.resize(phase + 1);
-      phase_counters_[phase].add(counters(), phase_start_);
-    };
-    replay_->on_done = [this] {
-      at_.kernel.sync_now();
-      sc_core::sc_pause();
-    };
-    if (!encrypted_) return;
-    at_.soc.disk().set_write_observer(
-        [this](std::uint64_t sector, const std::uint8_t* data, std::uint32_t sectors) {
-          for (std::uint32_t i = 0; i < sectors; ++i) {
-            if (sector + i < table_.start) continue;
-            const std::uint64_t mapped = sector + i - table_.start;
-            if (!oracle_.looks_like_plaintext(mapped, data + i * hw::kSectorBytes)) continue;
-            ++plaintext_sectors_;
-            verdicts_.plaintext_written(mapped, sc_core::sc_time_stamp().value());
-          }
-        });
+    integrity_.watch(*replay_);
+    replay_->add_listener(*this);
   }
 
   /// Writes what the disk holds. Errors: OutputError.
@@ -131,42 +80,34 @@ class Machine {
     // What a tracer sees between two slices is kept in memory.
     const Ps longest_slice = hw::kPsPerS / (tracer_ ? 100 : 4);
     replay_->start();
-    std::uint64_t ended = 0;
-    double ended_at = 0;
     double next_progress = kProgressSeconds;
-    while (!replay_->done()) {
-      sc_core::sc_start(
-          vcd.next(sc_core::sc_time::from_value(std::min(series_.until_sample(), longest_slice))));
-      series_.sample();
-      if (tracer_) tracer_->flush();
-      if (replay_->done()) break;
-      const double now = sc_core::sc_time_stamp().to_seconds();
-      if (replay_->ended() != ended) {
-        ended = replay_->ended();
-        ended_at = now;
-      } else if (now - ended_at > kStallSeconds) {
-        break;  // something keeps the machine busy, but no request ends any more
-      }
-      if (progress && now >= next_progress) {
-        next_progress = now + kProgressSeconds;
-        const auto report = replay_->report();
-        const auto& t = report.total;
-        progress({sc_core::sc_time_stamp().to_seconds(),
-                  rows == 0
-                      ? 0
-                      : static_cast<double>(t.served + t.skipped) / static_cast<double>(rows)});
-      }
-      // Nothing will ever happen again: whatever is outstanding is lost.
-      if (!sc_core::sc_pending_activity()) break;
-    }
+    watch_run({
+        .done = [this] { return replay_->done(); },
+        .completed = [this] { return replay_->ended(); },
+        .waiting = [this] { return replay_->waiting(); },
+        .slice =
+            [&] {
+              return vcd.next(
+                  sc_core::sc_time::from_value(std::min(series_.until_sample(), longest_slice)));
+            },
+        .after_slice =
+            [&] {
+              series_.sample();
+              if (tracer_) tracer_->flush();
+              const double now = sc_core::sc_time_stamp().to_seconds();
+              if (!progress || replay_->done() || now < next_progress) return;
+              next_progress = now + kProgressSeconds;
+              const traces::ReplayMetrics total = replay_->report().total;
+              const auto rows_done = static_cast<double>(total.served + total.skipped);
+              progress({now, rows == 0 ? 0 : rows_done / static_cast<double>(rows)});
+            },
+    });
     vcd.close();
     if (tracer_) tracer_->close();
     replay_->for_each_outstanding([this](const traces::RequestLog& log) {
       verdicts_.lost(log);
       series_.request_lost(log);
-      if (log.op != kernel::BioOp::write) return;
-      oracle_.mark_uncertain(log.sector, log.bytes / hw::kSectorBytes);
-      note_certainty(log, false);
+      integrity_.lost(log);
     });
   }
 
@@ -176,185 +117,75 @@ class Machine {
   PointResult result(double host_seconds);
 
  private:
+  void submitted(const traces::RequestLog& log, traces::BioPages pages) override;
+  void completed(traces::RequestLog& log, traces::BioPages pages) override;
+  void completed_again(const traces::RequestLog& log) override { verdicts_.ended_twice(log); }
+  void phase(std::uint32_t index, bool entered, Ps now) override;
+  void finished() override;
+
   Counters counters() { return read_counters(at_); }
+  void add_metrics(PointResult& p, const Counters& c, const traces::ReplayReport& r);
+  void add_integrity(PointResult& p, const traces::ReplayReport& r);
   void add_fault_results(PointResult& p) const;
   void add_notes(PointResult& p) const;
-  void check_image(std::uint64_t& wrong, std::uint64_t& right);
-  std::string broken_law(const Counters& c, const traces::ReplayReport& r);
-  const std::uint8_t* blank_plaintext(std::uint64_t sector);
-  void note_certainty(const traces::RequestLog& log, bool certain);
-  bool older_content(std::uint64_t sector, std::uint32_t generation, const std::uint8_t* plain);
+  void add_trace_notes(PointResult& p, const traces::ReplayReport& r) const;
+  void judge(PointResult& p, const Counters& c, const traces::ReplayReport& r);
 
   Assembly at_;
   const bool own_driver_;  // of the user's: what its device does is not counted
-  const dmcrypt::CryptTable& table_;
-  traces::ContentOracle oracle_;
-  const bool encrypted_;
-  ReferenceCipher reference_;
   Verdicts verdicts_;
+  Integrity integrity_;
   SeriesRecorder series_;
   std::unique_ptr<RunTracer> tracer_;
   std::unique_ptr<traces::TraceReader> reader_;
   std::unique_ptr<traces::Replay> replay_;
-  std::uint64_t plaintext_sectors_ = 0;
-  /// Sectors whose write failed or never ended: the last version that was certainly there.
-  std::unordered_map<std::uint64_t, std::uint32_t> uncertain_;
-  std::vector<std::uint8_t> blank_;  // plaintext of the unit blank_unit_ of a blank disk
-  std::uint64_t blank_unit_ = ~std::uint64_t{0};
   Counters phase_start_;
   std::vector<Counters> phase_counters_;
 };
 
-/// A blank disk reads as zeros, so dm-crypt returns what zeros decrypt to.
-const std::uint8_t* Machine::blank_plaintext(std::uint64_t sector) {
-  const std::uint32_t unit = table_.sector_size / hw::kSectorBytes;
-  if (sector / unit != blank_unit_) {
-    blank_unit_ = sector / unit;
-    const std::vector<std::uint8_t> zeros(table_.sector_size);
-    blank_.resize(table_.sector_size);
-    reference_.decrypt(blank_unit_ * unit, zeros.data(), blank_.data());
-  }
-  return blank_.data() + sector % unit * hw::kSectorBytes;
+void Machine::submitted(const traces::RequestLog& log, traces::BioPages) {
+  verdicts_.submitted(log);
+  if (tracer_) tracer_->submitted(log);
 }
 
-void Machine::note_certainty(const traces::RequestLog& log, bool certain) {
-  if (log.op != kernel::BioOp::write || (certain && uncertain_.empty())) return;
-  const std::uint64_t end = log.sector + log.bytes / hw::kSectorBytes;
-  for (std::uint64_t sector = log.sector; sector < end; ++sector) {
-    if (certain) {
-      uncertain_.erase(sector);
-    } else {
-      uncertain_.try_emplace(sector, oracle_.expected(sector) - 1);
-    }
-  }
-}
-/// Whether `plain` is what a failed write may leave: the version before it, or one of the failed
-/// ones.
-bool Machine::older_content(std::uint64_t sector, std::uint32_t generation,
-                            const std::uint8_t* plain) {
-  const auto found = uncertain_.find(sector);
-  std::uint32_t version = found == uncertain_.end() ? 0 : found->second;
-  std::uint8_t content[hw::kSectorBytes];
-  for (; version <= generation; ++version) {
-    if (version == 0) {
-      std::memcpy(content, blank_plaintext(sector), sizeof content);
-    } else {
-      oracle_.fill(sector, version, content);
-    }
-    if (std::memcmp(plain, content, sizeof content) == 0) return true;
-  }
-  return false;
+void Machine::completed(traces::RequestLog& log, traces::BioPages) {
+  verdicts_.ended(log);
+  series_.request_ended(log);
+  if (tracer_) tracer_->ended(log);
 }
 
-void Machine::check_image(std::uint64_t& wrong, std::uint64_t& right) {
-  const hw::SparseStore& store = at_.soc.disk().store();
-  const std::uint32_t unit = table_.sector_size / hw::kSectorBytes;
-  const Ps now = sc_core::sc_time_stamp().value();
-  std::vector<std::uint8_t> cipher(table_.sector_size), plain(table_.sector_size);
-  std::uint8_t expected[hw::kSectorBytes];
-  std::uint64_t at_unit = ~std::uint64_t{0};
-  oracle_.for_each_written([&](std::uint64_t sector, std::uint32_t generation, bool certain) {
-    if (sector / unit != at_unit) {
-      at_unit = sector / unit;
-      store.read(table_.start + at_unit * unit, cipher.data(), unit);
-      reference_.decrypt(at_unit * unit, cipher.data(), plain.data());
-    }
-    const std::uint8_t* const data = plain.data() + sector % unit * hw::kSectorBytes;
-    if (certain) {
-      oracle_.fill(sector, generation, expected);
-      if (std::memcmp(data, expected, sizeof expected) == 0) {
-        ++right;
-        return;
-      }
-    } else if (unit > 1 || older_content(sector, generation, data)) {
-      return;  // a torn unit deciphers to neither
-    }
-    ++wrong;
-    verdicts_.wrong_on_disk(sector, now);
-  });
-  // Whatever else was written to the disk should not have been.
-  store.for_each_extent([&](std::uint64_t sector, const std::uint8_t*, std::uint32_t count) {
-    for (std::uint32_t i = 0; i < count; ++i) {
-      if (sector + i < table_.start) {
-        ++wrong;
-        verdicts_.outside_mapping(sector + i, now);
-      } else if (!oracle_.written(sector + i - table_.start)) {
-        ++wrong;
-        verdicts_.wrong_on_disk(sector + i - table_.start, now);
-      }
-    }
-  });
+void Machine::phase(std::uint32_t index, bool entered, Ps) {
+  at_.kernel.sync_now();
+  series_.phase(index, entered, at_.kernel.now());
+  if (tracer_ && entered) tracer_->phase(index);
+  if (entered) {
+    phase_start_ = counters();
+    return;
+  }
+  if (phase_counters_.size() <= index) phase_counters_.resize(index + 1);
+  phase_counters_[index].add(counters(), phase_start_);
 }
 
-/// Conservation laws: what must hold whatever the parameters. Empty if all do.
-std::string Machine::broken_law(const Counters& c, const traces::ReplayReport& r) {
-  for (unsigned i = 0; i < at_.soc.cores(); ++i) {
-    const auto t = at_.kernel.core_time(i);
-    if (t.busy + t.idle != c.time) {
-      return fmt::format("core {}: busy {} ps + idle {} ps is not the elapsed {} ps", i, t.busy,
-                         t.idle, c.time);
-    }
-    Ps charged = 0;
-    for (std::size_t a = 0; a < hw::kActivities; ++a) {
-      charged += at_.soc.core(i).accounted(static_cast<Activity>(a));
-    }
-    // What was charged has been waited for, but for a request's worth at the end of the run.
-    if (charged < t.busy || charged - t.busy > kMaxDebt) {
-      return fmt::format("core {}: busy {} ps, charged {} ps", i, t.busy, charged);
-    }
-  }
-  const traces::ReplayMetrics& total = r.total;
-  if (total.rows != total.served + total.skipped + total.rejected) {
-    return fmt::format("rows: {} offered, {} served, {} skipped, {} rejected", total.rows,
-                       total.served, total.skipped, total.rejected);
-  }
-  const double in_flight = r.total.in_flight_ps;
-  const auto latency = r.total.latency();
-  const double latencies = latency.mean() * static_cast<double>(latency.count());
-  if (std::abs(in_flight - latencies) > 1e-6 * std::max(in_flight, latencies) + 1) {
-    return fmt::format(
-        "Little's law: requests in flight over time {:.6g} ps, sum of latencies {:.6g} ps",
-        in_flight, latencies);
-  }
-  const hw::DiskStats disk = at_.soc.disk().stats();
-  const auto& read = r.total.of(kernel::BioOp::read);
-  const auto& write = r.total.of(kernel::BioOp::write);
-  if (r.total.errors() == 0 && at_.faults.empty() &&
-      (disk.bytes_read != read.bytes || disk.bytes_written != write.bytes)) {
-    return fmt::format("bytes: {} read and {} written by requests, {} and {} by the disk",
-                       read.bytes, write.bytes, disk.bytes_read, disk.bytes_written);
-  }
-  // Where something was repeated or given up the engines' share is not the requests'.
-  if (at_.driver && !own_driver_ && at_.driver->name() != std::string("cryptosoft") &&
-      at_.faults.empty() && r.total.errors() == 0) {
-    const bool passed_over = at_.api && at_.api->stats().passed_over != 0;
-    const std::uint64_t expected = passed_over ? 0 : read.bytes + write.bytes;
-    if (c.engine_bytes != expected) {
-      return fmt::format("bytes: {} in requests, {} through the engines", expected, c.engine_bytes);
-    }
-  }
-  const Ps ring_busiest = *std::max_element(c.ring_busy.begin(), c.ring_busy.end());
-  if (c.engine_busy > c.time * at_.soc.cesa().engines() ||
-      ring_busiest > c.time * at_.soc.ring().core().engines() || c.disk_busy > c.time) {
-    return "an engine or the disk was busy for longer than the run took";
-  }
-  return "";
+void Machine::finished() {
+  at_.kernel.sync_now();
+  sc_core::sc_pause();
 }
+
+const char* op_name(kernel::BioOp op) { return op == kernel::BioOp::read ? "read" : "write"; }
 
 void add_op_metrics(MetricList& m, const traces::ReplayMetrics& r) {
   const auto latency = r.latency();
   const double seconds = static_cast<double>(r.duration) * 1e-12;
-  m.emplace_back("sim_seconds", seconds);
-  m.emplace_back("requests", static_cast<double>(r.bios()));
-  m.emplace_back("bytes", static_cast<double>(r.bytes()));
-  m.emplace_back("throughput_mb_s",
-                 seconds > 0 ? static_cast<double>(r.bytes()) / 1e6 / seconds : 0);
-  m.emplace_back("latency_us.mean", latency.mean() * 1e-6);
-  m.emplace_back("latency_us.p50", static_cast<double>(latency.percentile(50)) * 1e-6);
-  m.emplace_back("latency_us.p95", static_cast<double>(latency.percentile(95)) * 1e-6);
-  m.emplace_back("latency_us.p99", static_cast<double>(latency.percentile(99)) * 1e-6);
-  m.emplace_back("latency_us.max", static_cast<double>(latency.max()) * 1e-6);
-  m.emplace_back("in_flight_mean", r.in_flight_mean());
+  emit(m, "sim_seconds", seconds);
+  emit(m, "requests", static_cast<double>(r.bios()));
+  emit(m, "bytes", static_cast<double>(r.bytes()));
+  emit(m, "throughput_mb_s", seconds > 0 ? static_cast<double>(r.bytes()) / 1e6 / seconds : 0);
+  emit_latency(m, "latency_us", latency);
+  for (const kernel::BioOp op : {kernel::BioOp::read, kernel::BioOp::write}) {
+    const LatencyHistogram& of_op = r.of(op).latency;
+    if (of_op.count() != 0) emit_latency(m, std::string("latency_us.") + op_name(op), of_op);
+  }
+  emit(m, "in_flight_mean", r.in_flight_mean());
 }
 
 void Machine::add_fault_results(PointResult& p) const {
@@ -366,7 +197,6 @@ void Machine::add_fault_results(PointResult& p) const {
                                        o.fired_at[site]);
     }
   }
-  p.metrics.emplace_back("faults.fired", static_cast<double>(at_.faults.fired()));
 }
 
 /// What of a point no stock kernel does, or does otherwise than one would think.
@@ -392,6 +222,18 @@ void Machine::add_notes(PointResult& p) const {
   }
 }
 
+/// What of the trace was not replayed as it stands there.
+void Machine::add_trace_notes(PointResult& p, const traces::ReplayReport& r) const {
+  const traces::ReplayMetrics& t = r.total;
+  if (t.served != t.rows) {
+    p.notes.push_back(
+        fmt::format("of {} rows of the trace {} were served, {} skipped (discards, which this "
+                    "dm-crypt does not pass on), {} refused",
+                    t.rows, t.served, t.skipped, t.rejected));
+  }
+  for (const std::string& remark : reader_->remarks()) p.notes.push_back("trace: " + remark);
+}
+
 /// "1 request", "2 requests".
 std::string counted(std::uint64_t n, const char* what) {
   return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");
@@ -409,7 +251,7 @@ std::string stopped_because(const Assembly& at) {
                        static_cast<double>(w.since) * 1e-12, hw::alloc_site_name(site));
     for (const hw::FaultPlan::Outcome& o : at.faults.outcomes()) {
       if (o.fired_at[i] == 0) continue;
-      out += fmt::format(", where fault {} ({}) struck {} (place {})", o.rule->name,
+      out += fmt::format(", where fault {} ({}) happened {} (place {})", o.rule->name,
                          hw::fault_name(o.rule->kind), counted(o.fired_at[i], "time"), i);
     }
   }
@@ -420,27 +262,22 @@ std::string stopped_because(const Assembly& at) {
   return out;
 }
 
-/// Where wrong data was seen first, for the point's message.
-std::string first_mismatch(const traces::ReplayReport& r) {
-  if (r.first_mismatches.empty()) return "";
-  const traces::Mismatch& m = r.first_mismatches.front();
-  return fmt::format("; first wrong read: sector {} at {:.6f} s, line {} of the trace", m.sector,
-                     static_cast<double>(m.time) * 1e-12, m.line);
-}
-
-PointResult Machine::result(double host_seconds) {
-  const Counters c = counters();
-  const traces::ReplayReport r = replay_->report();
-  PointResult p;
+void Machine::add_metrics(PointResult& p, const Counters& c, const traces::ReplayReport& r) {
   MetricList& m = p.metrics;
   add_op_metrics(m, r.total);
-  m.emplace_back("host_seconds", host_seconds);
-  m.emplace_back("requests.offered", static_cast<double>(r.total.rows));
-  m.emplace_back("requests.served", static_cast<double>(r.total.served));
-  m.emplace_back("requests.rejected", static_cast<double>(r.total.rejected));
-  m.emplace_back("requests.skipped", static_cast<double>(r.total.skipped));
+  emit(m, "requests.offered", static_cast<double>(r.total.rows));
+  emit(m, "requests.served", static_cast<double>(r.total.served));
+  emit(m, "requests.rejected", static_cast<double>(r.total.rejected));
+  emit(m, "requests.skipped", static_cast<double>(r.total.skipped));
   add_machine_metrics(m, at_, c, r.total.bytes());
-
+  add_driver_metrics(m, at_);
+  emit(m, "faults.fired", static_cast<double>(at_.faults.fired()));
+  const auto verdicts = verdicts_.counts();
+  for (std::size_t v = 0; v < verdicts.size(); ++v) {
+    emit(m, std::string("verdict.") + verdict_name(static_cast<Verdict>(v)),
+         static_cast<double>(verdicts[v]));
+  }
+  emit(m, "verdict.unattributed", static_cast<double>(verdicts_.unattributed()));
   for (std::size_t i = 0; i < r.phases.size(); ++i) {
     PhaseResult out;
     out.name = r.phases[i].name;
@@ -450,16 +287,9 @@ PointResult Machine::result(double host_seconds) {
     }
     p.phases.push_back(std::move(out));
   }
+}
 
-  add_driver_metrics(m, at_);
-  p.series = series_.to_json([&r](std::uint32_t phase) { return r.phases.at(phase).name; });
-  for (const kernel::BioOp op : {kernel::BioOp::read, kernel::BioOp::write}) {
-    p.latency_histogram[op == kernel::BioOp::read ? "read" : "write"] =
-        histogram_json(r.total.of(op).latency);
-  }
-  std::uint64_t image_wrong = 0;
-  std::uint64_t image_right = 0;
-  check_image(image_wrong, image_right);
+void Machine::add_integrity(PointResult& p, const traces::ReplayReport& r) {
   const DeviceErrors device = device_errors(at_);
   const dmcrypt::DmCryptStats& target = at_.target->stats();
   std::uint64_t unreported = target.ignored_errors;
@@ -469,46 +299,41 @@ PointResult Machine::result(double host_seconds) {
     if (at_.scenario.path_is_historical()) unreported = ocf.cs_errs;
     unreported += ocf.lost;
   }
+  const traces::ContentVerifier::Counts& reads = integrity_.reads().counts();
+  const auto hung = verdicts_.counts()[static_cast<std::size_t>(Verdict::hung)];
   const hw::DmaSanitizer& dma = at_.kernel.dma_sanitizer();
   for (const hw::DmaHazard& hazard : dma.reports()) p.dma_hazards.push_back(hazard.text);
-  add_fault_results(p);
-  add_notes(p);
-  const auto verdicts = verdicts_.counts();
-  for (std::size_t v = 0; v < verdicts.size(); ++v) {
-    m.emplace_back(std::string("verdict.") + verdict_name(static_cast<Verdict>(v)),
-                   static_cast<double>(verdicts[v]));
-  }
-  m.emplace_back("verdict.unattributed", static_cast<double>(verdicts_.unattributed()));
   p.broken_guarantees = verdicts_.broken(!at_.faults.empty());
-  p.integrity = {
-      {"requests_ended", r.total.bios()},
-      {"verified_reads", r.total.verified_reads},
-      {"verified_sectors", r.total.verified_sectors},
-      {"verified_disk_sectors", image_right},
-      {"mismatched_sectors", r.total.mismatched_sectors + image_wrong},
-      {"clobbered_sectors", r.total.clobbered_sectors},
-      {"plaintext_sectors", plaintext_sectors_},
-      {"lost_requests", r.total.lost + (replay_->done() ? 0 : r.total.unfinished)},
-      {"hung_requests", verdicts[static_cast<std::size_t>(Verdict::hung)]},
-      {"double_ended", r.double_ended},
-      {"unreported_errors", unreported},
-      {"guest_errors", device.guest_errors},
-      {"dma_hazards", dma.hazards()},
-      {"unimplemented", device.unimplemented},
-      {"write_timeouts", target.timeouts},
-      {"late_callbacks", target.late_callbacks},
-      {"flags_not_carried", r.total.fua_or_preflush},
-      {"skipped_lines", r.skipped_lines},
-  };
-  if (!encrypted_) {  // all of them are, as they should be
-    std::erase_if(p.integrity, [](const auto& e) { return e.first == "plaintext_sectors"; });
+  count_integrity(p, "requests_ended", r.total.bios());
+  count_integrity(p, "verified_reads", reads.verified_reads);
+  count_integrity(p, "verified_sectors", reads.verified_sectors);
+  count_integrity(p, "verified_disk_sectors", integrity_.right_on_disk());
+  count_integrity(p, "mismatched_sectors", reads.mismatched_sectors + integrity_.wrong_on_disk());
+  count_integrity(p, "clobbered_sectors", reads.clobbered_sectors);
+  if (integrity_.encrypted()) {  // else all of them are, as they should be
+    count_integrity(p, "plaintext_sectors", integrity_.plaintext_sectors());
   }
+  count_integrity(p, "lost_requests", r.total.lost + (replay_->done() ? 0 : r.total.unfinished));
+  count_integrity(p, "hung_requests", hung);
+  count_integrity(p, "double_ended", r.double_ended);
+  count_integrity(p, "unreported_errors", unreported);
+  count_integrity(p, "guest_errors", device.guest_errors);
+  count_integrity(p, "dma_hazards", dma.hazards());
+  count_integrity(p, "unimplemented", device.unimplemented);
+  count_integrity(p, "write_timeouts", target.timeouts);
+  count_integrity(p, "late_callbacks", target.late_callbacks);
+  count_integrity(p, "flags_not_carried", r.total.fua_or_preflush);
+  count_integrity(p, "skipped_lines", r.skipped_lines);
+}
+
+/// Sets status and error.
+void Machine::judge(PointResult& p, const Counters& c, const traces::ReplayReport& r) {
   if (!replay_->done()) {
     p.status = Status::broken;
     p.error = fmt::format("the machine stopped at {:.6f} s with {} outstanding{}",
                           sc_core::sc_time_stamp().to_seconds(),
                           counted(replay_->outstanding(), "request"), stopped_because(at_));
-    return p;
+    return;
   }
   check_integrity(p);
   if (p.status == Status::ok && !p.broken_guarantees.empty()) {
@@ -516,36 +341,54 @@ PointResult Machine::result(double host_seconds) {
     p.error = p.broken_guarantees.front();
   }
   if (p.status != Status::ok) {  // wrong data outranks failed requests
-    p.error += first_mismatch(r);
+    p.error += first_mismatch(integrity_.reads());
     if (!p.dma_hazards.empty()) p.error += "; first DMA hazard: " + p.dma_hazards.front();
     if (r.total.errors() != 0) {
       p.error += fmt::format("; {} ended with an error", counted(r.total.errors(), "request"));
     }
-    return p;
+    return;
   }
   try {
     if (replay_->error()) std::rethrow_exception(replay_->error());
   } catch (const std::exception& error) {
     p.status = Status::failed;
     p.error = error.what();
-    return p;
+    return;
   }
-  // Where things go wrong on purpose a request that failed and said so is as it should be.
+  // Under fault injection a request that failed and reported it is as it should be.
   if (r.total.errors() != 0 && at_.faults.empty()) {
     p.status = Status::failed;
     p.error = fmt::format("{} ended with an error", counted(r.total.errors(), "request"));
-    return p;
+    return;
   }
   if (at_.soc.protocol_violations() != 0) {
     p.status = Status::broken;
     p.error = fmt::format("{} breaches of the TLM base protocol in {} calls",
                           at_.soc.protocol_violations(), at_.soc.checked_calls());
-    return p;
+    return;
   }
-  if (std::string law = broken_law(c, r); !law.empty()) {
+  if (std::string law = broken_law(at_, own_driver_, c, r); !law.empty()) {
     p.status = Status::broken;
     p.error = "conservation law broken: " + law;
   }
+}
+
+PointResult Machine::result(double host_seconds) {
+  const Counters c = counters();
+  const traces::ReplayReport r = replay_->report();
+  integrity_.check_image();
+  PointResult p;
+  add_metrics(p, c, r);
+  emit(p.metrics, "host_seconds", host_seconds);
+  p.series = series_.to_json([&r](std::uint32_t phase) { return r.phases.at(phase).name; });
+  for (const kernel::BioOp op : {kernel::BioOp::read, kernel::BioOp::write}) {
+    p.latency_histogram[op_name(op)] = histogram_json(r.total.of(op).latency);
+  }
+  add_integrity(p, r);
+  add_fault_results(p);
+  add_notes(p);
+  add_trace_notes(p, r);
+  judge(p, c, r);
   return p;
 }
 

@@ -41,8 +41,8 @@ struct VcdWindow {
   double to = std::numeric_limits<double>::infinity();
 };
 
-/// What SystemC writes until the recording is complete (it appends ".vcd" by itself).
-inline std::string vcd_part_file(const std::string& file) { return file + ".part.vcd"; }
+/// The name by which SystemC opens the recorder's pipe, while the recording goes on.
+inline std::string vcd_link(const std::string& file) { return file + ".part.vcd"; }
 
 /// Makes a crypto driver, with the device that it drives, and registers it with `core`.
 using CryptoDriverHook = std::function<std::unique_ptr<driver::CryptoDriver>(

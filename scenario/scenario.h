@@ -1,203 +1,26 @@
-// One simulation, fully typed. describe_scenario() is the one table that ties keys to fields:
-// a new parameter struct is one more line there.
+// From a tree of values to a typed scenario.
 #pragma once
 
-#include <cstdint>
-#include <limits>
-#include <map>
 #include <optional>
 #include <string>
-#include <vector>
 
-#include "dmcrypt_model/params.h"
-#include "dmcrypt_model/table.h"
-#include "driver/params.h"
-#include "hw_model/cesa/params.h"
-#include "hw_model/common/fault.h"
-#include "hw_model/cpu/params.h"
-#include "hw_model/disk/disk_timing.h"
-#include "hw_model/memory/params.h"
-#include "hw_model/ring/params.h"
-#include "kernel_model/params.h"
 #include "scenario/library.h"
-#include "scenario/params.h"
+#include "scenario/settings.h"
 #include "scenario/tree.h"
-#include "scenario/visitor.h"
-#include "traces/replay/phase_cost.h"
-#include "traces/trace_reader.h"
 
 namespace cesasim::study {
-
-/// Ciphers in a program's own library, OpenSSL's as built for the board (workload.bench).
-struct OpensslCosts {
-  double call = 0;
-  double aes_round_per_byte = 0;
-  double des_per_byte = 0;
-  double des3_per_byte = 0;
-  void describe(hw::ParamVisitor& v);
-};
-
-/// What modelled software costs (a `costs` preset).
-struct Costs {
-  kernel::KernelCosts kernel;
-  driver::OcfCosts ocf;
-  driver::DriverCosts driver;
-  dmcrypt::DmCryptCosts dmcrypt;
-  driver::CipherCosts cipher;
-  OpensslCosts openssl;
-  void describe(hw::ParamVisitor& v);
-};
-
-/// A system on chip (a `soc` preset; `cesa`, `ring` and `costs` are presets it refers to).
-struct SocParams {
-  std::string preset;
-  std::uint32_t cores = 0;
-  bool io_coherent = false;
-  std::uint32_t internal_regs_base = 0;
-  std::uint32_t disk_irq = 0;
-  hw::CpuParams cpu;
-  hw::DramParams dram;
-  hw::MbusParams mbus;
-  std::string cesa_preset;
-  hw::CesaParams cesa;
-  std::string ring_preset;
-  hw::RingParams ring;
-  std::string costs_preset;
-  Costs costs;
-};
-
-/// The mapping: either a dmsetup line in `table`, or the keys from `cipher` on.
-struct DmCryptSettings {
-  std::string path = "standard";
-  std::string placement = "native";
-  std::uint32_t max_read_size = 0;
-  std::uint32_t max_write_size = 0;
-  std::uint32_t max_in_flight = 1024;
-  std::string table = "none";
-  std::string cipher = "aes-cbc-plain";
-  std::string key = "seed:1";  ///< as written; key_bytes() gives the bytes
-  std::uint32_t key_bits = 128;
-  std::uint64_t iv_offset = 0;
-  std::uint32_t sector_size = 512;
-  bool iv_large_sectors = false;
-  bool same_cpu_crypt = false;
-  bool submit_from_crypt_cpus = false;
-  bool no_read_workqueue = false;
-  bool no_write_workqueue = false;
-  bool allow_allocating_drivers = true;
-};
-
-struct OcfSettings {
-  std::string policy = "2005";
-  std::string driver = "cryptosoft";
-  std::string irqs_off = "none";
-  double crypto_nice = 0;
-  std::string recovery = "path";
-  bool retry_tick = true;
-  std::string drivers_preset = "default";
-  driver::DriverSettings drivers;
-};
-
-/// One rule of `faults`, as written.
-struct FaultSettings {
-  std::string name;
-  std::string kind;
-  std::uint32_t nth = 0;
-  std::uint32_t every = 0;
-  double probability = 0;
-  std::uint64_t first = 0;
-  std::uint64_t last = std::numeric_limits<std::uint64_t>::max();
-  double from = 0;
-  double to = kNever;
-  std::uint32_t times = 0;
-
-  static constexpr double kNever = 1e6;  ///< simulated seconds: longer than any run
-  hw::FaultRule rule() const;
-};
-
-struct WorkloadSettings {
-  BenchSettings bench;     ///< wanted(): this instead of a trace
-  std::string trace;       ///< as written
-  std::string trace_file;  ///< where it was found
-  std::string replay = "closed";
-  std::uint32_t depth_read = 2;
-  std::uint32_t depth_write = 32;
-  std::uint32_t max_bio_bytes = 131072;
-  std::uint32_t lookahead = 32;
-  std::uint32_t dirty_kib = 32768;
-  std::uint32_t writeback_kib = 4096;
-  std::uint32_t submitter_bonus = 5;
-  std::string writeback = "flusher";
-  std::string device = "any";  ///< of a trace of several devices
-  bool skip_bad_lines = false;
-  std::string user_preset = "linux-2.6-arm9";
-  std::map<std::string, traces::PhaseCost> user;  ///< by phase; "default" always present
-
-  traces::TraceOptions trace_options() const {
-    return {traces::TraceFormat::detect, skip_bad_lines, device == "any" ? "" : device};
-  }
-};
-
-struct Scenario {
-  SocParams soc;
-  std::string disk_preset;
-  hw::DiskParams disk;
-  std::string kernel_preset;  ///< unless named the path's (default_kernel)
-  kernel::KernelSettings kernel;
-  DmCryptSettings dmcrypt;
-  OcfSettings ocf;
-  WorkloadSettings workload;
-  std::string fidelity = "descriptor";
-  std::vector<FaultSettings> faults;  ///< in the order of the file
-  double hang_seconds = 10;           ///< a request that takes longer hung
-  std::string on_broken = "fail";
-  std::uint32_t seed = 1;
-
-  /// The path is one of those through OCF.
-  bool path_uses_ocf() const;
-  /// It keeps the faults of its original.
-  bool path_is_historical() const;
-  /// Whether the driver looks after requests that do not end.
-  driver::Recovery recovery() const;
-};
-
-/// Walks every key of a scenario.
-void describe_scenario(ScenarioVisitor& v, Scenario& scenario);
 
 /// The kernel that a scenario runs on if `tree` names none: that of its path. Empty: it names one,
 /// or there is no such path. nullopt: path none has no kernel of its own, it takes that of the
 /// points that it is compared with.
 std::optional<std::string> default_kernel(const Tree& tree);
 
+/// Types a tree. Errors: ConfigError for a key that is missing, unknown or out of its range. Enough
+/// for a tree that resolve_scenario() has been through; workload.trace_file stays empty.
+Scenario read_scenario(Tree& tree, const Library& library);
+
 /// Types and checks `tree`, which ends fully resolved (presets expanded, defaults filled in).
 /// Errors: ConfigError. With `check_files` the trace must exist and be readable.
 Scenario resolve_scenario(Tree& tree, const Library& library, bool check_files = true);
-
-/// The mapping of a resolved scenario over a disk of `disk_sectors`.
-dmcrypt::CryptTable crypt_table(const DmCryptSettings& settings, std::uint64_t disk_sectors);
-
-/// The volume key. "seed:N" gives reproducible pseudo-random bytes of key_bits.
-std::vector<std::uint8_t> key_bytes(const DmCryptSettings& settings);
-
-/// A name and what it stands for, for `cesasim list`.
-struct Named {
-  std::string name;
-  std::string doc;
-};
-std::vector<Named> path_list();
-std::vector<Named> driver_list();
-std::vector<Named> fault_list();
-
-/// One line of `cesasim list parameters`.
-struct ParameterInfo {
-  std::string path = {};
-  std::string type = {};  ///< number, count, flag, choice, text, preset
-  std::string unit = {};
-  double min = 0, max = 0;                   ///< number and count
-  std::string min_text = {}, max_text = {};  ///< the same, exact beyond what a double holds
-  std::string valid = {};  ///< choice, text and preset; number and count: the default
-  std::string doc = {};
-};
-std::vector<ParameterInfo> list_parameters();
 
 }  // namespace cesasim::study

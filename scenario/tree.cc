@@ -140,43 +140,7 @@ bool is_plain_number(const std::string& s) {
   return digits <= 15;
 }
 
-std::string quote_yaml(const std::string& s) {
-  std::string out = "\"";
-  for (char c : s) {
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20) {
-          out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-        } else {
-          out += c;
-        }
-    }
-  }
-  return out + "\"";
-}
-
-std::string scalar_yaml(const Tree& tree) {
-  if (tree.kind == Tree::Kind::empty) return "null";
-  static constexpr std::string_view plain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./+";
-  const bool safe = !tree.quoted && !tree.text.empty() && tree.text[0] != '-' &&
-                    tree.text.find_first_not_of(plain) == std::string::npos;
-  const bool negative_number = !tree.quoted && is_plain_number(tree.text);
-  return safe || negative_number ? tree.text : quote_yaml(tree.text);
-}
-
+/// Unit, mark and origin of a value.
 std::string comment(const Tree& tree) {
   std::string out;
   if (!tree.unit.empty()) out += tree.unit;
@@ -194,7 +158,34 @@ std::string comment(const Tree& tree) {
   for (char& c : out) {
     if (c == '\n') c = ' ';
   }
-  return out.empty() ? "" : "  # " + out;
+  return out;
+}
+
+void emit(YAML::Emitter& out, const Tree& tree) {
+  switch (tree.kind) {
+    case Tree::Kind::empty:
+      out << YAML::Null;
+      break;
+    case Tree::Kind::scalar:
+      // What was written in quotes stays a text; else the emitter quotes where it must.
+      if (tree.quoted) out << YAML::DoubleQuoted;
+      out << tree.text;
+      break;
+    case Tree::Kind::list:
+      out << YAML::BeginSeq;
+      for (const Tree& item : tree.items) emit(out, item);
+      out << YAML::EndSeq;
+      return;
+    case Tree::Kind::map:
+      out << YAML::BeginMap;
+      for (const auto& [key, member] : tree.members) {
+        out << YAML::Key << key << YAML::Value;
+        emit(out, member);
+      }
+      out << YAML::EndMap;
+      return;
+  }
+  if (const std::string text = comment(tree); !text.empty()) out << YAML::Comment(text);
 }
 
 }  // namespace
@@ -210,22 +201,6 @@ ConfigError::ConfigError(Position at, std::string key, std::string problem, std:
       key_(std::move(key)),
       problem_(std::move(problem)),
       valid_(std::move(valid)) {}
-
-const char* layer_name(Layer layer) {
-  switch (layer) {
-    case Layer::standard:
-      return "default";
-    case Layer::preset:
-      return "preset";
-    case Layer::scenario:
-      return "scenario";
-    case Layer::axis:
-      return "axis";
-    case Layer::command_line:
-      return "command line";
-  }
-  return "";
-}
 
 Tree::Tree() = default;
 Tree::Tree(const Tree& other) = default;
@@ -466,34 +441,11 @@ Tree tree_from_json(const Json& json) {
   return out;
 }
 
-std::string to_yaml(const Tree& tree, int indent) {
-  const std::string pad(static_cast<std::size_t>(indent), ' ');
-  std::string out;
-  switch (tree.kind) {
-    case Tree::Kind::empty:
-    case Tree::Kind::scalar:
-      return pad + scalar_yaml(tree) + comment(tree) + "\n";
-    case Tree::Kind::list:
-      for (const Tree& item : tree.items) {
-        // JSON is YAML: enough for the rare list inside a configuration.
-        out += pad + "- " + values_json(item).dump() + "\n";
-      }
-      return out;
-    case Tree::Kind::map:
-      break;
-  }
-  for (const auto& [key, member] : tree.members) {
-    if (member.is_map() && !member.members.empty()) {
-      out += pad + key + ":\n" + to_yaml(member, indent + 2);
-    } else if (member.is_map()) {
-      out += pad + key + ": {}\n";
-    } else if (member.kind == Tree::Kind::list) {
-      out += pad + key + ":\n" + to_yaml(member, indent + 2);
-    } else {
-      out += pad + key + ": " + scalar_yaml(member) + comment(member) + "\n";
-    }
-  }
-  return out;
+std::string to_yaml(const Tree& tree) {
+  YAML::Emitter out;
+  out.SetNullFormat(YAML::LowerNull);
+  emit(out, tree);
+  return std::string(out.c_str(), out.size()) + "\n";
 }
 
 }  // namespace cesasim::study

@@ -38,7 +38,6 @@ class ConfigError : public std::runtime_error {
 
 /// Which layer a value came from, lowest first.
 enum class Layer { standard, preset, scenario, axis, command_line };
-const char* layer_name(Layer layer);
 
 struct Tree {
   enum class Kind { empty, scalar, list, map };
@@ -108,6 +107,6 @@ Json to_json(const Tree& tree);
 Tree tree_from_json(const Json& json);
 
 /// YAML text that reads back as the same values; comments name unit, mark and origin.
-std::string to_yaml(const Tree& tree, int indent = 0);
+std::string to_yaml(const Tree& tree);
 
 }  // namespace cesasim::study

@@ -34,6 +34,20 @@ inline std::string_view first_line_of(std::string_view text) {
   return text;
 }
 
+/// `line` without blanks (and NULs) at its end.
+inline std::string_view without_blanks(std::string_view line) {
+  constexpr std::string_view kBlanks(" \t\r\0", 4);
+  const std::size_t last = line.find_last_not_of(kBlanks);
+  return line.substr(0, last == std::string_view::npos ? 0 : last + 1);
+}
+
+/// `text` without the byte order mark that some programs begin UTF-8 with.
+inline std::string_view without_bom(std::string_view text) {
+  constexpr std::string_view kMark = "\xef\xbb\xbf";
+  if (text.starts_with(kMark)) text.remove_prefix(kMark.size());
+  return text;
+}
+
 /// `text` for an error message: cut to a readable length, unprintable bytes as '?'.
 inline std::string quoted(std::string_view text) {
   constexpr std::size_t kLongest = 60;

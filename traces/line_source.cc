@@ -10,6 +10,8 @@
 #include <cstring>
 #include <utility>
 
+#include "traces/field_parser.h"
+
 namespace cesasim::traces {
 namespace {
 
@@ -47,10 +49,19 @@ class FileSource : public ByteSource {
   int fd_ = -1;
 };
 
+/// A compressed stream ends before its end. Throws unless it is to be read `up_to_cut`.
+bool cut_short(const std::string& path, const char* encoding, bool up_to_cut) {
+  if (up_to_cut) return true;
+  throw TraceError(path, 0,
+                   std::string(encoding) +
+                       " stream is cut short (--skip-bad-lines or workload.skip_bad_lines reads up "
+                       "to the cut)");
+}
+
 class GzipSource : public ByteSource {
  public:
-  GzipSource(std::string path, std::unique_ptr<ByteSource> input)
-      : path_(std::move(path)), input_(std::move(input)), buffer_(kChunk) {
+  GzipSource(std::string path, std::unique_ptr<ByteSource> input, bool up_to_cut)
+      : path_(std::move(path)), input_(std::move(input)), buffer_(kChunk), up_to_cut_(up_to_cut) {
     constexpr int kGzipWrapper = 16;
     if (inflateInit2(&stream_, MAX_WBITS + kGzipWrapper) != Z_OK) {
       throw TraceError(path_, 0, "cannot start the gzip decoder");
@@ -66,13 +77,19 @@ class GzipSource : public ByteSource {
       if (stream_.avail_in == 0) {
         const std::size_t n = input_->read(buffer_.data(), buffer_.size());
         if (n == 0) {
-          if (in_member_) throw TraceError(path_, 0, "gzip stream is cut short");
-          return 0;
+          if (in_member_) cut_ = cut_short(path_, "gzip", up_to_cut_);
+          break;
         }
         stream_.next_in = reinterpret_cast<Bytef*>(buffer_.data());
         stream_.avail_in = static_cast<uInt>(n);
       }
-      in_member_ = true;  // a file may hold several members, one after the other
+      // A file may hold several members, one after the other, and zeros after the last.
+      while (!in_member_ && stream_.avail_in > 0 && *stream_.next_in == 0) {
+        ++stream_.next_in;
+        --stream_.avail_in;
+      }
+      if (stream_.avail_in == 0) continue;
+      in_member_ = true;
       const int status = inflate(&stream_, Z_NO_FLUSH);
       if (status == Z_STREAM_END) {
         in_member_ = false;
@@ -86,21 +103,25 @@ class GzipSource : public ByteSource {
     return size - stream_.avail_out;
   }
   const char* encoding() const override { return "gzip"; }
+  bool cut() const override { return cut_; }
 
  private:
   std::string path_;
   std::unique_ptr<ByteSource> input_;
   std::vector<char> buffer_;
   z_stream stream_{};
+  bool up_to_cut_;
+  bool cut_ = false;
   bool in_member_ = true;
 };
 
 class ZstdSource : public ByteSource {
  public:
-  ZstdSource(std::string path, std::unique_ptr<ByteSource> input)
+  ZstdSource(std::string path, std::unique_ptr<ByteSource> input, bool up_to_cut)
       : path_(std::move(path)),
         input_(std::move(input)),
         buffer_(kChunk),
+        up_to_cut_(up_to_cut),
         stream_(ZSTD_createDStream(), &ZSTD_freeDStream) {
     if (stream_ == nullptr) throw TraceError(path_, 0, "cannot start the zstd decoder");
   }
@@ -112,11 +133,17 @@ class ZstdSource : public ByteSource {
       if (pending_.pos == pending_.size && !flushing) {
         const std::size_t n = input_->read(buffer_.data(), buffer_.size());
         if (n == 0) {
-          if (in_frame_) throw TraceError(path_, 0, "zstd stream is cut short");
+          if (in_frame_) cut_ = cut_short(path_, "zstd", up_to_cut_);
           return 0;
         }
         pending_ = ZSTD_inBuffer{buffer_.data(), n, 0};
       }
+      while (!in_frame_ && any_frame_ && pending_.pos < pending_.size &&
+             buffer_[pending_.pos] == 0) {
+        ++pending_.pos;
+      }
+      if (!in_frame_ && pending_.pos == pending_.size) continue;
+      any_frame_ = true;
       flushing = false;
       const std::size_t status = ZSTD_decompressStream(stream_.get(), &output, &pending_);
       if (ZSTD_isError(status)) {
@@ -128,11 +155,15 @@ class ZstdSource : public ByteSource {
     return output.pos;
   }
   const char* encoding() const override { return "zstd"; }
+  bool cut() const override { return cut_; }
 
  private:
   std::string path_;
   std::unique_ptr<ByteSource> input_;
   std::vector<char> buffer_;
+  bool up_to_cut_;
+  bool cut_ = false;
+  bool any_frame_ = false;
   std::unique_ptr<ZSTD_DStream, std::size_t (*)(ZSTD_DStream*)> stream_;
   ZSTD_inBuffer pending_{nullptr, 0, 0};
   bool in_frame_ = false;
@@ -174,18 +205,18 @@ std::size_t PeekSource::read(char* out, std::size_t size) {
   return n;
 }
 
-std::unique_ptr<ByteSource> open_bytes(const std::string& path) {
+std::unique_ptr<ByteSource> open_bytes(const std::string& path, bool up_to_cut) {
   constexpr std::size_t kMagicBytes = 4;
   auto plain = std::make_unique<PeekSource>(std::make_unique<FileSource>(path), kMagicBytes);
   const std::string_view head = plain->head();
   if (starts_with(head, {0x1f, 0x8b})) {
-    return std::make_unique<GzipSource>(path, std::move(plain));
+    return std::make_unique<GzipSource>(path, std::move(plain), up_to_cut);
   }
   // A frame, or a skippable frame (magic 0x184D2A50 to 0x184D2A5F).
   const bool skippable = head.size() == 4 && (head[0] & 0xf0) == 0x50 &&
                          starts_with(head.substr(1), {0x2a, 0x4d, 0x18});
   if (starts_with(head, {0x28, 0xb5, 0x2f, 0xfd}) || skippable) {
-    return std::make_unique<ZstdSource>(path, std::move(plain));
+    return std::make_unique<ZstdSource>(path, std::move(plain), up_to_cut);
   }
   return plain;
 }
@@ -194,6 +225,11 @@ LineSource::LineSource(std::string path) : LineSource(path, open_bytes(path)) {}
 
 LineSource::LineSource(std::string path, std::unique_ptr<ByteSource> bytes)
     : path_(std::move(path)), bytes_(std::move(bytes)), buffer_(kChunk + kMaxLine + 2) {}
+
+void LineSource::pass_over(std::uint64_t lines) {
+  std::string_view line;
+  for (; lines > 0 && next(line); --lines) passed_over_ += without_blanks(line).empty() ? 0 : 1;
+}
 
 bool LineSource::next(std::string_view& line) {
   std::size_t searched = begin_;
@@ -210,7 +246,7 @@ bool LineSource::next(std::string_view& line) {
       refill();
       searched = begin_ + done;
       continue;
-    } else if (begin_ == end_) {
+    } else if (begin_ == end_ || (eof_ && bytes_->cut())) {
       return false;
     }
     if (stop > begin_ && base[stop - 1] == '\r') --stop;
@@ -220,6 +256,7 @@ bool LineSource::next(std::string_view& line) {
                        "line is longer than " + std::to_string(kMaxLine) + " bytes");
     }
     line = {base + begin_, stop - begin_};
+    if (line_number_ == 1) line = without_bom(line);
     begin_ = after;
     return true;
   }

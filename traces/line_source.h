@@ -35,6 +35,8 @@ class ByteSource {
   virtual std::size_t read(char* out, std::size_t size) = 0;
   /// "plain", "gzip" or "zstd".
   virtual const char* encoding() const = 0;
+  /// The stream ended before its end, and was read up to there (see open_bytes()).
+  virtual bool cut() const { return false; }
 };
 
 /// A stream whose first bytes can be looked at before they are read.
@@ -46,6 +48,7 @@ class PeekSource : public ByteSource {
   std::string_view head() const { return head_; }
   std::size_t read(char* out, std::size_t size) override;
   const char* encoding() const override { return input_->encoding(); }
+  bool cut() const override { return input_->cut(); }
 
  private:
   std::unique_ptr<ByteSource> input_;
@@ -55,8 +58,9 @@ class PeekSource : public ByteSource {
 
 /// Opens `path` and recognises gzip and zstd by their magic numbers; anything else is plain.
 /// Throws TraceError if the file cannot be read; a stream that is cut short or corrupt
-/// throws from read().
-std::unique_ptr<ByteSource> open_bytes(const std::string& path);
+/// throws from read(). With `up_to_cut`, one that is cut short ends there instead, and cut() says
+/// so. Zeros after a compressed stream (padding of tapes and block devices) are no part of it.
+std::unique_ptr<ByteSource> open_bytes(const std::string& path, bool up_to_cut = false);
 
 /// Splits a ByteSource into lines.
 class LineSource {
@@ -67,14 +71,21 @@ class LineSource {
   explicit LineSource(std::string path);
   LineSource(std::string path, std::unique_ptr<ByteSource> bytes);
 
-  /// The next line without its end (LF or CR LF). The view holds until the next call.
-  /// Returns false at the end of the file. Throws TraceError on a stream error and on a line
-  /// longer than kMaxLine.
+  /// Passes over the first `lines` lines. Precondition: next() was not called yet.
+  void pass_over(std::uint64_t lines);
+  /// How many of these hold anything but blanks.
+  std::uint64_t passed_over() const { return passed_over_; }
+
+  /// The next line without its end (LF or CR LF), the first without a byte order mark. The view
+  /// holds until the next call. Returns false at the end of the file; of a stream that is cut()
+  /// the last line is lost, because nothing tells whether it was whole. Throws TraceError on a
+  /// stream error and on a line longer than kMaxLine.
   bool next(std::string_view& line);
   const std::string& path() const { return path_; }
   const char* encoding() const { return bytes_->encoding(); }
   /// Number of the line that next() returned last, from 1.
   std::uint64_t line_number() const { return line_number_; }
+  bool cut() const { return bytes_->cut(); }
 
  private:
   bool refill();
@@ -86,6 +97,7 @@ class LineSource {
   std::size_t end_ = 0;
   bool eof_ = false;
   std::uint64_t line_number_ = 0;
+  std::uint64_t passed_over_ = 0;
 };
 
 }  // namespace cesasim::traces

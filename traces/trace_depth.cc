@@ -31,11 +31,16 @@ std::vector<double> DepthSeries::means() const {
 }
 
 std::uint64_t DepthMeter::queue(const TraceRecord& record) {
+  if (!any_) start_ns_ = record.time_ns;
+  any_ = true;
+  if (record.time_ns < last_ns_) ends_ = {};
+  last_ns_ = record.time_ns;
   while (!ends_.empty() && ends_.top() <= record.time_ns) ends_.pop();
   const std::uint64_t depth = ends_.size();
   if (record.done_ns != kUnknownTime) {
     ends_.push(record.done_ns);
-    series_.add(record.time_ns, record.done_ns);
+    series_.add(record.time_ns - std::min(start_ns_, record.time_ns),
+                record.done_ns - std::min(start_ns_, record.done_ns));
   }
   return depth;
 }

@@ -36,14 +36,19 @@ class DepthSeries {
   std::uint64_t end_ns_ = 0;
 };
 
-/// Follows the requests of a trace in queue order.
+/// Follows the requests of a trace in queue order. Where time starts again, nothing is outstanding.
 class DepthMeter {
  public:
   /// Requests outstanding just before `record` is queued.
   std::uint64_t queue(const TraceRecord& record);
+  /// Its time 0 is the first request's (start_ns()): times may count from 1970.
   const DepthSeries& series() const { return series_; }
+  std::uint64_t start_ns() const { return start_ns_; }
 
  private:
+  bool any_ = false;
+  std::uint64_t start_ns_ = 0;
+  std::uint64_t last_ns_ = 0;
   std::priority_queue<std::uint64_t, std::vector<std::uint64_t>, std::greater<>> ends_;
   DepthSeries series_;
 };

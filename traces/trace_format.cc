@@ -9,6 +9,8 @@
 #include "traces/formats/csv_reader.h"
 #include "traces/formats/csv_writer.h"
 #include "traces/formats/iolog_reader.h"
+#include "traces/formats/logs/biosnoop_reader.h"
+#include "traces/formats/logs/cloudphysics_reader.h"
 #include "traces/formats/msr_reader.h"
 #include "traces/trace_writer.h"
 
@@ -17,13 +19,15 @@ namespace {
 
 template <class Reader>
 std::unique_ptr<TraceReader> open_lines(const std::string& path, std::unique_ptr<ByteSource> bytes,
-                                        const TraceOptions& options) {
-  return std::make_unique<Reader>(LineSource(path, std::move(bytes)), options);
+                                        const TraceOptions& options, std::uint64_t lines_before) {
+  LineSource lines(path, std::move(bytes));
+  lines.pass_over(lines_before);
+  return std::make_unique<Reader>(std::move(lines), options);
 }
 
 template <class Reader>
 std::unique_ptr<TraceReader> open_binary(const std::string& path, std::unique_ptr<ByteSource> bytes,
-                                         const TraceOptions& options) {
+                                         const TraceOptions& options, std::uint64_t) {
   return std::make_unique<Reader>(path, std::move(bytes), options);
 }
 
@@ -35,7 +39,7 @@ std::unique_ptr<TraceWriter> write_as(ByteSink& sink, const Carries& carries) {
 // The length is a 32-bit number, in fio's reader too.
 constexpr std::uint64_t kMaxBytes32 = 0xffff'ffff;
 
-constexpr std::array<TraceFormatInfo, 6> kFormats = {{
+constexpr std::array<TraceFormatInfo, 8> kFormats = {{
     {.format = TraceFormat::csv,
      .name = "csv",
      .doc = "normalized CSV with a header line (traces/README.md): says everything",
@@ -100,6 +104,28 @@ constexpr std::array<TraceFormatInfo, 6> kFormats = {{
      .recognises = &MsrReader::recognises,
      .open = &open_lines<MsrReader>,
      .write = &make_msr_writer},
+    {.format = TraceFormat::biosnoop,
+     .name = "biosnoop",
+     .doc = "output of bcc's biosnoop, a row per I/O that ended; only read",
+     .suffixes = {"", "", ""},
+     .carries = {.discard = true, .phase = false, .time_unit_ns = 1000, .any_origin = false},
+     .recognises = &BiosnoopReader::recognises,
+     .open = &open_lines<BiosnoopReader>,
+     .write = nullptr},
+    {.format = TraceFormat::cloudphysics,
+     .name = "cloudphysics",
+     .doc = "CSV of the CloudPhysics traces, by its header line; only read",
+     .suffixes = {"", "", ""},
+     .carries = {.discard = false,
+                 .pid = false,
+                 .phase = false,
+                 .done = false,
+                 .flags = 0,
+                 .time_unit_ns = 1000,
+                 .any_origin = false},
+     .recognises = &CloudPhysicsReader::recognises,
+     .open = &open_lines<CloudPhysicsReader>,
+     .write = nullptr},
 }};
 
 }  // namespace
@@ -127,7 +153,7 @@ TraceFormat format_of_path(std::string_view path) {
   std::size_t longest = 0;
   for (const TraceFormatInfo& info : kFormats) {
     for (const std::string_view suffix : info.suffixes) {
-      if (suffix.size() <= longest || !path.ends_with(suffix)) continue;
+      if (info.write == nullptr || suffix.size() <= longest || !path.ends_with(suffix)) continue;
       longest = suffix.size();
       format = info.format;
     }
@@ -135,9 +161,10 @@ TraceFormat format_of_path(std::string_view path) {
   return format;
 }
 
-std::string format_names() {
+std::string format_names(bool writable_only) {
   std::string names;
   for (const TraceFormatInfo& info : kFormats) {
+    if (writable_only && info.write == nullptr) continue;
     if (!names.empty()) names += ", ";
     names += info.name;
   }

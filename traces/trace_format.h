@@ -21,13 +21,15 @@ class TraceWriter;
 struct TraceOptions;
 
 enum class TraceFormat : std::uint8_t {
-  detect,    ///< by content
-  csv,       ///< normalized CSV (header line, see traces/README.md)
-  blkparse,  ///< default text output of blkparse
-  blktrace,  ///< binary events of blktrace: one CPU's file, or merged by `blkparse -d`
-  iolog2,    ///< fio iolog version 2
-  iolog3,    ///< fio iolog version 3
-  msr,       ///< CSV of the MSR-Cambridge collection
+  detect,        ///< by content
+  csv,           ///< normalized CSV (header line, see traces/README.md)
+  blkparse,      ///< default text output of blkparse
+  blktrace,      ///< binary events of blktrace: one CPU's file, or merged by `blkparse -d`
+  iolog2,        ///< fio iolog version 2
+  iolog3,        ///< fio iolog version 3
+  msr,           ///< CSV of the MSR-Cambridge collection
+  biosnoop,      ///< output of bcc's biosnoop
+  cloudphysics,  ///< CSV of the CloudPhysics collection
 };
 
 /// What a format can say about a request beside operation, sector and size of reads and writes.
@@ -50,10 +52,12 @@ struct TraceFormatInfo {
   /// File names (without .gz or .zst) that end so are of this format when written; "" ends it.
   std::array<const char*, 3> suffixes;
   Carries carries;
-  /// True if a trace that begins with `head` (the first bytes, decompressed) is of this format.
+  /// True if a trace of this format may begin with this line (of a binary format: these bytes).
   bool (*recognises)(std::string_view head);
+  /// `lines_before`: so many lines stand before the first of this format.
   std::unique_ptr<TraceReader> (*open)(const std::string& path, std::unique_ptr<ByteSource> bytes,
-                                       const TraceOptions& options);
+                                       const TraceOptions& options, std::uint64_t lines_before);
+  /// nullptr: this format is only read.
   std::unique_ptr<TraceWriter> (*write)(ByteSink& sink, const Carries& carries);
 };
 
@@ -66,7 +70,7 @@ const char* format_name(TraceFormat format);
 TraceFormat format_of_name(std::string_view name);
 /// By the end of a file name; TraceFormat::detect if it says nothing.
 TraceFormat format_of_path(std::string_view path);
-/// "csv, blkparse, ..." for messages.
-std::string format_names();
+/// "csv, blkparse, ..." for messages; of those that can be written, or of all.
+std::string format_names(bool writable_only = false);
 
 }  // namespace cesasim::traces

@@ -42,13 +42,13 @@ void append_depth(std::string& out, const std::string& name, const TraceStats& s
                                    s.depth.unknown));
 }
 
-void append_depth_series(std::string& out, const DepthSeries& series) {
+void append_depth_series(std::string& out, const DepthSeries& series, std::uint64_t start_ns) {
   constexpr std::size_t kPerLine = 10;
   const std::vector<double> means = series.means();
   if (means.empty()) return;
   fmt::format_to(std::back_inserter(out),
-                 "\nMean depth over time, one number for {} s, from time 0 on\n",
-                 static_cast<double>(series.bin_ns()) / 1e9);
+                 "\nMean depth over time, one number for {} s, from the first request ({} s) on\n",
+                 static_cast<double>(series.bin_ns()) / 1e9, static_cast<double>(start_ns) / 1e9);
   for (std::size_t i = 0; i < means.size(); ++i) {
     const bool last = (i + 1) % kPerLine == 0 || i + 1 == means.size();
     fmt::format_to(std::back_inserter(out), "{:>10.2f}{}", means[i], last ? "\n" : "");
@@ -183,8 +183,11 @@ TraceInfo collect_info(TraceReader& reader) {
     }
   }
   info.depth_over_time = meter.series();
+  info.depth_start_ns = meter.start_ns();
   info.skipped_lines = reader.skipped_lines();
   info.first_skipped = reader.first_skipped();
+  info.notes = reader.notes();
+  info.remarks = reader.remarks();
   return info;
 }
 
@@ -192,11 +195,7 @@ std::string to_text(const TraceInfo& info) {
   std::string out = fmt::format("{}: {}, {}; device of at least {} sectors ({:.1f} MiB)\n",
                                 info.path, info.format, info.encoding, info.all.end_sector,
                                 static_cast<double>(info.all.end_sector) / 2048);
-  if (info.skipped_lines != 0) {
-    fmt::format_to(std::back_inserter(out),
-                   "{} lines did not parse and are left out, the first: {}\n", info.skipped_lines,
-                   info.first_skipped);
-  }
+  for (const std::string& remark : info.remarks) out += "  " + remark + "\n";
   fmt::format_to(std::back_inserter(out),
                  "{:<24} {:>9} {:>9} {:>9} {:>6} {:>6} {:>9} {:>9} {:>7} {:>9}  {}\n", "", "rows",
                  "reads", "writes", "flush", "disc.", "MiB read", "MiB wr.", "seq.", "span s",
@@ -222,7 +221,7 @@ std::string to_text(const TraceInfo& info) {
                  "", "p50", "p90", "p99", "max", "mean");
   append_depth(out, "all", info.all);
   for (const auto& [name, stats] : info.phases) append_depth(out, name, stats);
-  append_depth_series(out, info.depth_over_time);
+  append_depth_series(out, info.depth_over_time, info.depth_start_ns);
   return out;
 }
 
@@ -233,6 +232,16 @@ nlohmann::json to_json(const TraceInfo& info) {
   json["encoding"] = info.encoding;
   json["skipped_lines"] = info.skipped_lines;
   json["first_skipped"] = info.first_skipped;
+  const auto notes = [](const std::vector<TraceNotes::Note>& from) {
+    nlohmann::json out = nlohmann::json::array();
+    for (const TraceNotes::Note& note : from) {
+      out.push_back({{"what", note.what}, {"count", note.count}});
+      if (note.first != 0) out.back()["first"] = note.first;
+    }
+    return out;
+  };
+  json["operations_left_out"] = notes(info.notes.operations_left_out());
+  json["notes"] = notes(info.notes.others());
   json["all"] = stats_json(info.all);
   json["all"]["depth"] = depth_json(info.all);
   json["top_sizes"] = nlohmann::json::array();
@@ -242,6 +251,7 @@ nlohmann::json to_json(const TraceInfo& info) {
         {{"op", op_name(entry.op)}, {"bytes", entry.bytes}, {"count", entry.count}});
   }
   json["distinct_sizes"] = info.sizes.distinct();
+  json["depth_over_time"]["start_s"] = static_cast<double>(info.depth_start_ns) / 1e9;
   json["depth_over_time"]["bin_s"] = static_cast<double>(info.depth_over_time.bin_ns()) / 1e9;
   json["depth_over_time"]["mean"] = info.depth_over_time.means();
   json["phases"] = nlohmann::json::array();

@@ -82,9 +82,12 @@ struct TraceInfo {
   std::string encoding;
   std::uint64_t skipped_lines = 0;
   std::string first_skipped;
+  TraceNotes notes;
+  std::vector<std::string> remarks;  ///< both, in sentences
   TraceStats all;
   SizeCounts sizes;
   DepthSeries depth_over_time;
+  std::uint64_t depth_start_ns = 0;  ///< its time 0
   /// In order of appearance. A phase that occurs several times is one entry.
   std::vector<std::pair<std::string, TraceStats>> phases;
   /// At most kMaxPids, because they are held in memory; the other rows count in `all` only.

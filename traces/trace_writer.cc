@@ -45,11 +45,15 @@ void TraceWriter::write(const TraceRecord& record, std::string_view phase) {
   count_losses(record, phase);
 
   TraceRecord shown = record;
+  if (record.done_ns < record.time_ns) {
+    ++lost_.impossible;
+    shown.done_ns = kUnknownTime;
+  }
   shown.flags &= carries_.flags;
   if (!carries_.any_origin) {
     shown.time_ns = std::max(record.time_ns, first_ns_) - first_ns_;
-    if (record.done_ns != kUnknownTime) {
-      shown.done_ns = std::max(record.done_ns, first_ns_) - first_ns_;
+    if (shown.done_ns != kUnknownTime) {
+      shown.done_ns = std::max(shown.done_ns, first_ns_) - first_ns_;
     }
   }
   put(shown, phase);
@@ -102,6 +106,7 @@ std::vector<std::string> TraceWriter::losses() const {
   if (!carries_.any_origin && first_ns_ != 0) {
     out.push_back(fmt::format("times count from the first row, which was at {} ns", first_ns_));
   }
+  say(lost_.impossible, "rows lost their completion time: it lies before their own");
   say(lost_.early, "rows before the first row's time were put at it");
   return out;
 }

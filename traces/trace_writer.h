@@ -64,11 +64,11 @@ class TraceWriter {
 
   struct Lost {
     std::uint64_t flushes = 0, discards = 0, pids = 0, phases = 0, flags = 0, done = 0;
-    std::uint64_t times = 0, early = 0;
+    std::uint64_t times = 0, early = 0, impossible = 0;
   } lost_;
 };
 
-/// A writer of `format` into `sink`, which must outlive it.
+/// A writer of `format`, which must have one, into `sink`, which must outlive it.
 std::unique_ptr<TraceWriter> make_writer(TraceFormat format, ByteSink& sink);
 
 }  // namespace cesasim::traces

@@ -21,14 +21,6 @@ namespace {
   throw OutputError(fmt::format("{}: {}: {}", path, what, std::strerror(error)));
 }
 
-/// A device or a pipe is not to become a file.
-void refuse_special(const std::string& path) {
-  struct stat there;
-  if (::stat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode)) {
-    throw OutputError(fmt::format("{}: is no regular file, which would be replaced", path));
-  }
-}
-
 /// A temporary file that vanishes unless it was renamed.
 class TemporaryFile {
  public:
@@ -100,6 +92,20 @@ void refuse_input(const std::string& output, const std::vector<std::string>& inp
   }
 }
 
+void refuse_special(const std::string& path) {
+  struct stat there;
+  if (::stat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode)) {
+    throw OutputError(
+        fmt::format("{}: {}", path, S_ISDIR(there.st_mode) ? "is a folder" : "is no regular file"));
+  }
+}
+
+void probe_file(const std::string& path) {
+  refuse_special(path);
+  const HoldSignals hold;
+  TemporaryFile probe(path);
+}
+
 void write_file_atomic(const std::string& path, const std::string& content) {
   refuse_special(path);
   const HoldSignals hold;
@@ -154,6 +160,23 @@ void SparseFile::commit(std::uint64_t size) {
   if (::rename(part_file(path_).c_str(), path_.c_str()) != 0) {
     fail(path_, "cannot be replaced", errno);
   }
+  committed_ = true;
+}
+
+PartFile::PartFile(std::string path, const std::string& suffix)
+    : path_(std::move(path)), part_(SparseFile::part_file(path_) + suffix) {
+  refuse_special(path_);
+  const int fd = ::open(part_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+  if (fd < 0) fail(path_, "cannot be created", errno);
+  ::close(fd);
+}
+
+PartFile::~PartFile() {
+  if (!committed_) ::unlink(part_.c_str());
+}
+
+void PartFile::commit() {
+  if (::rename(part_.c_str(), path_.c_str()) != 0) fail(path_, "cannot be replaced", errno);
   committed_ = true;
 }
 

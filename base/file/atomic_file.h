@@ -17,6 +17,13 @@ struct OutputError : std::runtime_error {
 /// Errors: OutputError if `output` is one of `inputs`, by whatever name: it would be replaced.
 void refuse_input(const std::string& output, const std::vector<std::string>& inputs);
 
+/// Errors: OutputError if something stands at `path` that is no regular file: a device or a pipe is
+/// not to become a file.
+void refuse_special(const std::string& path);
+
+/// Proves that a file can be made at `path`, and leaves what stands there. Errors: OutputError.
+void probe_file(const std::string& path);
+
 /// Replaces `path` by `content`: temporary file in the same folder, fsync, rename. On failure
 /// the old file stands and nothing is left behind. What stands at `path` must be a regular file, if
 /// anything. Errors: OutputError.
@@ -41,6 +48,26 @@ class SparseFile {
  private:
   std::string path_;
   int fd_ = -1;
+  bool committed_ = false;
+};
+
+/// The part file of a file that something else writes, by name. It goes again if there is no
+/// commit().
+class PartFile {
+ public:
+  /// `suffix` comes after part_file(path), for writers that add one by themselves. What stands at
+  /// `path` must be a regular file, if anything. Errors: OutputError.
+  explicit PartFile(std::string path, const std::string& suffix = "");
+  ~PartFile();
+  PartFile(const PartFile&) = delete;
+  PartFile& operator=(const PartFile&) = delete;
+
+  const std::string& part() const { return part_; }
+  /// Gives the file its name, once the writer has closed it. Errors: OutputError.
+  void commit();
+
+ private:
+  std::string path_, part_;
   bool committed_ = false;
 };
 

@@ -3,8 +3,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdint>
-#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -52,19 +50,6 @@ std::string find_program(const std::string& name) {
     if (!folder.empty() && ::access(file.c_str(), X_OK) == 0) return file;
   }
   return "";
-}
-
-void Fingerprint::add(const std::string& text) {
-  for (const char c : text) {
-    state_ = (state_ ^ static_cast<unsigned char>(c)) * 0x100000001B3ull;
-  }
-  state_ = (state_ ^ 0xFF) * 0x100000001B3ull;  // "ab","c" is not "a","bc"
-}
-
-std::string Fingerprint::str() const {
-  char text[17];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(state_));
-  return text;
 }
 
 TemporaryFolder::TemporaryFolder() {

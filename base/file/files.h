@@ -13,16 +13,6 @@ void write_file(const std::filesystem::path& path, const std::string& content);
 std::string tail_of(const std::string& text, unsigned lines);
 /// The program's path, looked up in PATH and the system folders; "" if it is nowhere.
 std::string find_program(const std::string& name);
-/// 64-bit FNV-1a as 16 hexadecimal digits: names cache entries.
-class Fingerprint {
- public:
-  void add(const std::string& text);
-  std::string str() const;
-
- private:
-  std::uint64_t state_ = 0xCBF29CE484222325ull;
-};
-
 /// A folder under the system's temporary one that goes with this object. Its path is short
 /// enough for socket names.
 class TemporaryFolder {

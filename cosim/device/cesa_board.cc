@@ -8,7 +8,7 @@
 
 #include "hw_model/cesa/registers.h"
 #include "hw_model/memory/mbus_extension.h"
-#include "hw_model/memory/memory_access.h"
+#include "hw_model/tlm/memory_access.h"
 
 namespace cesasim::cosim {
 namespace {
@@ -120,7 +120,6 @@ bool CesaBoard::access(bool write, unsigned bar, std::uint32_t offset, std::uint
     trans.set_address(offset % kSramStride);
     sram_[engine]->b_transport(trans, delay);
   }
-  access_time_ += delay;
   return trans.is_response_ok();
 }
 

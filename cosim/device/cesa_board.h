@@ -55,9 +55,6 @@ class CesaBoard : public sc_core::sc_module, public SimulatedDevice {
 
   const hw::Cesa& cesa() const { return cesa_; }
   const DeviceCounters& counters() const { return counters_; }
-  /// What the processor's accesses would have cost it (it is charged nothing: the guest's
-  /// processor is infinitely fast).
-  sc_core::sc_time access_time() const { return access_time_; }
   /// Called when the fault happens; for Injection::Kind::stuck and kill instead of answering.
   std::function<void(Injection::Kind)> on_injection;
 
@@ -87,7 +84,6 @@ class CesaBoard : public sc_core::sc_module, public SimulatedDevice {
   DeviceLog& log_;
   Injection injection_;
   DeviceCounters counters_;
-  sc_core::sc_time access_time_;
   std::vector<bool> line_;     // level of each line as last seen
   std::vector<bool> pending_;  // rose and not yet taken
 };

@@ -10,7 +10,7 @@ unsigned long long ns(hw::Ps now) { return now / hw::kPsPerNs; }
 
 }  // namespace
 
-DeviceLog::DeviceLog(const std::string& path) {
+DeviceLog::DeviceLog(const std::string& path) : path_(path) {
   if (path.empty()) return;
   file_.reset(std::fopen(path.c_str(), "we"));
   if (!file_) throw std::system_error(errno, std::generic_category(), path);
@@ -68,6 +68,15 @@ void DeviceLog::inject(hw::Ps now, const std::string& what) {
 
 void DeviceLog::flush() {
   if (file_) std::fflush(file_.get());
+}
+
+void DeviceLog::close() {
+  if (!file_) return;
+  errno = 0;
+  const bool lost = std::ferror(file_.get()) != 0;
+  if (std::fclose(file_.release()) != 0 || lost) {
+    throw std::system_error(errno != 0 ? errno : EIO, std::generic_category(), path_);
+  }
 }
 
 }  // namespace cesasim::cosim

@@ -37,6 +37,8 @@ class DeviceLog {
   void irq(hw::Ps now, unsigned engine);
   void inject(hw::Ps now, const std::string& what);
   void flush();
+  /// Ends the log. Errors: std::system_error if anything of it could not be written.
+  void close();
 
  private:
   struct Close {
@@ -44,6 +46,7 @@ class DeviceLog {
   };
   std::string address(std::uint64_t value);
 
+  std::string path_;
   std::unique_ptr<std::FILE, Close> file_;
   std::uint64_t ram_start_ = 0;
   std::uint64_t ram_bytes_ = 0;

@@ -76,7 +76,7 @@ void serve_guest(const DeviceOptions& options, FileDescriptor calendar_listener,
       DeviceStatus::set_text(status.message, error.what());
     }
     copy_counters(board, session, status.summary);
-    log.flush();
+    log.close();
     status.end = end;
   } catch (const std::exception& error) {
     DeviceStatus::set_text(status.message, error.what());

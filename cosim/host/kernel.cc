@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "base/file/files.h"
+#include "base/file/fingerprint.h"
 #include "base/process/fd.h"
 #include "base/process/process.h"
 #include "cosim/host/edits.h"
@@ -28,6 +29,7 @@ constexpr KernelVersion kOldest = {6, 1};
 constexpr KernelVersion kNewest = {6, 12};
 constexpr const char* kDriverFolder = "drivers/crypto/marvell/cesa";
 constexpr unsigned kLogLines = 20;
+constexpr std::size_t kFingerprintDigits = 16;  // in the names of cache folders
 
 /// Where a kernel is built and where its sources are; the same folder for a build in the tree.
 struct Tree {
@@ -160,7 +162,7 @@ class Builder {
     for (const char* file : {"uml.config", "unpack", "configure"}) {
       print.add(read_file(recipes_ / file));
     }
-    return print.str();
+    return print.hex(kFingerprintDigits);
   }
 
   /// Our own patches to User-mode Linux's host layer, in the order of their names.
@@ -196,7 +198,7 @@ class Builder {
     print.add(std::to_string(fs::last_write_time(tarball).time_since_epoch().count()));
     print.add(recipe_fingerprint());
     for (const fs::path& file : patches()) print.add(read_file(file));
-    const fs::path folder = cache_folder() / ("kernel-" + print.str());
+    const fs::path folder = cache_folder() / ("kernel-" + print.hex(kFingerprintDigits));
     if (is_built(folder)) return {folder, folder};
 
     say("building the kernel, about 3 minutes, once");
@@ -221,7 +223,7 @@ class Builder {
     Fingerprint print;
     print.add(source.string());
     print.add(recipe_fingerprint());
-    const fs::path folder = cache_folder() / ("user-kernel-" + print.str());
+    const fs::path folder = cache_folder() / ("user-kernel-" + print.hex(kFingerprintDigits));
     const fs::path build = folder / "build";
     fs::create_directories(build);
     const fs::path log = folder / "build.log";
@@ -277,7 +279,7 @@ class Builder {
     Fingerprint print;
     print.add(tree.build.string());
     print.add(std::to_string(fs::last_write_time(tree.build / "linux").time_since_epoch().count()));
-    return print.str();
+    return print.hex(kFingerprintDigits);
   }
 
   /// Glue, the stock driver and the guest's program, for this very kernel.
@@ -308,7 +310,7 @@ class Builder {
     }
     std::ranges::sort(program);
     for (const fs::path& file : program) print.add(read_file(file));
-    const fs::path folder = cache_folder() / ("modules-" + print.str());
+    const fs::path folder = cache_folder() / ("modules-" + print.hex(kFingerprintDigits));
     if (fs::exists(folder)) return folder;
 
     say("building the guest's modules");
@@ -379,7 +381,7 @@ class Builder {
     for (const auto& entry : fs::directory_iterator(sources)) files.push_back(entry.path());
     std::ranges::sort(files);
     for (const fs::path& file : files) print.add(file.filename().string() + read_file(file));
-    const fs::path folder = cache_folder() / ("driver-modules-" + print.str());
+    const fs::path folder = cache_folder() / ("driver-modules-" + print.hex(kFingerprintDigits));
     if (!fs::exists(folder)) {
       const fs::path part = folder.string() + ".part";
       fs::remove_all(part);
@@ -400,15 +402,6 @@ class Builder {
 };
 
 }  // namespace
-
-void require_writable(const std::string& option, const std::string& file) {
-  if (file.empty()) return;
-  try {
-    write_file(file, "");
-  } catch (const std::system_error& error) {
-    throw UsageError(option + ": " + error.what());
-  }
-}
 
 fs::path cache_folder() {
   if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache != '\0') {

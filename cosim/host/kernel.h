@@ -52,10 +52,6 @@ struct Kernel {
   std::filesystem::path guest_program;                ///< cosim-guest
 };
 
-/// Throws UsageError if the option's file cannot be written: known before a kernel is built and
-/// not after. Nothing to do for "".
-void require_writable(const std::string& option, const std::string& file);
-
 /// ${XDG_CACHE_HOME:-~/.cache}/cesasim.
 std::filesystem::path cache_folder();
 

@@ -6,7 +6,8 @@
 #include <map>
 #include <vector>
 
-#include "base/file/files.h"
+#include "base/file/atomic_file.h"
+#include "base/file/outputs.h"
 #include "base/process/process.h"
 #include "base/text/junit.h"
 #include "base/text/terminal.h"
@@ -64,6 +65,10 @@ class Mutants {
         throw EditError(patch.string() + ": '# Soc: " + mutants_.back().soc + "': " + error.what());
       }
     }
+    if (names.empty()) {
+      throw UsageError("no mutants in '" +
+                       (options.kernel.home / "cosim" / "kernel" / "mutants").string() + "'");
+    }
     if (mutants_.empty()) {
       throw UsageError("--only: no mutant '" + options.only + "'; there are " + names);
     }
@@ -72,6 +77,9 @@ class Mutants {
   int run() {
     // All are built before the first boot: a patch that does not fit is told at once.
     for (const Mutant& mutant : mutants_) prepare_kernel(changed_driver(&mutant));
+    if (!options_.junit_file.empty()) {
+      write_file_atomic(options_.junit_file, unfinished_junit("mutants"));
+    }
     unsigned caught = 0;
     for (const Mutant& mutant : mutants_) {
       const TestCase verdict = judge(mutant);
@@ -83,7 +91,7 @@ class Mutants {
       results_.push_back(verdict);
     }
     if (!options_.junit_file.empty()) {
-      write_file(options_.junit_file, to_junit("mutants", results_));
+      write_file_atomic(options_.junit_file, to_junit({{"mutants", {}, results_}}));
     }
     if (broken_) return kPointFailed;
     std::printf("%u of %zu mutants caught\n", caught, mutants_.size());
@@ -185,7 +193,7 @@ class Mutants {
 
 int run_mutants(const MutantsOptions& options) {
   const SignalWatch watch;
-  require_writable("--junit", options.junit_file);
+  check_outputs({{"--junit", options.junit_file}}, {});
   return Mutants(options).run();
 }
 

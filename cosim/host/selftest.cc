@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 
+#include "base/file/atomic_file.h"
 #include "base/file/files.h"
+#include "base/file/outputs.h"
 #include "base/process/process.h"
 #include "base/text/terminal.h"
 #include "cosim/host/edits.h"
@@ -42,6 +45,9 @@ class Selftest {
       complain("the known faults are those of Linux " + lists.str() + "; Linux " +
                kernel_.version.str() + " was not looked at");
     }
+    if (!options_.junit_file.empty()) {
+      write_file_atomic(options_.junit_file, unfinished_junit("cosim"));
+    }
     for (const Board& board : options_.boards) test_board(board);
     if (!options_.quick) test_mended();
     if (!options_.quick && !options_.boards.empty()) {
@@ -50,7 +56,7 @@ class Selftest {
       test_faults(board);
     }
     if (!options_.junit_file.empty()) {
-      write_file(options_.junit_file, to_junit("cosim", cases_));
+      write_file_atomic(options_.junit_file, to_junit({{"cosim", {}, cases_}}));
     }
     const auto bad = std::ranges::count(cases_, false, &TestCase::ok);
     if (bad > 0) std::printf("%ld of %zu checks failed\n", static_cast<long>(bad), cases_.size());
@@ -317,7 +323,7 @@ class Selftest {
 
 int run_selftest(const SelftestOptions& options) {
   const SignalWatch watch;
-  require_writable("--junit", options.junit_file);
+  check_outputs({{"--junit", options.junit_file}}, {});
   return Selftest(options).run();
 }
 
@@ -339,13 +345,17 @@ std::uint64_t countdown(Injection::Kind kind, const DeviceStatus::Summary& devic
 
 int run_command(const RunOptions& options) {
   const SignalWatch watch;
-  require_writable("--device-log", options.device_log);
+  check_outputs({{"--device-log", options.device_log}}, {});
   const Kernel kernel = prepare_kernel(options.kernel);
   DeviceOptions device;
   device.cesa = options.board.cesa;
   device.dram = options.board.dram;
   device.injection = options.injection;
-  device.log_file = options.device_log;
+  std::optional<PartFile> log;
+  if (!options.device_log.empty()) {
+    log.emplace(options.device_log);
+    device.log_file = log->part();
+  }
   device.time_limit_ns = options.simulated_limit_s * kNsPerS;
   GuestOptions guest;
   guest.steps = {"algorithms", "command"};
@@ -362,6 +372,7 @@ int run_command(const RunOptions& options) {
   };
   complain("booting the guest on " + options.board.name);
   const GuestOutcome out = boot_guest(kernel, device, options.kernel.home, guest);
+  if (log) log->commit();  // also of a guest that did not come to its end: it tells why
   if (options.console) std::fputs(readable_console(out.console).c_str(), stderr);
   const auto passed =
       std::ranges::count(out.report.algorithms, true, &GuestReport::Algorithm::passed);

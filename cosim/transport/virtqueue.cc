@@ -2,8 +2,9 @@
 
 #include <atomic>
 #include <bit>
-#include <cstdio>
 #include <cstring>
+
+#include "base/text/hex.h"
 
 namespace cesasim::cosim {
 namespace {
@@ -26,12 +27,6 @@ T load(const std::uint8_t* p) {
   T value;
   std::memcpy(&value, p, sizeof value);
   return value;
-}
-
-std::string hex(std::uint64_t value) {
-  char text[24];
-  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(value));
-  return text;
 }
 
 }  // namespace

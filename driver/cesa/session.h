@@ -7,10 +7,11 @@
 #include <cerrno>
 #include <cstdint>
 #include <deque>
+#include <span>
 
-#include "driver/cesa/aes_schedule.h"
-#include "driver/ocf/cryptodev.h"
+#include "driver/request.h"
 #include "hw_model/cesa/sa_descriptor.h"
+#include "hw_model/common/aes_key_schedule.h"
 
 namespace cesasim::driver {
 
@@ -49,8 +50,12 @@ inline int make_cesa_session(const CryptoIni& cri, CesaSession& session) {
   session.alg = cri.cri_alg;
   session.config = config.word();
   std::copy(cri.cri_key.begin(), cri.cri_key.end(), session.key_enc.begin());
-  session.key_dec =
-      cri.cri_alg == Alg::aes_cbc ? aes_decrypt_start_key(cri.cri_key) : session.key_enc;
+  session.key_dec = session.key_enc;
+  if (cri.cri_alg == Alg::aes_cbc) {
+    // The engine does not expand the key by itself.
+    hw::aes_decrypt_start_from_key(cri.cri_key,
+                                   std::span(session.key_dec).first(cri.cri_key.size()));
+  }
   return 0;
 }
 
@@ -74,7 +79,7 @@ class CesaSessions {
   /// A session that was opened, closed since or not. Stays where it is.
   const CesaSession& at(std::uint32_t lid) const { return sessions_.at(lid - 1); }
   /// The session of a request that the unit can do, else nullptr.
-  const CesaSession* of(const Cryptop& crp) const {
+  const CesaSession* of(const CryptoRequest& crp) const {
     const std::uint32_t lid = crypto_sid_lid(crp.crp_sid);
     if (lid == 0 || lid > sessions_.size() || !sessions_[lid - 1].used) return nullptr;
     const CesaSession& session = sessions_[lid - 1];

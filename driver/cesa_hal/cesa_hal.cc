@@ -4,11 +4,12 @@
 #include <cerrno>
 #include <cstring>
 #include <new>
+#include <span>
 #include <stdexcept>
 
-#include "driver/cesa/aes_schedule.h"
 #include "hw_model/cesa/registers.h"
 #include "hw_model/cesa/sa_descriptor.h"
+#include "hw_model/common/aes_key_schedule.h"
 
 namespace cesasim::driver {
 
@@ -59,7 +60,8 @@ hw::SaCipher sa_cipher(Alg alg) {
 
 CesaHal::CesaHal(Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
                  const CesaPlatform& platform, const HalSettings& settings)
-    : kernel_(kernel),
+    : KnownDriver("cesa_hal"),
+      kernel_(kernel),
       crypto_(crypto),
       costs_(costs),
       settings_(settings),
@@ -88,7 +90,7 @@ CesaHal::CesaHal(Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
     channel->sram_offset = static_cast<std::uint32_t>(channel->sram & 0x7FF);
     Channel* c = channel.get();
     kernel_.request_irq(
-        c->at.irq, [this, c] { return interrupt(*c); }, "cesa_ocf", c->at.irq_cpu);
+        c->at.irq, [this, c] { return cesa_interrupt_handler(*c); }, "cesa_ocf", c->at.irq_cpu);
     channels_.push_back(std::move(channel));
   }
   sessions_.emplace_back();
@@ -102,7 +104,7 @@ CesaHal::~CesaHal() = default;
 
 /// mvCesaInit: windows, configuration, the place of the SA descriptor; once, by the first request,
 /// because registers can be reached from a modelled context only.
-void CesaHal::probe() {
+void CesaHal::mvCesaInit() {
   probed_ = true;
   const std::uint32_t cfg = bit::cfg::kCh0WaitDma | bit::cfg::kCh0ActivateDma |
                             bit::cfg::kNoParallel |
@@ -149,8 +151,7 @@ int CesaHal::newsession(std::uint32_t* lid, const CryptoIni& cri) {
                      .word();
     std::array<std::uint8_t, kSessionBytes> area{};
     if (cri.cri_alg == Alg::aes_cbc && !encrypt) {
-      const auto key = aes_decrypt_start_key(cri.cri_key);
-      std::copy(key.begin(), key.end(), area.begin());
+      hw::aes_decrypt_start_from_key(cri.cri_key, std::span(area).first(cri.cri_key.size()));
     } else {
       std::copy(cri.cri_key.begin(), cri.cri_key.end(), area.begin());
     }
@@ -175,7 +176,7 @@ bool CesaHal::has_room() const {
   return free > 1;
 }
 
-int CesaHal::refuse(Cryptop* crp) {
+int CesaHal::refuse(CryptoRequest* crp) {
   ++stats_.failed;
   crp->crp_etype = EINVAL;
   return EINVAL;
@@ -206,14 +207,14 @@ void CesaHal::store32(PhysAddr addr, std::uint32_t value) {
   std::memcpy(kernel_.phys_to_virt(addr), &value, 4);
 }
 
-int CesaHal::process(Cryptop* crp, int) {
+int CesaHal::process(CryptoRequest* crp, int) {
   kernel_.charge(Activity::driver, costs_.hal_request);
   kernel_.sync();  // the queue's state now, not when this context last looked
   if (!has_room() || kernel_.fault(hw::FaultKind::queue_full)) {
     ++stats_.restarts;
     return ERESTART;
   }
-  if (!probed_) probe();
+  if (!probed_) mvCesaInit();
   const std::uint32_t lid = crypto_sid_lid(crp->crp_sid);
   const CryptoDesc& crd = crp->crp_desc;
   if (lid == 0 || lid >= sessions_.size() || !sessions_[lid]->used || crp->crp_buf == 0 ||
@@ -263,12 +264,12 @@ int CesaHal::process(Cryptop* crp, int) {
   kernel_.charge(Activity::cache, kernel_.costs().dma_map);
   slot.data = kernel_.dma_map_single(crp->crp_buf + crd.crd_skip, crd.crd_len,
                                      Kernel::DmaDirection::bidirectional);
-  action(channel, slot, encrypt ? session.encrypt : session.decrypt, encrypt, iv.data());
+  mvCesaAction(channel, slot, encrypt ? session.encrypt : session.decrypt, encrypt, iv.data());
   return 0;
 }
 
-void CesaHal::action(Channel& channel, Slot& slot, const HalSession& session, bool encrypt,
-                     const std::uint8_t* iv) {
+void CesaHal::mvCesaAction(Channel& channel, Slot& slot, const HalSession& session, bool encrypt,
+                           const std::uint8_t* iv) {
   Kernel::IrqLock lock(kernel_, channel.lock, Activity::driver);
   ++stats_.requests;
   const std::uint32_t iv_bytes = alg_block_bytes(slot.session->alg);
@@ -284,7 +285,8 @@ void CesaHal::action(Channel& channel, Slot& slot, const HalSession& session, bo
                                 : last        ? hw::SaFragment::last
                                               : hw::SaFragment::middle;
     const std::uint32_t config = session.config | hw::SaConfig{.fragment = kind}.word();
-    build(channel, slot.fragments[i], session, encrypt, config, head, slot.data + done, bytes);
+    mvCesaFragReqProcess(channel, slot.fragments[i], session, encrypt, config, head,
+                         slot.data + done, bytes);
     kernel_.trace(kernel::TraceEvent::crypto_work, slot.crp->crp_id, slot.fragments[i].launch);
     done += bytes;
   }
@@ -293,13 +295,13 @@ void CesaHal::action(Channel& channel, Slot& slot, const HalSession& session, bo
   if (coalescing_) {
     start_next(channel);
   } else if (channel.in_hw == 0) {
-    start(channel);
+    mvCesaReqProcessStart(channel);
   }
 }
 
-void CesaHal::build(Channel& channel, Fragment& fragment, const HalSession& session, bool encrypt,
-                    std::uint32_t config, std::uint32_t iv_bytes, PhysAddr data,
-                    std::uint32_t bytes) {
+void CesaHal::mvCesaFragReqProcess(Channel& channel, Fragment& fragment, const HalSession& session,
+                                   bool encrypt, std::uint32_t config, std::uint32_t iv_bytes,
+                                   PhysAddr data, std::uint32_t bytes) {
   kernel_.charge(Activity::driver, costs_.hal_fragment);
   const std::uint32_t base = channel.sram_offset;
   const std::uint32_t desc = buffer_bytes_;
@@ -341,7 +343,7 @@ void CesaHal::build(Channel& channel, Fragment& fragment, const HalSession& sess
 }
 
 /// Starts what has waited longest: one fragment, or a chain of requests.
-void CesaHal::start(Channel& channel) {
+void CesaHal::mvCesaReqProcessStart(Channel& channel) {
   if (channel.queue.empty()) return;
   if (!settings_.chain) {
     channel.in_hw = 1;
@@ -386,7 +388,7 @@ void CesaHal::launch(Channel& channel, PhysAddr first) {
   kernel_.writel(bit::cmd::kActivate0, regs + reg::kCmd, Activity::driver);
 }
 
-bool CesaHal::interrupt(Channel& channel) {
+bool CesaHal::cesa_interrupt_handler(Channel& channel) {
   kernel_.charge(Activity::driver, costs_.hal_irq);
   const PhysAddr regs = channel.at.regs;
   const std::uint32_t cause = kernel_.readl(regs + reg::kIntCause, Activity::driver);
@@ -394,15 +396,15 @@ bool CesaHal::interrupt(Channel& channel) {
   ++stats_.interrupts;
   kernel_.writel(0, regs + reg::kIntCause, Activity::driver);
   for (;;) {
-    Slot* slot = ready_get(channel);
+    Slot* slot = mvCesaReadyGet(channel);
     if (slot == nullptr) return true;
-    complete(channel, *slot);
+    cesa_callback(channel, *slot);
     // One result an interrupt: whatever else is ready waits for the next one.
     if (!armada_) return true;
   }
 }
 
-CesaHal::Slot* CesaHal::ready_get(Channel& channel) {
+CesaHal::Slot* CesaHal::mvCesaReadyGet(Channel& channel) {
   Kernel::IrqLock lock(kernel_, channel.lock, Activity::driver);
   if (channel.in_hw != 0) reap(channel);
   if (channel.ready.empty()) return nullptr;
@@ -437,7 +439,7 @@ void CesaHal::reap(Channel& channel) {
   channel.queue.pop_front();
   channel.ready.push_back(&slot);
   channel.in_hw = 0;
-  start(channel);
+  mvCesaReqProcessStart(channel);
 }
 
 void CesaHal::reap_chain(Channel& channel) {
@@ -459,10 +461,10 @@ void CesaHal::reap_chain(Channel& channel) {
     --channel.in_hw;
     channel.ready.push_back(slot);
   }
-  start(channel);
+  mvCesaReqProcessStart(channel);
 }
 
-void CesaHal::complete(Channel&, Slot& slot) {
+void CesaHal::cesa_callback(Channel&, Slot& slot) {
   kernel_.charge(Activity::driver, costs_.hal_complete);
   kernel_.charge(Activity::cache, kernel_.costs().dma_map);
   kernel_.dma_unmap_single(slot.data, slot.bytes, Kernel::DmaDirection::bidirectional);
@@ -474,7 +476,7 @@ void CesaHal::complete(Channel&, Slot& slot) {
     std::copy_n(end, block, slot.session->iv.begin());
   }
   for (const Fragment& fragment : slot.fragments) pool_.push_back(fragment.memory);
-  Cryptop* crp = slot.crp;
+  CryptoRequest* crp = slot.crp;
   slab_.put(slot);
   completions_.done(crp);
 }

@@ -6,8 +6,8 @@
 // armada: the later driver (drivers/crypto/mvebu_cesa): 256 slots for each engine, all results
 // taken. Built for chains it links waiting requests and has an interrupt for each chain; built for
 // coalescing (its default) it starts one request at a time, when it is called and finds STATUS
-// idle, and hears of several at once. A request that waits behind an engine that has become idle is
-// not started before the coalesced interrupt, or the next request.
+// idle, and has one interrupt for several. A request that waits behind an engine that has become
+// idle is not started before the coalesced interrupt, or the next request.
 //
 // What it does not do is as much part of it. It never calls crypto_unblock, so it needs a core that
 // hands ERESTART to the caller (policy "marvell"). It ends a request that it refuses without
@@ -22,9 +22,9 @@
 #include <vector>
 
 #include "driver/cesa/platform.h"
-#include "driver/driver_info.h"
-#include "driver/ocf/completions.h"
-#include "driver/ocf/crypto.h"
+#include "driver/completions.h"
+#include "driver/crypto_driver.h"
+#include "driver/known_driver.h"
 #include "driver/params.h"
 #include "hw_model/common/object_pool.h"
 #include "kernel_model/kernel.h"
@@ -35,9 +35,8 @@ namespace cesasim::driver {
 /// answers ERESTART while at most one slot is free (in the armada driver the value is negative;
 /// here both are), and EINVAL, without crypto_done, for what it cannot do: no session, a length of
 /// 0, beyond 64 KiB or not in whole blocks, no memory, an IV asked for that is also present.
-class CesaHal : public CryptoDriver {
+class CesaHal : public KnownDriver {
  public:
-  static constexpr const DriverInfo& kInfo = driver_info("cesa_hal");
   static constexpr std::size_t kMaxSessions = 128;
   static constexpr std::uint32_t kMaxRequestBytes = 64 * 1024;
 
@@ -45,12 +44,9 @@ class CesaHal : public CryptoDriver {
           const CesaPlatform& platform, const HalSettings& settings);
   ~CesaHal() override;
 
-  const char* name() const override { return kInfo.name; }
-  bool out_of_place() const override { return kInfo.out_of_place; }
-  bool allocates_memory() const override { return kInfo.allocates_memory; }
   int newsession(std::uint32_t* lid, const CryptoIni& cri) override;
   int freesession(std::uint32_t lid) override;
-  int process(Cryptop* crp, int hint) override;
+  int process(CryptoRequest* crp, int hint) override;
   DriverStats driver_stats() const override { return stats_; }
 
  private:
@@ -74,7 +70,7 @@ class CesaHal : public CryptoDriver {
     hw::PhysAddr launch = 0;  // the descriptor that hands over
   };
   struct Slot {
-    Cryptop* crp = nullptr;
+    CryptoRequest* crp = nullptr;
     Session* session = nullptr;
     hw::PhysAddr data = 0;
     std::uint32_t bytes = 0;
@@ -93,29 +89,30 @@ class CesaHal : public CryptoDriver {
     kernel::SpinLock lock;
   };
 
-  void probe();
+  void mvCesaInit();
   bool has_room() const;
-  int refuse(Cryptop* crp);
+  int refuse(CryptoRequest* crp);
   hw::PhysAddr pool_alloc();
   bool pool_reserve(std::size_t count);
-  /// Builds the chains of all fragments and queues the request (mvCesaAction).
-  void action(Channel& channel, Slot& slot, const HalSession& session, bool encrypt,
-              const std::uint8_t* iv);
-  void build(Channel& channel, Fragment& fragment, const HalSession& session, bool encrypt,
-             std::uint32_t config, std::uint32_t iv_bytes, hw::PhysAddr data, std::uint32_t bytes);
-  void start(Channel& channel);
+  /// Builds the chains of all fragments and queues the request.
+  void mvCesaAction(Channel& channel, Slot& slot, const HalSession& session, bool encrypt,
+                    const std::uint8_t* iv);
+  void mvCesaFragReqProcess(Channel& channel, Fragment& fragment, const HalSession& session,
+                            bool encrypt, std::uint32_t config, std::uint32_t iv_bytes,
+                            hw::PhysAddr data, std::uint32_t bytes);
+  void mvCesaReqProcessStart(Channel& channel);
   /// Coalescing: starts the oldest request that has not been, if the engine is idle.
   void start_next(Channel& channel);
   bool active(const Channel& channel);
   const Fragment* link(const Slot& slot, const Fragment* before);
   void launch(Channel& channel, hw::PhysAddr first);
-  bool interrupt(Channel& channel);
-  /// Takes what the engine has ended, starts what waits, and hands out one result
-  /// (mvCesaReadyGet); nullptr if none is ready.
-  Slot* ready_get(Channel& channel);
+  bool cesa_interrupt_handler(Channel& channel);
+  /// Takes what the engine has ended, starts what waits, and returns one result;
+  /// nullptr if none is ready.
+  Slot* mvCesaReadyGet(Channel& channel);
   void reap(Channel& channel);
   void reap_chain(Channel& channel);
-  void complete(Channel& channel, Slot& slot);
+  void cesa_callback(Channel& channel, Slot& slot);
   void store32(hw::PhysAddr addr, std::uint32_t value);
 
   kernel::Kernel& kernel_;

@@ -20,7 +20,8 @@ using kernel::Kernel;
 CesaPio::CesaPio(Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
                  const CesaPlatform& platform, const PioSettings& settings,
                  const Recovery& recovery)
-    : kernel_(kernel),
+    : KnownDriver("cesa_pio"),
+      kernel_(kernel),
       crypto_(crypto),
       costs_(costs),
       settings_(settings),
@@ -33,7 +34,7 @@ CesaPio::CesaPio(Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
     Engine* engine = engines_.back().get();
     engine->number = static_cast<unsigned>(engines_.size() - 1);
     kernel_.request_irq(
-        at.irq, [this, engine] { return interrupt(*engine); }, "mv_crypto", at.irq_cpu);
+        at.irq, [this, engine] { return crypto_int(*engine); }, "mv_crypto", at.irq_cpu);
     kernel_.kthread_run("mv_crypto", [this, engine] { queue_manag(*engine); });
   }
   const std::uint32_t driverid = crypto_.crypto_get_driverid(0, *this);
@@ -55,7 +56,7 @@ bool CesaPio::has_room() const {
   return std::any_of(engines_.begin(), engines_.end(), [this](const auto& e) { return !full(*e); });
 }
 
-int CesaPio::process(Cryptop* crp, int) {
+int CesaPio::process(CryptoRequest* crp, int) {
   kernel_.charge(Activity::driver, costs_.pio_request);
   if (sessions_.of(*crp) == nullptr) {
     ++stats_.failed;
@@ -94,7 +95,7 @@ void CesaPio::queue_manag(Engine& engine) {
   kernel_.writel(bit::irq::kAccel0Done, regs + reg::kIntMask, Activity::driver);
   for (;;) {
     engine.work.wait_event([&] { return !engine.queue.empty(); });
-    Cryptop* crp = engine.queue.front();
+    CryptoRequest* crp = engine.queue.front();
     const int error = run(engine, *crp);
     {
       Kernel::IrqLock lock(kernel_, engine.lock, Activity::driver);
@@ -112,7 +113,7 @@ void CesaPio::queue_manag(Engine& engine) {
 }
 
 /// One request, piece by piece. 0 or errno.
-int CesaPio::run(Engine& engine, Cryptop& crp) {
+int CesaPio::run(Engine& engine, CryptoRequest& crp) {
   const CryptoDesc& crd = crp.crp_desc;
   const CesaSession& session = sessions_.at(crypto_sid_lid(crp.crp_sid));
   const bool encrypt = (crd.crd_flags & CRD_F_ENCRYPT) != 0;
@@ -165,14 +166,14 @@ int CesaPio::wait_for(Engine& engine) {
   kernel_.charge(Activity::driver, costs_.watchdog);
   ++stats_.watchdog_recoveries;
   // Only the done cause says that the result is there: CMD reads 0 after an error too.
-  if (interrupt(engine)) return 0;
+  if (crypto_int(engine)) return 0;
   const PhysAddr regs = engine.at.regs;
   kernel_.writel(bit::cmd::kStop, regs + reg::kCmd, Activity::driver);
   kernel_.writel(0, regs + reg::kIntCause, Activity::driver);
   return EIO;
 }
 
-bool CesaPio::interrupt(Engine& engine) {
+bool CesaPio::crypto_int(Engine& engine) {
   kernel_.charge(Activity::driver, costs_.pio_irq);
   const PhysAddr regs = engine.at.regs;
   const std::uint32_t status = kernel_.readl(regs + reg::kIntCause, Activity::driver);

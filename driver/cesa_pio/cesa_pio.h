@@ -11,11 +11,11 @@
 #include "driver/cesa/platform.h"
 #include "driver/cesa/session.h"
 #include "driver/cesa/sram.h"
-#include "driver/driver_info.h"
-#include "driver/ocf/completions.h"
-#include "driver/ocf/crypto.h"
-#include "driver/ocf/restarts.h"
+#include "driver/completions.h"
+#include "driver/crypto_driver.h"
+#include "driver/known_driver.h"
 #include "driver/params.h"
+#include "driver/restarts.h"
 #include "kernel_model/kernel.h"
 
 namespace cesasim::driver {
@@ -26,20 +26,15 @@ namespace cesasim::driver {
 ///
 /// Watchdog: an operation whose interrupt was lost goes on; one that never ends is stopped, its
 /// request ends with EIO and the next one is taken. Without it the thread waits for ever.
-class CesaPio : public CryptoDriver {
+class CesaPio : public KnownDriver {
  public:
-  static constexpr const DriverInfo& kInfo = driver_info("cesa_pio");
-
   CesaPio(kernel::Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
           const CesaPlatform& platform, const PioSettings& settings, const Recovery& recovery);
   ~CesaPio() override;
 
-  const char* name() const override { return kInfo.name; }
-  bool out_of_place() const override { return kInfo.out_of_place; }
-  bool allocates_memory() const override { return kInfo.allocates_memory; }
   int newsession(std::uint32_t* lid, const CryptoIni& cri) override;
   int freesession(std::uint32_t lid) override;
-  int process(Cryptop* crp, int hint) override;
+  int process(CryptoRequest* crp, int hint) override;
   DriverStats driver_stats() const override { return stats_; }
 
  private:
@@ -49,18 +44,18 @@ class CesaPio : public CryptoDriver {
     unsigned number = 0;
     CesaPlatform::Engine at;
     CesaSram sram;
-    std::deque<Cryptop*> queue;  // the first one is being worked on
-    std::uint64_t load = 0;      // bytes queued
-    bool done = false;           // the operation's interrupt has come
+    std::deque<CryptoRequest*> queue;  // the first one is being worked on
+    std::uint64_t load = 0;            // bytes queued
+    bool done = false;                 // the operation's interrupt has come
     kernel::WaitQueue work;
     kernel::WaitQueue operation;
     kernel::SpinLock lock;
   };
 
   void queue_manag(Engine& engine);
-  int run(Engine& engine, Cryptop& crp);
+  int run(Engine& engine, CryptoRequest& crp);
   int wait_for(Engine& engine);
-  bool interrupt(Engine& engine);
+  bool crypto_int(Engine& engine);
   bool has_room() const;
   bool full(const Engine& engine) const { return engine.queue.size() >= settings_.queue_depth; }
 

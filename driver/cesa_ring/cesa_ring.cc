@@ -48,7 +48,7 @@ std::uint32_t algorithm_code(Alg alg) {
   }
 }
 
-PhysAddr destination(const Cryptop& crp) {
+PhysAddr destination(const CryptoRequest& crp) {
   return (crp.crp_out_buf != 0 ? crp.crp_out_buf : crp.crp_buf) + crp.crp_desc.crd_skip;
 }
 
@@ -59,7 +59,8 @@ Ps ps_of_us(double us) { return static_cast<Ps>(us * static_cast<double>(hw::kPs
 CesaRing::CesaRing(Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
                    const RingPlatform& platform, const RingSettings& settings,
                    const Recovery& recovery)
-    : kernel_(kernel),
+    : KnownDriver("cesa_ring"),
+      kernel_(kernel),
       crypto_(crypto),
       costs_(costs),
       platform_(platform),
@@ -98,7 +99,7 @@ CesaRing::CesaRing(Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
   }
   error_causes_ =
       recovery_.watchdog ? bit::irq::kFetchError | bit::irq::kWritebackError : std::uint32_t{0};
-  tick_ = static_cast<Ps>(static_cast<double>(hw::kPsPerS) / kernel_.settings().hz);
+  tick_ = kernel_.settings().tick();
   sessions_.emplace_back();
   for (unsigned i = 0; i < platform_.irqs.size(); ++i) {
     auto made = std::make_unique<Ring>();
@@ -275,7 +276,7 @@ bool CesaRing::place_key(Session& session) {
 
 // --- submission ------------------------------------------------------------------------------
 
-bool CesaRing::valid(const Cryptop& crp) const {
+bool CesaRing::valid(const CryptoRequest& crp) const {
   const std::uint32_t lid = crypto_sid_lid(crp.crp_sid);
   if (lid == 0 || lid >= sessions_.size() || !sessions_[lid].used) return false;
   const Alg alg = sessions_[lid].alg;
@@ -286,7 +287,7 @@ bool CesaRing::valid(const Cryptop& crp) const {
 }
 
 void CesaRing::describe(Request& request, const Session& session) {
-  const Cryptop& crp = *request.crp;
+  const CryptoRequest& crp = *request.crp;
   const CryptoDesc& crd = crp.crp_desc;
   const PhysAddr source = crp.crp_buf + crd.crd_skip;
   RingDescriptor& d = request.d;
@@ -337,7 +338,7 @@ void CesaRing::doorbell(Ring& ring) {
   kernel_.writel(ring.rung, ring.regs + reg::kSqProducer, Activity::driver);
 }
 
-int CesaRing::process(Cryptop* crp, int hint) {
+int CesaRing::process(CryptoRequest* crp, int hint) {
   kernel_.charge(Activity::driver, costs_.ring_request);
   kernel_.sync();  // the ring's state now, not when this context last looked
   if (!valid(*crp)) {
@@ -656,8 +657,8 @@ void CesaRing::recover(Ring& ring) {
     for (const std::uint32_t cookie : ring.order) {
       Request& request = *ring.requests[cookie];
       const auto ahead = static_cast<std::int16_t>(request.index - consumer);
-      const bool told = static_cast<std::int16_t>(request.index - ring.rung) < 0;
-      const bool fetched = told && ahead < static_cast<std::int16_t>(prefetch_);
+      const bool rung = static_cast<std::int16_t>(request.index - ring.rung) < 0;
+      const bool fetched = rung && ahead < static_cast<std::int16_t>(prefetch_);
       if (!ring.dead &&
           (!fetched || (!request.d.has(control::kInPlace) && request.attempts < kRetries))) {
         if (fetched) ++request.attempts;

@@ -9,11 +9,11 @@
 #include <memory>
 #include <vector>
 
-#include "driver/driver_info.h"
-#include "driver/ocf/completions.h"
-#include "driver/ocf/cryptodev.h"
-#include "driver/ocf/restarts.h"
+#include "driver/completions.h"
+#include "driver/crypto_driver.h"
+#include "driver/known_driver.h"
 #include "driver/params.h"
+#include "driver/restarts.h"
 #include "hw_model/ring/descriptor.h"
 #include "kernel_model/kernel.h"
 
@@ -69,23 +69,18 @@ struct CesaRingStats {
 /// those that the unit had not fetched, and those with a destination of their own, these up to
 /// kRetries times. The others end with EIO. What sq_consumer says may be late by one fetch, so
 /// `prefetch` requests more count as fetched. Without recovery such requests never end.
-class CesaRing : public CryptoDriver {
+class CesaRing : public KnownDriver {
  public:
   static constexpr unsigned kRetries = 2;
-  static constexpr const DriverInfo& kInfo = driver_info("cesa_ring");
-
   /// Throws std::invalid_argument for settings that cannot work.
   CesaRing(kernel::Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
            const RingPlatform& platform, const RingSettings& settings, const Recovery& recovery);
   ~CesaRing() override;
 
-  const char* name() const override { return kInfo.name; }
-  bool out_of_place() const override { return kInfo.out_of_place; }
-  bool allocates_memory() const override { return kInfo.allocates_memory; }
   DriverStats driver_stats() const override { return driver_stats_; }
   int newsession(std::uint32_t* lid, const CryptoIni& cri) override;
   int freesession(std::uint32_t lid) override;
-  int process(Cryptop* crp, int hint) override;
+  int process(CryptoRequest* crp, int hint) override;
 
   const CesaRingStats& stats() const { return stats_; }
 
@@ -105,7 +100,7 @@ class CesaRing : public CryptoDriver {
     bool stale = false;  // holds a key that nobody needs
   };
   struct Request {
-    Cryptop* crp = nullptr;
+    CryptoRequest* crp = nullptr;
     std::uint32_t lid = 0;
     std::uint16_t index = 0;  // where it stands in the submission ring
     unsigned attempts = 0;
@@ -123,7 +118,7 @@ class CesaRing : public CryptoDriver {
     std::vector<std::uint32_t> free;
     std::deque<std::uint32_t> order;  // written to the ring, oldest first
     std::uint16_t produced = 0;       // written
-    std::uint16_t rung = 0;           // told to the unit
+    std::uint16_t rung = 0;           // known to the unit
     std::uint16_t taken = 0;          // completions taken
     std::uint32_t mask = 0;           // int_mask as written last
     std::uint32_t count = 0;          // coalesce_count as written last
@@ -146,7 +141,7 @@ class CesaRing : public CryptoDriver {
   void probe();
   void set_up(Ring& ring);
   bool wait_reset(hw::PhysAddr reg, std::uint32_t bit);
-  bool valid(const Cryptop& crp) const;
+  bool valid(const CryptoRequest& crp) const;
   bool place_key(Session& session);
   void release(Session& session);
   void erase_stale_keys();

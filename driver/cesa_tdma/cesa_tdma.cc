@@ -36,7 +36,8 @@ constexpr std::uint32_t kCfg = bit::cfg::kCh0WaitDma | bit::cfg::kCh0ActivateDma
 CesaTdma::CesaTdma(Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
                    const CesaPlatform& platform, const TdmaSettings& settings,
                    const Recovery& recovery)
-    : kernel_(kernel),
+    : KnownDriver("cesa_tdma"),
+      kernel_(kernel),
       crypto_(crypto),
       costs_(costs),
       settings_(settings),
@@ -52,11 +53,11 @@ CesaTdma::CesaTdma(Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
     Engine* engine = e.get();
     if (settings_.threaded_irq) {
       kernel_.request_threaded_irq(
-          engine->at.irq, nullptr, [this, engine] { interrupt(*engine); }, "cesa",
+          engine->at.irq, nullptr, [this, engine] { mv_cesa_int(*engine); }, "cesa",
           engine->at.irq_cpu);
     } else {
       kernel_.request_irq(
-          engine->at.irq, [this, engine] { return interrupt(*engine); }, "cesa",
+          engine->at.irq, [this, engine] { return mv_cesa_int(*engine); }, "cesa",
           engine->at.irq_cpu);
     }
   }
@@ -145,8 +146,8 @@ void CesaTdma::store32(PhysAddr addr, std::uint32_t value) {
   std::memcpy(kernel_.phys_to_virt(addr), &value, 4);
 }
 
-PhysAddr CesaTdma::add_descriptor(Request& request, std::uint32_t byte_count, PhysAddr src,
-                                  PhysAddr dst) {
+PhysAddr CesaTdma::mv_cesa_dma_add_desc(Request& request, std::uint32_t byte_count, PhysAddr src,
+                                        PhysAddr dst) {
   kernel_.charge(Activity::driver, costs_.tdma_descriptor);
   const std::size_t n = request.used_descriptors++;
   const PhysAddr d = request.descriptors[n];
@@ -158,21 +159,22 @@ PhysAddr CesaTdma::add_descriptor(Request& request, std::uint32_t byte_count, Ph
   return d;
 }
 
-PhysAddr CesaTdma::add_op(Request& request) {
+PhysAddr CesaTdma::mv_cesa_dma_add_op(Request& request) {
   kernel_.charge(Activity::driver, costs_.tdma_op);
   const PhysAddr op = request.ops[request.used_ops++];
   std::memset(kernel_.phys_to_virt(op), 0, kOpBytes);
   return op;
 }
 
-void CesaTdma::build(const CesaSram& sram, Request& request, const CesaSession& session,
-                     bool encrypt, const std::uint8_t* iv) {
+void CesaTdma::mv_cesa_skcipher_dma_req_init(const CesaSram& sram, Request& request,
+                                             const CesaSession& session, bool encrypt,
+                                             const std::uint8_t* iv) {
   const std::uint32_t base = sram.offset;
   const std::uint32_t config = session.config | (encrypt ? 0 : kSaDecrypt);
   std::uint32_t done = 0;
   while (done < request.bytes) {
     const std::uint32_t chunk = std::min(sram.payload, request.bytes - done);
-    const PhysAddr op = add_op(request);
+    const PhysAddr op = mv_cesa_dma_add_op(request);
     store32(op, config);
     store32(op + 4, (base + kSramDataAt) | (base + kSramDataAt) << 16);
     store32(op + 8, chunk);
@@ -185,18 +187,20 @@ void CesaTdma::build(const CesaSram& sram, Request& request, const CesaSession& 
       std::memcpy(kernel_.phys_to_virt(op + kSramIvAt), iv, alg_block_bytes(session.alg));
     }
     // Later chunks find the chaining value where the engine left it, at kSramIvAt.
-    add_descriptor(request, kTdmaOwn | (first ? kOpBytes : kDescBytes), op, sram.bus + kSramDescAt);
-    add_descriptor(request, kTdmaOwn | chunk, request.data + done, sram.bus + kSramDataAt);
-    const PhysAddr launch = add_descriptor(request, 0, 0, 0);  // not owned: the accelerator runs
+    mv_cesa_dma_add_desc(request, kTdmaOwn | (first ? kOpBytes : kDescBytes), op,
+                         sram.bus + kSramDescAt);
+    mv_cesa_dma_add_desc(request, kTdmaOwn | chunk, request.data + done, sram.bus + kSramDataAt);
+    const PhysAddr launch =
+        mv_cesa_dma_add_desc(request, 0, 0, 0);  // not owned: the accelerator runs
     kernel_.trace(kernel::TraceEvent::crypto_work, request.crp->crp_id, launch);
-    add_descriptor(request, kTdmaOwn | chunk, sram.bus + kSramDataAt, request.out + done);
+    mv_cesa_dma_add_desc(request, kTdmaOwn | chunk, sram.bus + kSramDataAt, request.out + done);
     done += chunk;
   }
   // The result, so that the next request may overwrite the SRAM without the processor.
-  add_descriptor(request, kTdmaOwn | kOpBytes, sram.bus, request.ops.front());
+  mv_cesa_dma_add_desc(request, kTdmaOwn | kOpBytes, sram.bus, request.ops.front());
 }
 
-int CesaTdma::process(Cryptop* crp, int) {
+int CesaTdma::process(CryptoRequest* crp, int) {
   kernel_.charge(Activity::driver, costs_.tdma_request);
   const CryptoDesc& crd = crp->crp_desc;
   const auto end = [&](int error) {
@@ -217,7 +221,7 @@ int CesaTdma::process(Cryptop* crp, int) {
   const std::size_t chunks = (crd.crd_len + engine.sram.payload - 1) / engine.sram.payload;
   Request* const made = get_request(chunks);
   if (made == nullptr) {
-    // The requests that hold descriptors will give them back.
+    // The requests that hold descriptors will release them.
     if (request_slab_.in_use() == 0) return end(ENOMEM);
     starved_ = true;
     return restart();
@@ -239,8 +243,9 @@ int CesaTdma::process(Cryptop* crp, int) {
   request.out =
       in_place ? request.data
                : kernel_.dma_map_single(crp->crp_out_buf + crd.crd_skip, crd.crd_len, from_device);
-  build(engine.sram, request, *session, (crd.crd_flags & CRD_F_ENCRYPT) != 0, iv.data());
-  queue_req(engine, request);
+  mv_cesa_skcipher_dma_req_init(engine.sram, request, *session,
+                                (crd.crd_flags & CRD_F_ENCRYPT) != 0, iv.data());
+  mv_cesa_queue_req(engine, request);
   return 0;
 }
 
@@ -258,21 +263,21 @@ bool CesaTdma::has_room() const {
          std::any_of(engines_.begin(), engines_.end(), [this](const auto& e) { return !full(*e); });
 }
 
-void CesaTdma::queue_req(Engine& engine, Request& request) {
+void CesaTdma::mv_cesa_queue_req(Engine& engine, Request& request) {
   Kernel::IrqLock lock(kernel_, engine.lock, Activity::driver);
   --engine.claimed;
   ++stats_.requests;
   engine.load += request.bytes;
   // Behind the requests that wait (the software chain); never into a chain already running.
   if (settings_.chain && engine.queue.size() > engine.in_hw) {
-    link(*engine.queue.back(), request);
+    mv_cesa_tdma_chain(*engine.queue.back(), request);
   }
   engine.queue.push_back(&request);
   stats_.max_queue = std::max<std::uint64_t>(stats_.max_queue, engine.queue.size());
-  if (engine.in_hw == 0) launch(engine);
+  if (engine.in_hw == 0) mv_cesa_dma_step(engine);
 }
 
-void CesaTdma::launch(Engine& engine) {
+void CesaTdma::mv_cesa_dma_step(Engine& engine) {
   // All that wait form the chain; it was linked as they came.
   engine.in_hw = settings_.chain ? engine.queue.size() : 1;
   engine.seen = 0;
@@ -295,7 +300,7 @@ void CesaTdma::launch(Engine& engine) {
   if (recovery_.watchdog && !watchdog_.armed) kernel_.mod_timer(watchdog_, patience_ / 4);
 }
 
-bool CesaTdma::interrupt(Engine& engine) {
+bool CesaTdma::mv_cesa_int(Engine& engine) {
   const PhysAddr regs = engine.at.regs;
   kernel_.charge(Activity::driver, costs_.tdma_irq);
   for (bool handled = false;; handled = true) {
@@ -308,7 +313,7 @@ bool CesaTdma::interrupt(Engine& engine) {
       if (engine.events != events) continue;  // the watchdog came in between
       ++stats_.interrupts;
       if (done) {
-        end_chain(engine, status);
+        mv_cesa_int_process(engine, status);
       } else {
         restart_engine(engine);
       }
@@ -323,27 +328,27 @@ bool CesaTdma::dma_error(Engine& engine) {
          kernel_.readl(engine.at.regs + reg::kTdmaErrorCause, Activity::driver) != 0;
 }
 
-void CesaTdma::end_chain(Engine& engine, std::uint32_t status) {
+void CesaTdma::mv_cesa_int_process(Engine& engine, std::uint32_t status) {
   ++engine.events;
   const PhysAddr regs = engine.at.regs;
   kernel_.writel_relaxed(~status, regs + reg::kFpgaIntStatus, Activity::driver);
   kernel_.writel(~status, regs + reg::kIntCause, Activity::driver);
-  tdma_process(engine);
-  if (engine.in_hw == 0 && !engine.queue.empty()) launch(engine);
+  mv_cesa_tdma_process(engine);
+  if (engine.in_hw == 0 && !engine.queue.empty()) mv_cesa_dma_step(engine);
 }
 
 void CesaTdma::complete_all(Engine& engine) {
-  for (bool told = false; !engine.complete.empty();) {
+  for (bool unblocked = false; !engine.complete.empty();) {
     Request& request = *engine.complete.front();
     engine.complete.pop_front();
-    Cryptop* const crp = request.crp;
+    CryptoRequest* const crp = request.crp;
     if (request.error != 0) {
       ++stats_.failed;
       crp->crp_etype = request.error;
     }
-    give_back(engine, request);
+    mv_cesa_skcipher_cleanup(engine, request);
     // Once for all, unless who waits for memory may get it from this one.
-    if (!std::exchange(told, true) || starved_) {
+    if (!std::exchange(unblocked, true) || starved_) {
       starved_ = false;
       restarts_.made_room();
     }
@@ -361,7 +366,7 @@ bool CesaTdma::chain_holds(const Engine& engine, std::uint32_t descriptor) const
 }
 
 /// As Linux does, whose driver has no doubt that CURRENT is in the chain.
-void CesaTdma::tdma_process(Engine& engine) {
+void CesaTdma::mv_cesa_tdma_process(Engine& engine) {
   take_ended(engine, kernel_.readl(engine.at.regs + reg::kTdmaCurrent, Activity::driver));
 }
 
@@ -400,7 +405,7 @@ void CesaTdma::watch() {
       ++stats_.watchdog_recoveries;
       const std::uint32_t status = kernel_.readl(regs + reg::kIntCause, Activity::driver);
       if ((status & bit::irq::kAccel0DmaDone) != 0) {
-        end_chain(engine, status);
+        mv_cesa_int_process(engine, status);
       } else {
         restart_engine(engine);
       }
@@ -439,18 +444,18 @@ void CesaTdma::restart_engine(Engine& engine) {
   }
   // The rest of this chain and those that waited behind it become one.
   for (std::size_t i = 1; settings_.chain && i < engine.queue.size(); ++i) {
-    link(*engine.queue[i - 1], *engine.queue[i]);
+    mv_cesa_tdma_chain(*engine.queue[i - 1], *engine.queue[i]);
   }
-  if (!engine.queue.empty()) launch(engine);
+  if (!engine.queue.empty()) mv_cesa_dma_step(engine);
 }
 
 /// The DMA goes from the end of `before` to `request`.
-void CesaTdma::link(const Request& before, const Request& request) {
+void CesaTdma::mv_cesa_tdma_chain(const Request& before, const Request& request) {
   store32(before.descriptors.back() + 12, static_cast<std::uint32_t>(request.descriptors.front()));
 }
 
 /// Buffer, descriptors and place.
-void CesaTdma::give_back(Engine& engine, Request& request) {
+void CesaTdma::mv_cesa_skcipher_cleanup(Engine& engine, Request& request) {
   kernel_.charge(Activity::driver, costs_.tdma_complete);
   engine.load -= request.bytes;
   using enum Kernel::DmaDirection;

@@ -16,11 +16,11 @@
 #include "driver/cesa/platform.h"
 #include "driver/cesa/session.h"
 #include "driver/cesa/sram.h"
-#include "driver/driver_info.h"
-#include "driver/ocf/completions.h"
-#include "driver/ocf/crypto.h"
-#include "driver/ocf/restarts.h"
+#include "driver/completions.h"
+#include "driver/crypto_driver.h"
+#include "driver/known_driver.h"
 #include "driver/params.h"
+#include "driver/restarts.h"
 #include "hw_model/common/object_pool.h"
 #include "kernel_model/kernel.h"
 
@@ -40,10 +40,8 @@ struct CesaTdmaStats : DriverStats {
 /// at which the DMA stopped with an error, ends with EIO, the engine is stopped and started again
 /// with those behind it. If the DMA does not stand in the chain (a link of it was overwritten),
 /// what it has done is unknown, and all requests of the chain end with EIO.
-class CesaTdma : public CryptoDriver {
+class CesaTdma : public KnownDriver {
  public:
-  static constexpr const DriverInfo& kInfo = driver_info("cesa_tdma");
-
   CesaTdma(kernel::Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
            const CesaPlatform& platform,
            const TdmaSettings& settings = {.queue_depth = 128,
@@ -52,19 +50,16 @@ class CesaTdma : public CryptoDriver {
            const Recovery& recovery = {});
   ~CesaTdma() override;
 
-  const char* name() const override { return kInfo.name; }
   int newsession(std::uint32_t* lid, const CryptoIni& cri) override;
   int freesession(std::uint32_t lid) override;
-  int process(Cryptop* crp, int hint) override;
+  int process(CryptoRequest* crp, int hint) override;
 
-  bool out_of_place() const override { return kInfo.out_of_place; }
-  bool allocates_memory() const override { return kInfo.allocates_memory; }
   DriverStats driver_stats() const override { return stats_; }
   const CesaTdmaStats& stats() const { return stats_; }
 
  private:
   struct Request {
-    Cryptop* crp = nullptr;
+    CryptoRequest* crp = nullptr;
     hw::PhysAddr data = 0;
     hw::PhysAddr out = 0;
     std::uint32_t bytes = 0;
@@ -90,26 +85,27 @@ class CesaTdma : public CryptoDriver {
     kernel::SpinLock lock;
   };
 
-  void build(const CesaSram& sram, Request& request, const CesaSession& session, bool encrypt,
-             const std::uint8_t* iv);
-  hw::PhysAddr add_descriptor(Request& request, std::uint32_t byte_count, hw::PhysAddr src,
-                              hw::PhysAddr dst);
-  hw::PhysAddr add_op(Request& request);
-  void queue_req(Engine& engine, Request& request);
-  bool interrupt(Engine& engine);
+  void mv_cesa_skcipher_dma_req_init(const CesaSram& sram, Request& request,
+                                     const CesaSession& session, bool encrypt,
+                                     const std::uint8_t* iv);
+  hw::PhysAddr mv_cesa_dma_add_desc(Request& request, std::uint32_t byte_count, hw::PhysAddr src,
+                                    hw::PhysAddr dst);
+  hw::PhysAddr mv_cesa_dma_add_op(Request& request);
+  void mv_cesa_queue_req(Engine& engine, Request& request);
+  bool mv_cesa_int(Engine& engine);
   bool dma_error(Engine& engine);
   // With the engine's lock held:
   /// Clears the causes, takes what has ended, launches what waits.
-  void end_chain(Engine& engine, std::uint32_t status);
-  void tdma_process(Engine& engine);
+  void mv_cesa_int_process(Engine& engine, std::uint32_t status);
+  void mv_cesa_tdma_process(Engine& engine);
   void take_ended(Engine& engine, std::uint32_t current);
   /// Stops the engine, ends the request that it was in with EIO, starts it with those behind.
   void restart_engine(Engine& engine);
-  void launch(Engine& engine);
+  void mv_cesa_dma_step(Engine& engine);
 
-  void link(const Request& before, const Request& request);
+  void mv_cesa_tdma_chain(const Request& before, const Request& request);
   void complete_all(Engine& engine);
-  void give_back(Engine& engine, Request& request);
+  void mv_cesa_skcipher_cleanup(Engine& engine, Request& request);
   void watch();
   bool full(const Engine& engine) const;
   bool chain_holds(const Engine& engine, std::uint32_t descriptor) const;

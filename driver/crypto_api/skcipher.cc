@@ -39,7 +39,7 @@ SkcipherApi::SkcipherApi(kernel::Kernel& kernel, const DriverCosts& costs,
     : kernel_(kernel),
       costs_(costs),
       cipher_costs_(cipher_costs),
-      tick_(static_cast<hw::Ps>(static_cast<double>(hw::kPsPerS) / kernel.settings().hz)) {}
+      tick_(kernel.settings().tick()) {}
 
 std::uint32_t SkcipherApi::crypto_get_driverid(std::uint32_t flags, CryptoDriver& driver) {
   slots_.push_back(std::make_unique<Slot>());
@@ -141,15 +141,13 @@ int SkcipherApi::submit(SkcipherRequest& request, bool encrypt) {
     kernel_.sync();  // the backlog now, not when this context last looked
     ++stats_.requests;
     Slot& slot = *slots_[tfm.driverid_];
-    Cryptop& crp = request.crp_;
-    crp = Cryptop{};
+    SkcipherRequest::DriverRequest& crp = request.crp_;
+    crp = {};
     crp.crp_sid = static_cast<std::uint64_t>(slot.flags & 0xff) << 56 |
                   static_cast<std::uint64_t>(tfm.driverid_) << 32 | tfm.lid_;
-    crp.crp_ilen = crp.crp_olen = request.cryptlen;
-    crp.crp_flags = CRYPTO_F_CBIMM;
     crp.crp_buf = request.src;
     crp.crp_out_buf = request.dst == request.src ? 0 : request.dst;
-    crp.crp_opaque = &request;
+    crp.owner = &request;
     crp.crp_id = request.id;
     crp.crp_desc.crd_alg = tfm.alg_;
     crp.crp_desc.crd_len = request.cryptlen;
@@ -183,8 +181,8 @@ int SkcipherApi::submit(SkcipherRequest& request, bool encrypt) {
   return result;
 }
 
-/// Hands a request to its driver: ERESTART, or what the submitter is told. The request is not the
-/// API's any more if the answer is -EINPROGRESS.
+/// Hands a request to its driver. Returns ERESTART, or what the submitter gets. The request is not
+/// the API's any more if the answer is -EINPROGRESS.
 int SkcipherApi::offer(Slot& slot, SkcipherRequest& request, int hint) {
   const bool synchronous = (slot.flags & CRYPTOCAP_F_SYNC) != 0;
   request.direct_ = synchronous;
@@ -201,7 +199,7 @@ int SkcipherApi::offer(Slot& slot, SkcipherRequest& request, int hint) {
   return -EINPROGRESS;
 }
 
-void SkcipherApi::crypto_done(Cryptop* crp) {
+void SkcipherApi::crypto_done(CryptoRequest* crp) {
   if ((crp->crp_flags & CRYPTO_F_DONE) != 0) {
     ++stats_.ended_twice;
     return;
@@ -211,7 +209,7 @@ void SkcipherApi::crypto_done(Cryptop* crp) {
   Slot& slot = *slots_[crypto_sid_hid(crp->crp_sid)];
   --slot.in_flight;
   ++slot.room;
-  auto& request = *static_cast<SkcipherRequest*>(crp->crp_opaque);
+  auto& request = *static_cast<SkcipherRequest::DriverRequest*>(crp)->owner;
   if (!request.direct_) {
     if (crp->crp_etype != 0) ++stats_.errors;
     complete(request, -crp->crp_etype);

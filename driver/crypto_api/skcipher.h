@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "driver/crypto_api/crypto_tfm.h"
-#include "driver/ocf/cryptodev.h"
+#include "driver/crypto_driver.h"
 #include "driver/params.h"
 #include "kernel_model/kernel.h"
 
@@ -39,11 +39,14 @@ struct SkcipherRequest {
   /// that a request answered with -EBUSY has left the backlog, and its end is still to come.
   void (*complete)(SkcipherRequest& request, int error) = nullptr;
   void* data = nullptr;
-  std::uint64_t id = 0;  ///< for tracers, as Cryptop::crp_id
+  std::uint64_t id = 0;  ///< for tracers, as CryptoRequest::crp_id
 
  private:
   friend class SkcipherApi;
-  Cryptop crp_;
+  struct DriverRequest : CryptoRequest {
+    SkcipherRequest* owner = nullptr;
+  };
+  DriverRequest crp_;
   bool direct_ = false;    // the driver is synchronous: the answer goes to the submitter
   bool notified_ = false;  // has had its -EINPROGRESS
 };
@@ -114,7 +117,7 @@ class SkcipherApi : public CryptoCore {
   std::uint32_t crypto_get_driverid(std::uint32_t flags, CryptoDriver& driver) override;
   void crypto_register(std::uint32_t driverid, Alg alg) override;
   int crypto_unregister_all(std::uint32_t driverid) override;
-  void crypto_done(Cryptop* crp) override;
+  void crypto_done(CryptoRequest* crp) override;
   int crypto_unblock(std::uint32_t driverid, unsigned what) override;
 
   const SkcipherStats& stats() const { return stats_; }

@@ -11,7 +11,11 @@ namespace cesasim::driver {
 
 Cryptosoft::Cryptosoft(kernel::Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
                        const CipherCosts& cipher_costs)
-    : kernel_(kernel), crypto_(crypto), costs_(costs), cipher_costs_(cipher_costs) {
+    : KnownDriver("cryptosoft"),
+      kernel_(kernel),
+      crypto_(crypto),
+      costs_(costs),
+      cipher_costs_(cipher_costs) {
   sessions_.emplace_back();
   const std::uint32_t id =
       crypto_.crypto_get_driverid(CRYPTOCAP_F_SOFTWARE | CRYPTOCAP_F_SYNC, *this);
@@ -58,7 +62,7 @@ int Cryptosoft::freesession(std::uint32_t lid) {
   return 0;
 }
 
-int Cryptosoft::cipher(Cryptop& crp) {
+int Cryptosoft::swcr_encdec(CryptoRequest& crp) {
   const std::uint32_t lid = crypto_sid_lid(crp.crp_sid);
   const CryptoDesc& crd = crp.crp_desc;
   if (lid == 0 || lid >= sessions_.size() || !sessions_[lid].tfm) return ENOENT;
@@ -86,10 +90,10 @@ int Cryptosoft::cipher(Cryptop& crp) {
                    : tfm.decrypt(out, in, crd.crd_len, iv.data()));
 }
 
-int Cryptosoft::process(Cryptop* crp, int) {
+int Cryptosoft::process(CryptoRequest* crp, int) {
   kernel_.charge(kernel::Activity::driver, costs_.cryptosoft_request);
   ++stats_.requests;
-  crp->crp_etype = cipher(*crp);
+  crp->crp_etype = swcr_encdec(*crp);
   kernel_.trace(kernel::TraceEvent::ciphered, crp->crp_id);
   if (crp->crp_etype != 0) ++stats_.failed;
   crypto_.crypto_done(crp);

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "driver/crypto_api/crypto_tfm.h"
-#include "driver/driver_info.h"
-#include "driver/ocf/cryptodev.h"
+#include "driver/crypto_driver.h"
+#include "driver/known_driver.h"
 #include "driver/params.h"
 #include "kernel_model/kernel.h"
 
@@ -23,27 +23,24 @@ namespace cesasim::driver {
 /// cipher itself returns; that it is reported is the later version's.
 ///
 /// FaultKind::engine_error makes the cipher call fail: EIO, the data stays as it was.
-class Cryptosoft : public CryptoDriver {
+class Cryptosoft : public KnownDriver {
  public:
-  static constexpr const DriverInfo& kInfo = driver_info("cryptosoft");
-
   Cryptosoft(kernel::Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
              const CipherCosts& cipher_costs);
 
-  const char* name() const override { return kInfo.name; }
-  bool out_of_place() const override { return kInfo.out_of_place; }
-  bool allocates_memory() const override { return kInfo.allocates_memory; }
   DriverStats driver_stats() const override { return stats_; }
+  /// swcr_newsession and swcr_freesession.
   int newsession(std::uint32_t* lid, const CryptoIni& cri) override;
   int freesession(std::uint32_t lid) override;
-  int process(Cryptop* crp, int hint) override;
+  /// swcr_process.
+  int process(CryptoRequest* crp, int hint) override;
 
  private:
   struct Session {
     Alg alg = Alg::none;
     std::unique_ptr<CryptoTfm> tfm;
   };
-  int cipher(Cryptop& crp);
+  int swcr_encdec(CryptoRequest& crp);
 
   kernel::Kernel& kernel_;
   CryptoCore& crypto_;

@@ -238,7 +238,7 @@ int Crypto::crypto_invoke(Cryptop* crp, int hint) {
 }
 
 /// The driver has unregistered: a new session with whoever is there, from what the request says of
-/// its key. The request itself is not done; the client is told to try again.
+/// its key. The request itself is not done; the client is to try again.
 int Crypto::migrate(Cryptop* crp) {
   ++stats_.migrated;
   crypto_freesession(crp->crp_sid);
@@ -275,7 +275,8 @@ void Crypto::unload(std::uint32_t driverid) {
   kernel_.mod_timer(u->timer, kReload);
 }
 
-void Crypto::crypto_done(Cryptop* crp) {
+void Crypto::crypto_done(CryptoRequest* request) {
+  auto* const crp = static_cast<Cryptop*>(request);  // drivers get all of theirs from here
   kernel_.trace(kernel::TraceEvent::crypto_done, crp->crp_id);
   kernel_.charge(Activity::ocf, costs_.done);
   if ((crp->crp_flags & CRYPTO_F_DONE) == 0) {

@@ -67,7 +67,7 @@ struct CryptoStats {  // struct cryptostats
   std::uint64_t cs_blocks = 0;
   std::uint64_t cs_drops = 0;
   std::uint64_t lost = 0;  ///< refused by the driver inside the thread: dropped, as in the original
-  std::uint64_t migrated = 0;  ///< answered EAGAIN because the driver had gone
+  std::uint64_t migrated = 0;  ///< completed with EAGAIN because the driver had gone
   /// The queue's lock taken by who holds it (irqs_off): the original would hang there.
   std::uint64_t self_deadlocks = 0;
 };
@@ -100,7 +100,7 @@ class Crypto : public CryptoCore {
   /// request whose driver has gone ends with EAGAIN in crp_etype and, if another one takes its
   /// session, the new id in crp_sid: the client is to try again with that.
   int crypto_dispatch(Cryptop* crp);
-  void crypto_done(Cryptop* crp) override;
+  void crypto_done(CryptoRequest* request) override;
   int crypto_unblock(std::uint32_t driverid, unsigned what) override;
 
   const CryptoStats& stats() const { return stats_; }
@@ -155,7 +155,7 @@ class Crypto : public CryptoCore {
   bool crp_sleep_ = false;
   std::uint32_t q_cnt_ = 0;
   CryptoStats stats_;
-  /// A driver taken away on purpose, until its timer brings it back.
+  /// A driver taken away by fault injection, until its timer brings it back.
   struct Unloaded {
     std::uint32_t driverid;
     Slot slot;

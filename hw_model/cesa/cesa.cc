@@ -1,36 +1,31 @@
 #include "hw_model/cesa/cesa.h"
 
 #include <algorithm>
-#include <cstring>
 #include <string>
 
 #include "hw_model/common/lookahead.h"
 #include "hw_model/memory/mbus_extension.h"
-#include "hw_model/memory/memory_access.h"
+#include "hw_model/tlm/master_port.h"
+#include "hw_model/tlm/memory_access.h"
+#include "hw_model/tlm/register_access.h"
+#include "hw_model/tlm/sc_time.h"
 
 namespace cesasim::hw {
-namespace {
-
-Ps now_ps() { return sc_core::sc_time_stamp().value(); }
-
-sc_core::sc_time to_sc_time(Ps ps) { return sc_core::sc_time::from_value(ps); }
-
-}  // namespace
 
 /// One engine with its processes and its way to the bus.
-class Cesa::Unit : public sc_core::sc_module, public DmaPort {
+class Cesa::Unit : public sc_core::sc_module {
+  Ps ahead_ = 0;  // how far the engine has run ahead of simulated time
+  DmaMasterPort port_;
+
  public:
   Unit(sc_core::sc_module_name name, const CesaParams& params, unsigned index,
        tlm_utils::simple_initiator_socket<Cesa>& dma, sc_core::sc_out<bool>& irq, Fidelity fidelity)
       : sc_module(name),
-        core(params, params.sram_base(index), *this, fidelity),
-        dma_(dma),
+        port_(dma, mbus_master_tdma(index), ahead_),
+        core(params, params.sram_base(index), port_, fidelity),
         irq_(irq),
         step_event_("step_event"),
         irq_event_("irq_event") {
-    extension_.master = mbus_master_tdma(index);
-    payload_.set_extension(&extension_);
-    payload_.set_byte_enable_ptr(nullptr);
     SC_HAS_PROCESS(Unit);
     SC_METHOD(step);
     sensitive << step_event_;
@@ -39,50 +34,18 @@ class Cesa::Unit : public sc_core::sc_module, public DmaPort {
     sensitive << irq_event_;
     dont_initialize();
   }
-  // The payload must not delete the extension, which is a member.
-  ~Unit() override { payload_.clear_extension(&extension_); }
 
   CesaEngine core;
   bool run_ahead = false;
   bool traced = false;
 
   void write(std::uint32_t offset, std::uint32_t value, const sc_core::sc_time& delay) {
-    core.write(offset, value, now_ps() + delay.value());
+    core.write(offset, value, now_ps() + to_ps(delay));
     arm(core.next_at(), now_ps());
     follow_irq();
   }
 
-  bool read(PhysAddr addr, std::uint8_t* data, std::uint32_t bytes, Ps own, Ps& delay) override {
-    return access(tlm::TLM_READ_COMMAND, addr, data, bytes, own, delay);
-  }
-  bool read_further(PhysAddr addr, std::uint8_t* data, std::uint32_t bytes, Ps own,
-                    Ps& delay) override {
-    extension_.continued = true;
-    const bool ok = access(tlm::TLM_READ_COMMAND, addr, data, bytes, own, delay);
-    extension_.continued = false;
-    return ok;
-  }
-  bool write(PhysAddr addr, std::uint8_t* data, std::uint32_t bytes, Ps own, Ps& delay) override {
-    return access(tlm::TLM_WRITE_COMMAND, addr, data, bytes, own, delay);
-  }
-
  private:
-  bool access(tlm::tlm_command command, PhysAddr addr, std::uint8_t* data, std::uint32_t bytes,
-              Ps own, Ps& delay) {
-    payload_.set_command(command);
-    payload_.set_address(addr);
-    payload_.set_data_ptr(data);
-    payload_.set_data_length(bytes);
-    payload_.set_streaming_width(bytes);
-    payload_.set_dmi_allowed(false);
-    payload_.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
-    extension_.own_ps = own;
-    sc_core::sc_time time = to_sc_time(ahead_ + delay);
-    dma_->b_transport(payload_, time);
-    delay = time.value() - ahead_;
-    return payload_.is_response_ok();
-  }
-
   // One step after the other, without waiting for simulated time to follow while nobody could
   // tell. What is seen from outside happens at its own time.
   void step() {
@@ -121,15 +84,11 @@ class Cesa::Unit : public sc_core::sc_module, public DmaPort {
   // The only writer of the port: a signal accepts one writing process.
   void drive_irq() { irq_.write(core.irq()); }
 
-  tlm_utils::simple_initiator_socket<Cesa>& dma_;
   sc_core::sc_out<bool>& irq_;
   sc_core::sc_event step_event_;
   sc_core::sc_event irq_event_;
-  tlm::tlm_generic_payload payload_;
-  MbusExtension extension_;
   Ps armed_at_ = CesaEngine::kNever;
   bool driven_irq_ = false;
-  Ps ahead_ = 0;  // how far the engine has run ahead of simulated time
 };
 
 Cesa::Cesa(sc_core::sc_module_name name, const CesaParams& params, Fidelity fidelity)
@@ -199,47 +158,30 @@ void Cesa::regs_transport(tlm::tlm_generic_payload& trans, sc_core::sc_time& del
     return;
   }
   Unit& unit = *units_[at.engine];
-  if (trans.get_byte_enable_ptr() != nullptr) {
-    trans.set_response_status(tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE);
-    unit.core.guest_error("register access with byte enables");
+  if (const char* objection = register_access_objection(trans)) {
+    unit.core.guest_error(objection);
     return;
   }
-  if (trans.get_data_length() != 4 || trans.get_streaming_width() < 4 || at.offset % 4 != 0) {
-    trans.set_response_status(tlm::TLM_BURST_ERROR_RESPONSE);
-    unit.core.guest_error("register access that is not one aligned 32-bit word");
-    return;
-  }
-  std::uint32_t value = 0;
-  if (trans.is_read()) {
-    value = unit.core.read(at.offset);
-    std::memcpy(trans.get_data_ptr(), &value, 4);
-  } else if (trans.is_write()) {
-    std::memcpy(&value, trans.get_data_ptr(), 4);
-    unit.write(at.offset, value, delay);
-  }
-  trans.set_response_status(tlm::TLM_OK_RESPONSE);
+  register_access(
+      trans, [&] { return unit.core.read(at.offset); },
+      [&](std::uint32_t value) { unit.write(at.offset, value, delay); });
 }
 
 unsigned Cesa::regs_debug(tlm::tlm_generic_payload& trans) {
-  const unsigned words = trans.get_data_length() / 4;
-  std::uint8_t* data = trans.get_data_ptr();
-  unsigned done = 0;
-  for (; done < words; ++done) {
-    const std::uint64_t address = trans.get_address() + 4 * done;
-    if (address >= cesa_reg::kWindowBytes || address % 4 != 0) break;
-    const auto at = split_cesa_address(static_cast<std::uint32_t>(address));
-    const bool here = at.valid && at.engine < units_.size();
-    if (trans.is_read()) {
-      const std::uint32_t value = here ? units_[at.engine]->core.peek(at.offset) : 0;
-      std::memcpy(data + 4 * done, &value, 4);
-    } else if (trans.is_write() && here) {
-      std::uint32_t value;
-      std::memcpy(&value, data + 4 * done, 4);
-      units_[at.engine]->core.poke(at.offset, value);
-    }
-  }
-  trans.set_response_status(done > 0 ? tlm::TLM_OK_RESPONSE : tlm::TLM_ADDRESS_ERROR_RESPONSE);
-  return 4 * done;
+  const auto engine_at = [this](const CesaRegisterAddress& at) {
+    return at.valid && at.engine < units_.size() ? &units_[at.engine]->core : nullptr;
+  };
+  return register_debug(
+      trans, cesa_reg::kWindowBytes,
+      [&](std::uint32_t offset) {
+        const auto at = split_cesa_address(offset);
+        const CesaEngine* engine = engine_at(at);
+        return engine != nullptr ? engine->peek(at.offset) : 0;
+      },
+      [&](std::uint32_t offset, std::uint32_t value) {
+        const auto at = split_cesa_address(offset);
+        if (CesaEngine* engine = engine_at(at)) engine->poke(at.offset, value);
+      });
 }
 
 void Cesa::sram_transport(int id, tlm::tlm_generic_payload& trans, sc_core::sc_time& delay) {

@@ -38,13 +38,13 @@ class Cesa : public sc_core::sc_module {
   ~Cesa() override;
 
   /// Lets the engines run ahead of simulated time as far as no process could tell (see
-  /// base/lookahead.h). Off by default: code outside the simulation that stops it in the middle
+  /// common/lookahead.h). Off by default: code outside the simulation that stops it in the middle
   /// of a chain (sc_start with a duration) would see the engine ahead of the clock.
   void run_ahead(bool on);
 
-  /// Faults on purpose from here on (see engine.h); not owned, nullptr = none.
+  /// Fault injection from here on (see engine.h); not owned, nullptr = none.
   void set_faults(FaultPlan* plan);
-  /// Tells `tracer` what the engines do from here on; not owned, nullptr = nobody.
+  /// Notifies `tracer` of what the engines do from here on; not owned, nullptr = none.
   void set_tracer(HwTracer* tracer);
 
   /// Adds each engine's interrupt line, CMD, STATUS, INT_CAUSE, INT_MASK, CURRENT, NEXT,
@@ -64,7 +64,7 @@ class Cesa : public sc_core::sc_module {
   /// Registers, SRAM and timing of one engine (for observers; time does not pass).
   const CesaEngine& engine(unsigned engine) const;
   const CesaParams& params() const { return params_; }
-  /// Accesses to the window where no engine stands (answered with an address error).
+  /// Accesses to the window where no engine stands (they get an address error).
   std::uint64_t decode_errors() const { return decode_errors_; }
 
  private:

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <stdexcept>
 #include <utility>
+
+#include "base/text/hex.h"
 
 namespace cesasim::hw {
 namespace {
@@ -15,18 +16,13 @@ namespace control = cesa_bit::tdma_control;
 namespace error = cesa_bit::tdma_error;
 using namespace cesa_reg;  // NOLINT(google-build-using-namespace): register names only
 
-std::string hex(std::uint64_t v) {
-  char text[24];
-  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(v));
-  return text;
-}
-
 std::uint8_t features(const CesaParams& p) {
+  namespace feature = cesa_feature;
   unsigned f = 0;
-  if (p.tdma) f |= static_cast<unsigned>(CesaFeature::tdma);
-  if (p.coalescing) f |= static_cast<unsigned>(CesaFeature::coalescing);
-  if (p.channels > 1) f |= static_cast<unsigned>(CesaFeature::second_channel);
-  if (p.outstanding_modes) f |= static_cast<unsigned>(CesaFeature::outstanding_modes);
+  if (p.tdma) f |= feature::kTdma;
+  if (p.coalescing) f |= feature::kCoalescing;
+  if (p.channels > 1) f |= feature::kSecondChannel;
+  if (p.outstanding_modes) f |= feature::kOutstandingModes;
   return static_cast<std::uint8_t>(f);
 }
 
@@ -75,7 +71,7 @@ CesaEngine::CesaEngine(const CesaParams& params, PhysAddr sram_base, DmaPort& po
                        Fidelity fidelity)
     : params_(checked(params)),
       timing_(params),
-      regs_(features(params)),
+      regs_(cesa_registers(), features(params)),
       sa_({.sha256 = params.sha256, .buffers_partial_block = params.buffers_partial_block}),
       sram_(params.sram_bytes),
       sram_base_(sram_base),
@@ -111,10 +107,8 @@ std::uint32_t CesaEngine::peek(std::uint32_t offset) const {
 void CesaEngine::poke(std::uint32_t offset, std::uint32_t value) {
   const std::uint8_t i = regs_.find(offset);
   if (i == kNoRegister) return;
-  const RegisterDesc& r = cesa_registers()[i];
-  const std::uint32_t plain = ~(r.ro | r.self_clearing | regs_.reserved(i));
-  regs_.set(r.offset, (regs_.read(i) & ~plain) | (value & plain));
-  if (is_window(r.offset)) windows_ = TdmaWindows(regs_);
+  regs_.poke(i, value);
+  if (is_window(offset)) windows_ = TdmaWindows(regs_);
 }
 
 void CesaEngine::write(std::uint32_t offset, std::uint32_t value, Ps now) {
@@ -125,7 +119,7 @@ void CesaEngine::write(std::uint32_t offset, std::uint32_t value, Ps now) {
     return;
   }
   const RegisterWrite w = regs_.write(i, value);
-  const RegisterDesc& r = cesa_registers()[i];
+  const RegisterDesc& r = regs_.desc(i);
   if (w.reserved) report_reserved(r.offset, w.reserved);
   if (w.unimplemented) {
     unimplemented("write of " + hex(value) + " to " + std::string(r.name) + ": bits " +
@@ -136,7 +130,7 @@ void CesaEngine::write(std::uint32_t offset, std::uint32_t value, Ps now) {
 }
 
 void CesaEngine::write_direct(std::uint8_t index, std::uint32_t value) {
-  const std::uint32_t offset = cesa_registers()[index].offset;
+  const std::uint32_t offset = regs_.desc(index).offset;
   auto words = digest_words();
   const DirectEngines::Effect effect = direct_.write(offset, value, words);
   set_digest_words(words);
@@ -298,12 +292,6 @@ bool CesaEngine::check_control() {
   return true;
 }
 
-std::optional<Ps> CesaEngine::wake_at() const {
-  const Ps at = next_at();
-  if (at == kNever) return std::nullopt;
-  return at;
-}
-
 bool CesaEngine::next_step_visible() const {
   if (dma_.state == DmaState::finish || coalesce_at_ != kNever || channels_[0].at != kNever ||
       channels_[1].at != kNever) {
@@ -319,12 +307,6 @@ bool CesaEngine::hand_over_visible() const {
   if (!dma_.packet || dma_.state != DmaState::execute || dma_.descriptor.own) return false;
   return (regs_.get(kIntMask) & cesa_bit::irq::kChainedPacketDone) != 0 ||
          (params_.coalescing && (regs_.get(kCoalescePackets) | regs_.get(kCoalesceTime)) != 0);
-}
-
-Ps CesaEngine::step(Ps now) {
-  advance(now);
-  const Ps next = next_at();
-  return next != kNever && next > now ? next - now : 0;
 }
 
 void CesaEngine::advance(Ps now) {

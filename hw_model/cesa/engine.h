@@ -3,8 +3,8 @@
 //
 // What drivers of the silicon confirm (HAL: Marvell's, drivers/crypto/mvebu_cesa/hal of its
 // kernel):
-// - A channel is active, in CMD and STATUS, until the chain's data is out: the HAL hears of a
-//   coalesced interrupt alone, looks at STATUS and takes the buffers of what is not active.
+// - A channel is active, in CMD and STATUS, until the chain's data is out: the HAL gets a
+//   coalesced interrupt only, reads STATUS and takes the buffers of what is not active.
 // - A packet of a chain is done (cause 11, AccAndTDMAInt_CM in register headers of the 88F6281)
 //   when accelerator and DMA have done with it: at the hand-over to the next, or at the end of the
 //   chain. Coalescing counts these causes, and its time runs from the first one not announced (help
@@ -35,7 +35,7 @@
 //   one that moves in or hands over; "stop" ends the chain there, with the usual done cause.
 // - Byte swap (CONTROL bit 11 = 0) reverses the bytes within each 8-byte beat of the memory's
 //   side, within the touched part of it at the ends.
-// - Faults on purpose (base/fault.h) are asked for at each accelerator operation, each fetch of a
+// - Fault injection (common/fault.h) is asked at each accelerator operation, each fetch of a
 //   descriptor and the start of each descriptor's transfer. A failed operation takes start and
 //   end and leaves the SRAM as it was; then ERROR_CAUSE says data error (a parity error in the
 //   SRAM), also when the processor started the operation, the DMA stops and nothing is announced.
@@ -48,14 +48,12 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "hw_model/cesa/direct_engines.h"
 #include "hw_model/cesa/params.h"
-#include "hw_model/cesa/register_file.h"
 #include "hw_model/cesa/security_accelerator.h"
 #include "hw_model/cesa/tdma_descriptor.h"
 #include "hw_model/cesa/tdma_windows.h"
@@ -63,25 +61,10 @@
 #include "hw_model/common/fault.h"
 #include "hw_model/common/tracer.h"
 #include "hw_model/common/units.h"
+#include "hw_model/memory/dma_port.h"
+#include "hw_model/registers/register_file.h"
 
 namespace cesasim::hw {
-
-/// The engine's way to the SoC's memory.
-class DmaPort {
- public:
-  virtual ~DmaPort() = default;
-  /// Moves `bytes` between the bus and `data`. The transfer starts `delay` after the current
-  /// instant and takes the master itself `own`; on return `delay` is when it ended. False if
-  /// the bus answered with an error.
-  virtual bool read(PhysAddr addr, std::uint8_t* data, std::uint32_t bytes, Ps own, Ps& delay) = 0;
-  virtual bool write(PhysAddr addr, std::uint8_t* data, std::uint32_t bytes, Ps own, Ps& delay) = 0;
-  /// A read that goes on where the last one ended, as a further burst of the same transfer: its
-  /// wait for the memory is part of `own`.
-  virtual bool read_further(PhysAddr addr, std::uint8_t* data, std::uint32_t bytes, Ps own,
-                            Ps& delay) {
-    return read(addr, data, bytes, own, delay);
-  }
-};
 
 /// What an engine did since the start.
 struct CesaStats {
@@ -99,7 +82,7 @@ struct CesaStats {
   std::uint64_t guest_errors = 0;     ///< mistakes of the driver
   std::uint64_t unimplemented = 0;    ///< uses of what is not modelled
   std::uint64_t reserved_writes = 0;  ///< writes of 1 to reserved bits (dropped)
-  std::uint64_t faults = 0;           ///< faults on purpose that happened here
+  std::uint64_t faults = 0;           ///< injected faults that happened here
   std::string last_report;            ///< the last guest error or unimplemented use
 };
 
@@ -125,13 +108,13 @@ class CesaEngine {
   /// window would go past 4 GiB, which descriptors cannot address.
   bool map_sram(PhysAddr base);
 
-  /// Faults on purpose from here on; `number` is this engine's in the plan. Not owned; nullptr =
+  /// Fault injection from here on; `number` is this engine's in the plan. Not owned; nullptr =
   /// none.
   void set_faults(FaultPlan* plan, unsigned number) {
     faults_ = plan;
     number_ = number;
   }
-  /// Tells `tracer` what it does from here on, as engine `number`. Not owned; nullptr = nobody.
+  /// Notifies `tracer` of what it does from here on, as engine `number`. Not owned; nullptr = none.
   void set_tracer(HwTracer* tracer, unsigned number) {
     tracer_ = tracer;
     number_ = number;
@@ -152,19 +135,14 @@ class CesaEngine {
     return dma_.state != DmaState::idle || channels_[0].state != ChannelState::idle ||
            channels_[1].state != ChannelState::idle;
   }
-  /// When step() is due next; nothing if only software can make something happen.
-  std::optional<Ps> wake_at() const;
-  /// The same with kNever for nothing.
   static constexpr Ps kNever = ~Ps{0};
+  /// When advance() is due next; kNever if only software can make something happen.
   Ps next_at() const { return std::min({dma_.at, channels_[0].at, channels_[1].at, coalesce_at_}); }
   /// True if the step due next may change the interrupt line, or if two things run at once, so
   /// that it must happen at its own simulated time.
   bool next_step_visible() const;
-  /// Does what is due at `now`. Returns how long after `now` the next step is due, 0 if none
-  /// is. With Fidelity::descriptor one DMA descriptor (with the accelerator run it launches) is
-  /// one step, with Fidelity::burst every bus access is one.
-  Ps step(Ps now);
-  /// The same without the answer.
+  /// Does what is due at `now`. With Fidelity::descriptor one DMA descriptor (with the accelerator
+  /// run it launches) is one step, with Fidelity::burst every bus access is one.
   void advance(Ps now);
   /// Ends at once what runs. No cause is raised; the step in progress has moved its bytes.
   void stop(Ps now);

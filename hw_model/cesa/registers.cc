@@ -1,5 +1,8 @@
 #include "hw_model/cesa/registers.h"
 
+#include <array>
+#include <string_view>
+
 namespace cesasim::hw {
 namespace {
 
@@ -9,7 +12,7 @@ constexpr RegisterField kTdmaByteCountFields[] = {
     {"count", 15, 0, "bytes to move"}};
 constexpr RegisterField kTdmaControlFields[] = {
     {"outstanding_mode", 17, 16, "reads asked for ahead: 0 as bit 4 says, 1 two, 2 three, 3 four",
-     CesaFeature::outstanding_modes},
+     cesa_feature::kOutstandingModes},
     {"active", 14, 14, "a transfer is in progress"},
     {"fetch_next", 13, 13, "fetch the next descriptor now"},
     {"enable", 12, 12, "the DMA may run"},
@@ -19,7 +22,7 @@ constexpr RegisterField kTdmaControlFields[] = {
     {"outstanding_reads", 4, 4, "the next read burst is asked for before the last one ended"},
     {"dst_burst", 2, 0, "destination burst limit, same codes"}};
 constexpr RegisterField kTdmaErrorFields[] = {
-    {"data_error", 3, 3, "the memory answered with an error"},
+    {"data_error", 3, 3, "the memory returned an error"},
     {"both_hit", 2, 2, "source and destination on the same side"},
     {"double_hit", 1, 1, "an address hits two windows"},
     {"miss", 0, 0, "an address hits no window"}};
@@ -59,34 +62,34 @@ constexpr RegisterField kAesDecryptCommandFields[] = {
 constexpr RegisterField kCmdFields[] = {
     {"sha2", 31, 31, "or-ed in by one vendor driver on later SoCs; no known effect"},
     {"stop", 2, 2, "stop what runs"},
-    {"activate1", 1, 1, "start channel 1; reads 1 until it is done", CesaFeature::second_channel},
+    {"activate1", 1, 1, "start channel 1; reads 1 until it is done", cesa_feature::kSecondChannel},
     {"activate0", 0, 0, "start channel 0; reads 1 until it is done"}};
 constexpr RegisterField kDescFields[] = {{"offset", 15, 3, "SRAM offset of the descriptor"}};
 constexpr RegisterField kCfgFields[] = {
     {"no_parallel", 13, 13, "cipher and MAC of one operation never overlap"},
     {"multi_packet_chain", 11, 11, "the DMA goes on after each operation to the end of the chain"},
-    {"ch1_activate_dma", 10, 10, "channel 1 starts the DMA", CesaFeature::second_channel},
+    {"ch1_activate_dma", 10, 10, "channel 1 starts the DMA", cesa_feature::kSecondChannel},
     {"ch0_activate_dma", 9, 9, "channel 0 starts the DMA"},
     {"ch1_wait_dma", 8, 8, "channel 1 waits for a descriptor the DMA does not own",
-     CesaFeature::second_channel},
+     cesa_feature::kSecondChannel},
     {"ch0_wait_dma", 7, 7, "channel 0 waits for a descriptor the DMA does not own"},
     {"digest_error", 1, 0, "on a digest mismatch: 0 continue, 1 skip, 3 stop"}};
 constexpr RegisterField kStatusFields[] = {
     {"state", 31, 13, "internal state"},
-    {"digest_error1", 9, 9, "channel 1: the digest did not match", CesaFeature::second_channel},
+    {"digest_error1", 9, 9, "channel 1: the digest did not match", cesa_feature::kSecondChannel},
     {"digest_error0", 8, 8, "channel 0: the digest did not match"},
-    {"active1", 1, 1, "channel 1 runs", CesaFeature::second_channel},
+    {"active1", 1, 1, "channel 1 runs", cesa_feature::kSecondChannel},
     {"active0", 0, 0, "channel 0 runs"}};
 constexpr RegisterField kIrqFields[] = {
-    {"end_of_packet", 14, 14, "coalesced end of packet", CesaFeature::coalescing},
-    {"tdma_parity_error", 12, 12, "parity error in the DMA", CesaFeature::tdma},
+    {"end_of_packet", 14, 14, "coalesced end of packet", cesa_feature::kCoalescing},
+    {"tdma_parity_error", 12, 12, "parity error in the DMA", cesa_feature::kTdma},
     {"chained_packet_done", 11, 11, "one packet of a chain done, its data out of the SRAM"},
     {"dma_ownership_error", 10, 10, "a descriptor nobody may take"},
     {"dma_done", 9, 9, "DMA done"},
     {"accel1_dma_done", 8, 8, "channel 1 and its DMA done: end of the chain",
-     CesaFeature::second_channel},
+     cesa_feature::kSecondChannel},
     {"accel0_dma_done", 7, 7, "channel 0 and its DMA done: end of the chain"},
-    {"accel1_done", 6, 6, "channel 1: one operation done", CesaFeature::second_channel},
+    {"accel1_done", 6, 6, "channel 1: one operation done", cesa_feature::kSecondChannel},
     {"accel0_done", 5, 5, "channel 0: one operation done"},
     {"cipher_done", 4, 4, "cipher done"},
     {"aes_decrypt_done", 3, 3, "AES decryption engine done"},
@@ -99,11 +102,11 @@ constexpr RegisterField kCoalesceTimeFields[] = {
 
 constexpr std::uint32_t kAll = 0xFFFFFFFF;
 using namespace cesa_reg;  // NOLINT(google-build-using-namespace): the table reads as the map
-constexpr CesaFeature kTdma = CesaFeature::tdma;
+using cesa_feature::kTdma;
 
 constexpr RegisterDesc whole(std::uint32_t offset, std::string_view name, std::string_view doc,
-                             CesaFeature feature = CesaFeature::always) {
-  return {.offset = offset, .name = name, .doc = doc, .fields = kWholeWord, .feature = feature};
+                             std::uint8_t features = 0) {
+  return {.offset = offset, .name = name, .doc = doc, .fields = kWholeWord, .features = features};
 }
 /// A command register of the directly addressed engines. What was never started has ended.
 constexpr RegisterDesc direct_command(std::uint32_t offset, std::string_view name,
@@ -116,14 +119,14 @@ constexpr RegisterDesc win_base(unsigned i, std::string_view name) {
           .name = name,
           .doc = "DMA address window, base",
           .fields = kWinBaseFields,
-          .feature = kTdma};
+          .features = kTdma};
 }
 constexpr RegisterDesc win_ctrl(unsigned i, std::string_view name) {
   return {.offset = tdma_win_ctrl(i),
           .name = name,
           .doc = "DMA address window, control",
           .fields = kWinCtrlFields,
-          .feature = kTdma};
+          .features = kTdma};
 }
 
 constexpr auto kTableWithoutReserved = std::to_array<RegisterDesc>({
@@ -131,7 +134,7 @@ constexpr auto kTableWithoutReserved = std::to_array<RegisterDesc>({
      .name = "tdma_byte_count",
      .doc = "bytes left and owner",
      .fields = kTdmaByteCountFields,
-     .feature = kTdma},
+     .features = kTdma},
     whole(kTdmaSrc, "tdma_src", "bus address read from", kTdma),
     whole(kTdmaDst, "tdma_dst", "bus address written to", kTdma),
     whole(kTdmaNext, "tdma_next", "bus address of the next descriptor, 0 = end", kTdma),
@@ -141,19 +144,19 @@ constexpr auto kTableWithoutReserved = std::to_array<RegisterDesc>({
      .fields = kTdmaControlFields,
      .ro = cesa_bit::tdma_control::kActive,
      .self_clearing = cesa_bit::tdma_control::kFetchNext,
-     .feature = kTdma},
+     .features = kTdma},
     whole(kTdmaCurrent, "tdma_current", "descriptor in progress or last finished", kTdma),
     {.offset = kTdmaErrorCause,
      .name = "tdma_error_cause",
      .doc = "DMA errors",
      .fields = kTdmaErrorFields,
      .w0c = 0xF,
-     .feature = kTdma},
+     .features = kTdma},
     {.offset = kTdmaErrorMask,
      .name = "tdma_error_mask",
      .doc = "mask of the DMA errors",
      .fields = kTdmaErrorFields,
-     .feature = kTdma},
+     .features = kTdma},
     win_base(0, "tdma_win_base0"),
     win_ctrl(0, "tdma_win_ctrl0"),
     win_base(1, "tdma_win_base1"),
@@ -250,7 +253,7 @@ constexpr auto kTableWithoutReserved = std::to_array<RegisterDesc>({
      .name = "desc_p1",
      .doc = "channel 1 descriptor",
      .fields = kDescFields,
-     .feature = CesaFeature::second_channel},
+     .features = cesa_feature::kSecondChannel},
     {.offset = kIntCause,
      .name = "int_cause",
      .doc = "interrupt causes",
@@ -264,54 +267,19 @@ constexpr auto kTableWithoutReserved = std::to_array<RegisterDesc>({
      .name = "coalesce_packets",
      .doc = "interrupt coalescing, count",
      .fields = kCoalescePacketFields,
-     .feature = CesaFeature::coalescing},
+     .features = cesa_feature::kCoalescing},
     {.offset = kCoalesceTime,
      .name = "coalesce_time",
      .doc = "interrupt coalescing, time",
      .fields = kCoalesceTimeFields,
-     .feature = CesaFeature::coalescing},
+     .features = cesa_feature::kCoalescing},
 });
 
-constexpr auto with_reserved(std::array<RegisterDesc, kTableWithoutReserved.size()> table) {
-  for (RegisterDesc& r : table) r.reserved = ~r.field_bits();
-  return table;
-}
 constexpr auto kTable = with_reserved(kTableWithoutReserved);
 
-/// True if the table is sorted, no field overlaps another and every mask is of field bits.
-constexpr bool well_formed() {
-  for (std::size_t i = 0; i < kTable.size(); ++i) {
-    const RegisterDesc& r = kTable[i];
-    if (i > 0 && kTable[i - 1].offset >= r.offset) return false;
-    std::uint32_t seen = 0;
-    for (const RegisterField& f : r.fields) {
-      if (f.high < f.low || f.high > 31 || (seen & f.mask())) return false;
-      seen |= f.mask();
-    }
-    const std::uint32_t masks = r.w0c | r.self_clearing | r.unimplemented | r.reset;
-    if (masks & ~seen) return false;
-    if (r.ro & (r.w0c | r.self_clearing)) return false;
-    if (r.w0c & r.self_clearing) return false;
-  }
-  return true;
-}
-static_assert(well_formed());
-static_assert(kTable.size() < kNoRegister);
-
-constexpr std::array<std::uint8_t, internal::kIndexWords> make_index() {
-  std::array<std::uint8_t, internal::kIndexWords> index{};
-  index.fill(kNoRegister);
-  for (std::size_t i = 0; i < kTable.size(); ++i) {
-    index[internal::folded_word(kTable[i].offset)] = static_cast<std::uint8_t>(i);
-  }
-  return index;
-}
+static_assert(well_formed(kTable));
 
 }  // namespace
-
-namespace internal {
-constexpr std::array<std::uint8_t, kIndexWords> kRegisterIndex = make_index();
-}  // namespace internal
 
 std::span<const RegisterDesc> cesa_registers() { return kTable; }
 

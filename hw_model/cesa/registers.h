@@ -7,11 +7,10 @@
 // programs what it uses.
 #pragma once
 
-#include <array>
-#include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string_view>
+
+#include "hw_model/registers/register_table.h"
 
 namespace cesasim::hw {
 
@@ -152,62 +151,16 @@ constexpr std::uint32_t accel_dma_done(unsigned channel) { return kAccel0DmaDone
 }  // namespace irq
 }  // namespace cesa_bit
 
-/// What a SoC generation must have for a register, or one of its fields, to exist. A set of
-/// these is a bit mask.
-enum class CesaFeature : std::uint8_t {
-  always = 0,
-  tdma = 1,
-  coalescing = 2,
-  second_channel = 4,
-  outstanding_modes = 8
-};
-
-struct RegisterField {
-  std::string_view name;
-  std::uint8_t high = 0;  ///< most significant bit
-  std::uint8_t low = 0;   ///< least significant bit
-  std::string_view doc;
-  CesaFeature feature = CesaFeature::always;  ///< without it the field's bits are reserved
-
-  constexpr std::uint32_t mask() const {
-    return static_cast<std::uint32_t>(((std::uint64_t{2} << high) - 1) &
-                                      ~((std::uint64_t{1} << low) - 1));
-  }
-};
-
-struct RegisterDesc {
-  std::uint32_t offset = 0;
-  std::string_view name;
-  std::string_view doc;
-  std::span<const RegisterField> fields;
-  std::uint32_t ro = 0;             ///< writes leave these alone
-  std::uint32_t w0c = 0;            ///< writing 0 clears, writing 1 leaves alone
-  std::uint32_t self_clearing = 0;  ///< writing 1 acts; hardware says what reads back
-  std::uint32_t unimplemented = 0;  ///< stored, but setting one is counted as not modelled
-  std::uint32_t reset = 0;
-  CesaFeature feature = CesaFeature::always;
-  std::uint32_t alias_of = 0;  ///< offset of the register this one shows, 0 = none
-  std::uint32_t reserved = 0;  ///< bits of no field: read 0, writes dropped (filled in)
-
-  constexpr std::uint32_t field_bits() const {
-    std::uint32_t bits = 0;
-    for (const RegisterField& f : fields) bits |= f.mask();
-    return bits;
-  }
-};
+/// What a SoC generation must have for a register, or one of its fields, to exist.
+namespace cesa_feature {
+inline constexpr std::uint8_t kTdma = 1;
+inline constexpr std::uint8_t kCoalescing = 2;
+inline constexpr std::uint8_t kSecondChannel = 4;
+inline constexpr std::uint8_t kOutstandingModes = 8;
+}  // namespace cesa_feature
 
 /// Every register of one engine in ascending order of offset.
 std::span<const RegisterDesc> cesa_registers();
-
-inline constexpr std::uint8_t kNoRegister = 0xFF;
-namespace internal {
-/// The two 8 KiB blocks of an engine's space folded into one index by word.
-inline constexpr std::size_t kIndexWords = 0x1000;
-constexpr std::size_t folded_word(std::uint32_t offset) {
-  return offset < 0x2000 ? offset >> 2 : 0x800 + ((offset - 0xC000) >> 2);
-}
-extern const std::array<std::uint8_t, kIndexWords> kRegisterIndex;
-}  // namespace internal
 
 /// Splits an offset in the 64 KiB window into the engine and the engine's own offset.
 /// `valid` is false where no engine has registers.
@@ -222,12 +175,10 @@ constexpr CesaRegisterAddress split_cesa_address(std::uint32_t window_offset) {
           window_offset < cesa_reg::kWindowBytes && (own < 0x2000 || own >= 0xC000)};
 }
 
-/// Table index of the register at an engine's `offset`, or kNoRegister. One array access.
+/// Table index of the register at an engine's `offset`, whatever the unit's features, or
+/// kNoRegister.
 inline std::uint8_t find_cesa_register(std::uint32_t offset) {
-  if ((offset & 3) || !(offset < 0x2000 || (offset >= 0xC000 && offset < 0xE000))) {
-    return kNoRegister;
-  }
-  return internal::kRegisterIndex[internal::folded_word(offset)];
+  return find_register(cesa_registers(), offset);
 }
 
 }  // namespace cesasim::hw

@@ -1,6 +1,6 @@
 #include "hw_model/cesa/sa_descriptor.h"
 
-#include "hw_model/cesa/little_endian.h"
+#include "hw_model/common/little_endian.h"
 
 namespace cesasim::hw {
 

@@ -4,14 +4,10 @@
 #include <cstdio>
 #include <cstring>
 
+#include "base/text/hex.h"
+
 namespace cesasim::hw {
 namespace {
-
-std::string hex(std::uint32_t v) {
-  char text[16];
-  std::snprintf(text, sizeof text, "0x%x", v);
-  return text;
-}
 
 /// A part of the SRAM that the operation reads or writes.
 struct Area {

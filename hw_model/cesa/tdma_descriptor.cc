@@ -1,7 +1,7 @@
 #include "hw_model/cesa/tdma_descriptor.h"
 
-#include "hw_model/cesa/little_endian.h"
 #include "hw_model/cesa/registers.h"
+#include "hw_model/common/little_endian.h"
 
 namespace cesasim::hw {
 

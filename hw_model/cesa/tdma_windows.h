@@ -4,8 +4,9 @@
 #include <array>
 #include <cstdint>
 
-#include "hw_model/cesa/register_file.h"
+#include "hw_model/cesa/registers.h"
 #include "hw_model/common/units.h"
+#include "hw_model/registers/register_file.h"
 
 namespace cesasim::hw {
 

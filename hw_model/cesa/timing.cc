@@ -1,21 +1,10 @@
 #include "hw_model/cesa/timing.h"
 
-#include <algorithm>
-#include <bit>
-
 #include "hw_model/cesa/registers.h"
 #include "hw_model/cesa/tdma_descriptor.h"
 
 namespace cesasim::hw {
 namespace {
-
-constexpr std::uint32_t kBeatBytes = 8;
-
-/// Pieces that [addr, addr + bytes) touches when cut at multiples of `unit` (a power of two).
-std::uint32_t pieces(PhysAddr addr, std::uint32_t bytes, std::uint32_t unit) {
-  const auto skew = static_cast<std::uint32_t>(addr & (unit - 1));
-  return (skew + bytes + unit - 1) >> std::countr_zero(unit);
-}
 
 /// `ps` is not negative. (std::llround is a call into the maths library.)
 Ps rounded(double ps) { return static_cast<Ps>(ps + 0.5); }
@@ -28,9 +17,8 @@ CesaTiming::CesaTiming(const CesaParams& params)
       descriptor_fetch_(tclk(params.descriptor_fetch_cycles +
                              params.beat_cycles * (TdmaDescriptor::kBytes / kBeatBytes))),
       sa_overhead_(tclk(params.sa_start_cycles + params.sa_end_cycles)),
-      beat_ps_(params.beat_cycles * 1e12 / params.clock_hz),
-      read_burst_ps_(params.read_burst_cycles * 1e12 / params.clock_hz),
-      write_burst_ps_(params.write_burst_cycles * 1e12 / params.clock_hz),
+      bursts_(params.clock_hz, params.beat_cycles, params.read_burst_cycles,
+              params.write_burst_cycles),
       aes_block_ps_{params.aes128_block_cycles * 1e12 / params.engine_clock_hz,
                     params.aes192_block_cycles * 1e12 / params.engine_clock_hz,
                     params.aes256_block_cycles * 1e12 / params.engine_clock_hz},
@@ -44,8 +32,7 @@ std::uint32_t CesaTiming::burst_limit(bool read, std::uint32_t control) {
   return code == bits::kBurst128 ? 128 : 32;
 }
 
-// With n reads in progress at once a burst of D that waits W comes every max(D, (D + W) / n).
-double CesaTiming::read_gap_ps(std::uint32_t control, std::uint32_t burst_bytes) const {
+Ps CesaTiming::transfer(const BusTransfer& t, std::uint32_t control) const {
   namespace bits = cesa_bit::tdma_control;
   double reads = 1;
   if (const std::uint32_t mode = bits::outstanding_mode(control); mode != 0) {
@@ -53,18 +40,7 @@ double CesaTiming::read_gap_ps(std::uint32_t control, std::uint32_t burst_bytes)
   } else if (control & bits::kOutstandingReads) {
     reads = params_.outstanding_reads;
   }
-  if (reads == 1) return read_burst_ps_;
-  const double data = beat_ps_ * (burst_bytes / kBeatBytes);
-  return std::max(0.0, (data + read_burst_ps_) / reads - data);
-}
-
-Ps CesaTiming::transfer(const TdmaTransfer& t, std::uint32_t control) const {
-  if (t.bytes == 0) return 0;
-  const std::uint32_t limit = burst_limit(t.read, control);
-  const std::uint32_t bursts = pieces(t.addr, t.bytes, limit);
-  double ps = beat_ps_ * pieces(t.addr, t.bytes, kBeatBytes);
-  ps += t.read ? read_gap_ps(control, limit) * (bursts - 1) : write_burst_ps_ * bursts;
-  return rounded(ps);
+  return bursts_.transfer(t, burst_limit(t.read, control), reads);
 }
 
 Ps CesaTiming::cipher(SaCipher cipher, std::uint32_t key_bytes, std::uint32_t blocks) const {

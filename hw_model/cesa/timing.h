@@ -7,15 +7,9 @@
 #include "hw_model/cesa/params.h"
 #include "hw_model/cesa/sa_descriptor.h"
 #include "hw_model/common/units.h"
+#include "hw_model/memory/burst_timing.h"
 
 namespace cesasim::hw {
-
-/// The side of the DMA's transfer that is outside the unit.
-struct TdmaTransfer {
-  PhysAddr addr = 0;
-  std::uint32_t bytes = 0;
-  bool read = false;  ///< memory to SRAM
-};
 
 class CesaTiming {
  public:
@@ -25,11 +19,9 @@ class CesaTiming {
   Ps chain_start() const { return chain_start_; }
   /// Fetch of one 16-byte descriptor, without the memory's latency.
   Ps descriptor_fetch() const { return descriptor_fetch_; }
-  /// The DMA's own time for a transfer, nobody competing and without the memory's latency on
-  /// the first burst. `control` is the TDMA CONTROL register: burst limits, outstanding reads.
-  /// A burst never crosses a multiple of its size, a beat never a multiple of 8 bytes. The time
-  /// of one burst is the difference of the transfers that end after and before it.
-  Ps transfer(const TdmaTransfer& t, std::uint32_t control) const;
+  /// BurstTiming::transfer() as the TDMA CONTROL register `control` asks: burst limits,
+  /// outstanding reads.
+  Ps transfer(const BusTransfer& t, std::uint32_t control) const;
   /// Bytes of the longest burst of a transfer.
   static std::uint32_t burst_limit(bool read, std::uint32_t control);
   /// What one accelerator operation costs beside its blocks: start and end.
@@ -44,15 +36,11 @@ class CesaTiming {
   Ps sram_access(std::uint32_t bytes, bool read) const;
 
  private:
-  double read_gap_ps(std::uint32_t control, std::uint32_t burst_bytes) const;
-
   CesaParams params_;
   Ps chain_start_;
   Ps descriptor_fetch_;
   Ps sa_overhead_;
-  double beat_ps_;
-  double read_burst_ps_;
-  double write_burst_ps_;
+  BurstTiming bursts_;
   std::array<double, 3> aes_block_ps_;
   double engine_cycle_ps_;
 };

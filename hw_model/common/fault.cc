@@ -4,22 +4,6 @@
 
 namespace cesasim::hw {
 
-const char* fault_name(FaultKind kind) {
-  static constexpr std::array<const char*, static_cast<std::size_t>(FaultKind::count)> kNames = {
-      "engine_error",       "engine_stuck",    "tdma_bus_error",   "lost_interrupt",
-      "spurious_interrupt", "disk_read_error", "disk_write_error", "disk_short",
-      "page_alloc",         "request_alloc",   "queue_full",       "completion_order",
-      "unregister"};
-  return kNames.at(static_cast<std::size_t>(kind));
-}
-
-const char* alloc_site_name(AllocSite site) {
-  static constexpr std::array<const char*, static_cast<std::size_t>(AllocSite::count)> kNames = {
-      "the page cache",        "dm-crypt's bounce pages", "OCF's requests",
-      "the driver's requests", "dm-crypt's requests",     "dm-crypt's clones"};
-  return kNames.at(static_cast<std::size_t>(site));
-}
-
 FaultPlan::FaultPlan(std::vector<FaultRule> rules, std::uint64_t seed) {
   for (FaultRule& rule : rules) {
     has_.at(static_cast<std::size_t>(rule.kind)) = true;

@@ -1,8 +1,10 @@
-// Faults on purpose: rules say when, the models ask at the places where one could happen.
+// Fault injection: rules say when, the models ask at the places where one could happen.
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <limits>
 #include <random>
 #include <string>
@@ -12,24 +14,64 @@
 
 namespace cesasim::hw {
 
-/// What can go wrong, and what the `where` of an opportunity is.
+/// What can go wrong; fault_info() says more of each.
 enum class FaultKind : std::uint8_t {
-  engine_error,        ///< an operation fails; where: engine
-  engine_stuck,        ///< the engine hangs in an operation until it is reset; where: engine
-  tdma_bus_error,      ///< the bus answers a DMA access with an error; where: bus address
-  lost_interrupt,      ///< a rising line is not seen; where: line
-  spurious_interrupt,  ///< a handler is called without a cause; where: line
-  disk_read_error,     ///< medium error; where: first sector of the command
-  disk_write_error,    ///< likewise
-  disk_short,          ///< the command ends early, without an error; where: first sector
-  page_alloc,          ///< the page allocator fails; where: AllocSite, who asks
-  request_alloc,       ///< a slab allocation of a crypto request fails; where: AllocSite
-  queue_full,          ///< a driver says that it has no room; where: 0
-  completion_order,    ///< a driver ends a request after its successor; where: 0
-  unregister,          ///< the driver goes away and comes back; where: 0
+  engine_error,
+  engine_stuck,
+  tdma_bus_error,
+  lost_interrupt,
+  spurious_interrupt,
+  disk_read_error,
+  disk_write_error,
+  disk_short,
+  page_alloc,
+  request_alloc,
+  queue_full,
+  completion_order,
+  unregister,
   count
 };
-const char* fault_name(FaultKind kind);
+
+struct FaultInfo {
+  FaultKind kind;
+  const char* name;
+  const char* doc;
+  const char* place;  ///< what the `where` of an opportunity is; "": always 0
+  const char* note;   ///< what a study should know besides; "": nothing
+};
+/// All kinds, in their order.
+inline constexpr FaultInfo kFaultInfos[] = {
+    {FaultKind::engine_error, "engine_error",
+     "an engine's operation fails (cryptosoft: the cipher call)", "engine", ""},
+    {FaultKind::engine_stuck, "engine_stuck", "an engine hangs in an operation until it is reset",
+     "engine", ""},
+    {FaultKind::tdma_bus_error, "tdma_bus_error",
+     "the bus completes a DMA access of the crypto unit with an error", "bus address", ""},
+    {FaultKind::lost_interrupt, "lost_interrupt", "a rising interrupt line is not seen", "line",
+     ""},
+    {FaultKind::spurious_interrupt, "spurious_interrupt",
+     "an interrupt handler is called without a cause", "line", ""},
+    {FaultKind::disk_read_error, "disk_read_error",
+     "a disk command fails on the medium while reading", "its first sector", ""},
+    {FaultKind::disk_write_error, "disk_write_error",
+     "a disk command fails on the medium while writing", "its first sector", ""},
+    {FaultKind::disk_short, "disk_short", "a disk command ends early and without an error",
+     "its first sector", ""},
+    {FaultKind::page_alloc, "page_alloc", "the page allocator has no page", "who asks",
+     "without a page for the page cache no request reaches dm-crypt; bounce pages come from a "
+     "mempool"},
+    {FaultKind::request_alloc, "request_alloc", "an allocation for a crypto request fails",
+     "who asks", "the driver is cesa_hal; dm-crypt's are of path modern, from mempools"},
+    {FaultKind::queue_full, "queue_full", "a driver reports that its queue is full", "", ""},
+    {FaultKind::completion_order, "completion_order",
+     "a driver completes a request after its successor", "", ""},
+    {FaultKind::unregister, "unregister", "the driver is unregistered in use and registered again",
+     "", ""},
+};
+constexpr const FaultInfo& fault_info(FaultKind kind) {
+  return kFaultInfos[static_cast<std::size_t>(kind)];
+}
+constexpr const char* fault_name(FaultKind kind) { return fault_info(kind).name; }
 
 /// Who asks for memory: the place of a page_alloc or request_alloc.
 enum class AllocSite : std::uint8_t {
@@ -41,14 +83,37 @@ enum class AllocSite : std::uint8_t {
   dm_clone,        ///< bio of dm-crypt to the device (path modern)
   count
 };
-/// In words: "the page cache".
-const char* alloc_site_name(AllocSite site);
-/// Which kind of fault can happen there: of pages or of slab objects.
-constexpr FaultKind alloc_site_kind(AllocSite site) {
-  return site == AllocSite::page_cache || site == AllocSite::bounce_pages
-             ? FaultKind::page_alloc
-             : FaultKind::request_alloc;
+struct AllocSiteInfo {
+  AllocSite site;
+  FaultKind kind;    ///< what can happen there: to pages or to slab objects
+  const char* name;  ///< in words
+};
+inline constexpr AllocSiteInfo kAllocSites[] = {
+    {AllocSite::page_cache, FaultKind::page_alloc, "the page cache"},
+    {AllocSite::bounce_pages, FaultKind::page_alloc, "dm-crypt's bounce pages"},
+    {AllocSite::ocf_request, FaultKind::request_alloc, "OCF's requests"},
+    {AllocSite::driver_request, FaultKind::request_alloc, "the driver's requests"},
+    {AllocSite::dm_request, FaultKind::request_alloc, "dm-crypt's requests"},
+    {AllocSite::dm_clone, FaultKind::request_alloc, "dm-crypt's clones"},
+};
+static_assert(std::size(kAllocSites) == static_cast<std::size_t>(AllocSite::count));
+constexpr const char* alloc_site_name(AllocSite site) {
+  return kAllocSites[static_cast<std::size_t>(site)].name;
 }
+constexpr FaultKind alloc_site_kind(AllocSite site) {
+  return kAllocSites[static_cast<std::size_t>(site)].kind;
+}
+/// Both tables are in the order of their enumerations.
+constexpr bool fault_tables_in_order() {
+  for (std::size_t i = 0; i < std::size(kFaultInfos); ++i) {
+    if (kFaultInfos[i].kind != static_cast<FaultKind>(i)) return false;
+  }
+  for (std::size_t i = 0; i < std::size(kAllocSites); ++i) {
+    if (kAllocSites[i].site != static_cast<AllocSite>(i)) return false;
+  }
+  return true;
+}
+static_assert(fault_tables_in_order());
 /// Whether the places of a kind are AllocSites.
 constexpr bool at_alloc_site(FaultKind kind) {
   return kind == FaultKind::page_alloc || kind == FaultKind::request_alloc;

@@ -50,7 +50,7 @@ class ObjectPool {
     allow(object);
     return object;
   }
-  /// Gives back what take() gave, once. Nobody uses it from here on.
+  /// Releases what take() returned, once. Nobody uses it from here on.
   void put(T& object) {
     must_be_allowed(object);
     free_.push_back(&object);

@@ -1,4 +1,5 @@
-// What the hardware tells whoever looks at a run closely. A unit without a tracer tells nothing.
+// What the hardware reports to whoever looks at a run closely. A unit without a tracer reports
+// nothing.
 #pragma once
 
 #include <cstdint>

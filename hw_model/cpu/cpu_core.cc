@@ -10,10 +10,8 @@ CpuCore::CpuCore(sc_core::sc_module_name name, unsigned id, const CpuParams& par
       id_(id),
       params_(params),
       ps_per_cycle_(1e12 / params.clock_hz),
-      event_("event") {
-  extension_.master = mbus_master_cpu(id);
-  payload_.set_extension(&extension_);
-}
+      event_("event"),
+      port_(bus, mbus_master_cpu(id)) {}
 
 void CpuCore::set_irq(bool level) {
   irq_level_ = level;
@@ -33,17 +31,7 @@ void CpuCore::move_account(CpuCore& to, Activity first, Ps ps) {
 
 void CpuCore::transfer(tlm::tlm_command command, PhysAddr addr, std::uint8_t* data, unsigned bytes,
                        sc_core::sc_time& delay) {
-  payload_.set_command(command);
-  payload_.set_address(addr);
-  payload_.set_data_ptr(data);
-  payload_.set_data_length(bytes);
-  payload_.set_streaming_width(bytes);
-  payload_.set_byte_enable_ptr(nullptr);
-  payload_.set_dmi_allowed(false);
-  payload_.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
-  extension_.own_ps = 0;
-  bus->b_transport(payload_, delay);
-  if (payload_.is_response_error()) ++bus_errors_;
+  if (!port_.access(command, addr, data, bytes, delay)) ++bus_errors_;
 }
 
 std::uint32_t CpuCore::read32(PhysAddr addr, sc_core::sc_time& delay) {

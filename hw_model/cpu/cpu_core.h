@@ -12,7 +12,7 @@
 #include "hw_model/common/units.h"
 #include "hw_model/cpu/activity.h"
 #include "hw_model/cpu/params.h"
-#include "hw_model/memory/mbus_extension.h"
+#include "hw_model/tlm/master_port.h"
 
 namespace cesasim::hw {
 
@@ -60,8 +60,7 @@ class CpuCore : public sc_core::sc_module {
   bool irq_level_ = false;
   std::uint64_t bus_errors_ = 0;
   sc_core::sc_event event_;
-  MbusExtension extension_;  // before the payload that points to it, so that it dies after
-  tlm::tlm_generic_payload payload_;
+  MasterPort port_;
 };
 
 }  // namespace cesasim::hw

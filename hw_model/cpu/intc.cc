@@ -3,6 +3,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "hw_model/tlm/sc_time.h"
+
 namespace cesasim::hw {
 
 Intc::Intc(sc_core::sc_module_name name, std::vector<CpuCore*> cores)
@@ -13,7 +15,7 @@ void Intc::set_line(unsigned irq, bool level) {
   level_[irq] = level;
   if (level) ++raised_[irq];
   if (faults_ != nullptr) {
-    const Ps now = sc_core::sc_time_stamp().value();
+    const Ps now = now_ps();
     lost_[irq] = level && faults_->fires(FaultKind::lost_interrupt, now, irq);
     if (level) {
       if (faults_->fires(FaultKind::spurious_interrupt, now, irq)) will_be_spurious_.set(irq);

@@ -16,7 +16,7 @@ namespace cesasim::hw {
 /// Level-sensitive controller. A device's wire calls set_line(); an input that is high and
 /// enabled asserts the interrupt of the core it is routed to until it falls or is disabled.
 ///
-/// Faults on purpose: each rising edge may be lost (the core does not see the input until it has
+/// Fault injection: each rising edge may be lost (the core does not see the input until it has
 /// fallen and risen again; the device's registers tell the truth), or be followed by a spurious
 /// interrupt: once the input has fallen, the core is asked for it once more.
 class Intc : public sc_core::sc_module {

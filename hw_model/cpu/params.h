@@ -1,4 +1,4 @@
-// What is told to a core and to the interrupt controller, and how many lines that has.
+// Parameters of a core and of the interrupt controller, and how many lines that has.
 #pragma once
 
 #include "hw_model/common/params.h"

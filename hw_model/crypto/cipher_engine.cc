@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "hw_model/crypto/aes_key_schedule.h"
+#include "hw_model/common/aes_key_schedule.h"
 
 namespace cesasim::hw {
 namespace {

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "hw_model/tlm/sc_time.h"
+
 namespace cesasim::hw {
 namespace {
 
 /// A queued command that was passed over this often goes next, however far away it is.
 constexpr std::uint32_t kMaxPassedOver = 64;
-
-Ps stamp() { return sc_core::sc_time_stamp().value(); }
 
 }  // namespace
 
@@ -21,9 +21,8 @@ Disk::Disk(sc_core::sc_module_name name, const DiskParams& params)
       timing_(DiskTiming::create(params)),
       slots_(std::max<std::uint32_t>(1, params.queue_depth)),
       wake_("wake"),
-      irq_event_("irq_event") {
-  extension_.master = kMbusMasterDisk;
-  payload_.set_extension(&extension_);
+      irq_event_("irq_event"),
+      port_(dma, kMbusMasterDisk) {
   SC_HAS_PROCESS(Disk);
   SC_THREAD(run);
   // The port has one driver: reap() comes from a core's process, completions from run().
@@ -32,8 +31,7 @@ Disk::Disk(sc_core::sc_module_name name, const DiskParams& params)
   dont_initialize();
 }
 
-// The extension is a member: the payload must not try to free it.
-Disk::~Disk() { payload_.clear_extension(&extension_); }
+Disk::~Disk() = default;
 
 bool Disk::valid(const DiskCommand& command) const {
   if (command.op == DiskCommand::Op::flush) return true;
@@ -58,7 +56,7 @@ bool Disk::submit(const DiskCommand& command) {
   slot.error = 0;
   ++inside_;
   if (tracer_ != nullptr) [[unlikely]]
-    tracer_->disk_taken(command, slot.order, stamp());
+    tracer_->disk_taken(command, slot.order, now_ps());
   start_queued();
   arm();
   return true;
@@ -86,7 +84,7 @@ void Disk::start_queued() {
       if (s.phase != Slot::Phase::queued) continue;
       Ps cost = 0;
       if (sort && valid(s.command) && s.command.op != DiskCommand::Op::flush) {
-        cost = timing_->positioning(stamp(), s.command.sector);
+        cost = timing_->positioning(now_ps(), s.command.sector);
       }
       if (s.passed_over >= kMaxPassedOver) cost = 0;
       if (best == nullptr || cost < best_cost || (cost == best_cost && s.order < best->order)) {
@@ -105,7 +103,7 @@ void Disk::start_queued() {
 void Disk::start(Slot& slot) {
   ++running_;
   const DiskCommand& c = slot.command;
-  const Ps now = stamp();
+  const Ps now = now_ps();
   const bool sound = valid(c) && !(fails_ && fails_(c));
   slot.sectors = sound ? c.sectors : 0;
   if (!sound) slot.error = -EIO;
@@ -133,29 +131,21 @@ void Disk::start(Slot& slot) {
 }
 
 bool Disk::fault(FaultKind kind, const DiskCommand& command) {
-  if (!faults_->fires(kind, stamp(), command.sector)) return false;
+  if (!faults_->fires(kind, now_ps(), command.sector)) return false;
   ++stats_.faults;
   return true;
 }
 
 bool Disk::dma_segments(const DiskCommand& command, bool to_memory, sc_core::sc_time& delay) {
+  const auto direction = to_memory ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND;
   std::uint8_t* data = buffer_.data();
   std::size_t left = buffer_.size();
   for (DiskSegment s : command.segments) {
     s.len = static_cast<std::uint32_t>(std::min<std::size_t>(s.len, left));
     left -= s.len;
     if (s.len == 0) continue;
-    payload_.set_command(to_memory ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND);
-    payload_.set_address(s.addr);
-    payload_.set_data_ptr(data);
-    payload_.set_data_length(s.len);
-    payload_.set_streaming_width(s.len);
-    payload_.set_byte_enable_ptr(nullptr);
-    payload_.set_dmi_allowed(false);
-    payload_.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
-    extension_.own_ps = transfer_ps(s.len, timing_->params().interface_bytes_per_s);
-    dma->b_transport(payload_, delay);
-    if (payload_.is_response_error()) return false;
+    const Ps own = transfer_ps(s.len, timing_->params().interface_bytes_per_s);
+    if (!port_.access(direction, s.addr, data, s.len, delay, own)) return false;
     data += s.len;
   }
   return true;
@@ -164,7 +154,7 @@ bool Disk::dma_segments(const DiskCommand& command, bool to_memory, sc_core::sc_
 /// Moves the command's data over the interface, which serves one command at a time.
 void Disk::transfer(Slot& slot) {
   const DiskCommand& c = slot.command;
-  const Ps now = stamp();
+  const Ps now = now_ps();
   if (interface_free_ > now) {
     slot.due = interface_free_;
     return;
@@ -176,7 +166,7 @@ void Disk::transfer(Slot& slot) {
   const std::uint32_t planned = slot.sectors;
   const bool ok = dma_segments(c, read, delay);
   slot.phase = Slot::Phase::ending;
-  interface_free_ = slot.due = stamp() + delay.value();
+  interface_free_ = slot.due = now_ps() + to_ps(delay);
   if (!ok) {
     slot.error = -EIO;
     slot.sectors = 0;
@@ -187,7 +177,7 @@ void Disk::transfer(Slot& slot) {
     store_.write(c.sector, buffer_.data(), slot.sectors);
     if (write_observer_) write_observer_(c.sector, buffer_.data(), slot.sectors);
   }
-  // Also after a bus error: the room that write_room() reserved is given back by a write.
+  // Also after a bus error: the room that write_room() reserved is released by a write.
   if (!read) slot.due = timing_->write_done(slot.due, c.sector, planned);
 }
 
@@ -197,7 +187,7 @@ void Disk::end(Slot& slot) {
   if (slot.error != 0) ++stats_.errors;
   completions_.push_back({slot.command.tag, slot.error, slot.sectors});
   if (tracer_ != nullptr) [[unlikely]] {
-    tracer_->disk_ended(slot.command, slot.order, slot.error, stamp());
+    tracer_->disk_ended(slot.command, slot.order, slot.error, now_ps());
   }
   slot.phase = Slot::Phase::free;
   --inside_;
@@ -217,7 +207,7 @@ void Disk::run() {
           next = &s;
         }
       }
-      if (next == nullptr || next->due > stamp()) break;
+      if (next == nullptr || next->due > now_ps()) break;
       if (next->phase == Slot::Phase::transfer) {
         transfer(*next);
       } else {
@@ -239,12 +229,12 @@ void Disk::arm() {
   }
   wake_.cancel();
   if (due == ~Ps{0}) return;
-  const Ps now = stamp();
-  wake_.notify(sc_core::sc_time::from_value(due > now ? due - now : 0));
+  const Ps now = now_ps();
+  wake_.notify(to_sc_time(due > now ? due - now : 0));
 }
 
 void Disk::account() {
-  const Ps now = stamp();
+  const Ps now = now_ps();
   if (inside_ > 0) stats_.busy_ps += now - accounted_to_;
   stats_.depth_ps += static_cast<double>(inside_) * static_cast<double>(now - accounted_to_);
   accounted_to_ = now;
@@ -252,7 +242,7 @@ void Disk::account() {
 
 DiskStats Disk::stats() const {
   DiskStats s = stats_;
-  const Ps since = stamp() - accounted_to_;
+  const Ps since = now_ps() - accounted_to_;
   if (inside_ > 0) s.busy_ps += since;
   s.depth_ps += static_cast<double>(inside_) * static_cast<double>(since);
   return s;

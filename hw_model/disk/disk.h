@@ -18,14 +18,14 @@
 #include "hw_model/disk/disk_command.h"
 #include "hw_model/disk/disk_timing.h"
 #include "hw_model/disk/sparse_store.h"
-#include "hw_model/memory/mbus_extension.h"
+#include "hw_model/tlm/master_port.h"
 
 namespace cesasim::hw {
 
 struct DiskStats {
   std::uint64_t commands = 0;  ///< completed, with or without error
   std::uint64_t errors = 0;    ///< completed with -EIO
-  std::uint64_t faults = 0;    ///< medium errors and short commands on purpose
+  std::uint64_t faults = 0;    ///< injected medium errors and short commands
   std::uint64_t bytes_read = 0;
   std::uint64_t bytes_written = 0;
   Ps busy_ps = 0;       ///< time with at least one command inside
@@ -68,17 +68,16 @@ class Disk : public sc_core::sc_module {
   /// Makes the command that `fails` picks end with -EIO without touching data (fault injection).
   void set_fault(std::function<bool(const DiskCommand&)> fails) { fails_ = std::move(fails); }
 
-  /// Faults on purpose from here on; not owned, nullptr = none. Each read and write that starts
+  /// Fault injection from here on; not owned, nullptr = none. Each read and write that starts
   /// is an opportunity. Half of its sectors (rounded down) are done; then a medium error ends it
   /// with -EIO, or it ends short, without an error. Later sectors keep what they held. A disk's
   /// own retries take no time here.
   void set_faults(FaultPlan* plan) { faults_ = plan; }
-  /// Tells `tracer` of the commands from here on; not owned, nullptr = nobody.
+  /// Notifies `tracer` of the commands from here on; not owned, nullptr = none.
   void set_tracer(HwTracer* tracer) { tracer_ = tracer; }
 
   /// Statistics up to now.
   DiskStats stats() const;
-  const DiskTimingStats& timing_stats() const { return timing_->stats(); }
   const DiskParams& params() const { return timing_->params(); }
 
  private:
@@ -116,8 +115,7 @@ class Disk : public sc_core::sc_module {
   std::vector<std::uint8_t> buffer_;
   sc_core::sc_event wake_;
   sc_core::sc_event irq_event_;
-  tlm::tlm_generic_payload payload_;
-  MbusExtension extension_;
+  MasterPort port_;
   std::function<void(std::uint64_t, const std::uint8_t*, std::uint32_t)> write_observer_;
   std::function<bool(const DiskCommand&)> fails_;
   FaultPlan* faults_ = nullptr;

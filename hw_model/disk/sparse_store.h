@@ -27,7 +27,7 @@ class SparseStore {
   void read(std::uint64_t sector, std::uint8_t* data, std::uint32_t count) const;
   /// Copies in and marks the sectors as written. Precondition: sector + count <= sectors().
   void write(std::uint64_t sector, const std::uint8_t* data, std::uint32_t count);
-  /// Forgets the sectors: they were never written, and memory that held only such is given back.
+  /// Forgets the sectors: they were never written, and memory that held only such is released.
   /// Precondition: sector + count <= sectors().
   void discard(std::uint64_t sector, std::uint64_t count);
   /// True if the sector was written at least once.

@@ -4,7 +4,8 @@
 
 #include <new>
 
-#include "hw_model/memory/memory_access.h"
+#include "hw_model/tlm/memory_access.h"
+#include "hw_model/tlm/sc_time.h"
 
 namespace cesasim::hw {
 
@@ -37,7 +38,7 @@ void Dram::b_transport(tlm::tlm_generic_payload& trans, sc_core::sc_time& delay)
   const unsigned master = ext ? ext->master : 0;
   Ps own = ext ? ext->own_ps : 0;
   if (trans.is_read() && !(ext && ext->continued)) own += read_latency_;
-  const Ps start = sc_core::sc_time_stamp().value() + delay.value();
+  const Ps start = now_ps() + to_ps(delay);
   if (sanitizer_ != nullptr && master >= mbus_master_tdma(0)) {
     if (trans.is_read()) {
       sanitizer_->device_read(master, trans.get_address(), trans.get_data_length(), start);
@@ -46,7 +47,7 @@ void Dram::b_transport(tlm::tlm_generic_payload& trans, sc_core::sc_time& delay)
     }
   }
   const Ps took = bandwidth_.transfer(master, start, trans.get_data_length(), own);
-  delay += sc_core::sc_time::from_value(took);
+  delay += to_sc_time(took);
 }
 
 unsigned Dram::transport_dbg(tlm::tlm_generic_payload& trans) {

@@ -45,7 +45,7 @@ class Dram : public sc_core::sc_module {
   std::size_t size() const { return storage_.size(); }
   SharedBandwidth& bandwidth() { return bandwidth_; }
   const SharedBandwidth& bandwidth() const { return bandwidth_; }
-  /// Is told of every access by a master that is no core; nullptr: nobody is.
+  /// Is notified of every access by a master that is no core; nullptr: none.
   void set_dma_sanitizer(DmaSanitizer* sanitizer) { sanitizer_ = sanitizer; }
 
  private:

@@ -3,14 +3,15 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "hw_model/tlm/sc_time.h"
+
 namespace cesasim::hw {
 
 Mbus::Mbus(sc_core::sc_module_name name, const MbusParams& params)
     : sc_module(name),
       in("in"),
       out("out"),
-      device_access_(sc_core::sc_time::from_value(
-          cycles_to_ps(params.device_access_cycles, params.clock_hz))) {
+      device_access_(to_sc_time(cycles_to_ps(params.device_access_cycles, params.clock_hz))) {
   in.register_b_transport(this, &Mbus::b_transport);
   in.register_transport_dbg(this, &Mbus::transport_dbg);
   in.register_get_direct_mem_ptr(this, &Mbus::get_direct_mem_ptr);

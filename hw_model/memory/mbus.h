@@ -37,7 +37,7 @@ class Mbus : public sc_core::sc_module {
   /// is empty or goes past the end of the address space.
   void add_window(const MbusWindow& window);
   const std::vector<MbusWindow>& windows() const { return windows_; }
-  /// Accesses that hit no window (also answered TLM_ADDRESS_ERROR_RESPONSE).
+  /// Accesses that hit no window (they get TLM_ADDRESS_ERROR_RESPONSE).
   std::uint64_t decode_errors() const { return decode_errors_; }
 
  private:

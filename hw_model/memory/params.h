@@ -1,4 +1,4 @@
-// What is told to memory and interconnect.
+// Parameters of memory and interconnect.
 #pragma once
 
 #include <cstdint>

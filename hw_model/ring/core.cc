@@ -1,11 +1,11 @@
 #include "hw_model/ring/core.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <cstring>
 #include <utility>
 
-#include "hw_model/cesa/little_endian.h"
+#include "base/text/hex.h"
+#include "hw_model/common/little_endian.h"
 
 namespace cesasim::hw {
 namespace {
@@ -13,12 +13,6 @@ namespace {
 namespace config = ring_bit::config;
 namespace irq_bit = ring_bit::irq;
 namespace unit_reg = ring_unit_reg;
-
-std::string hex(std::uint64_t v) {
-  char text[24];
-  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(v));
-  return text;
-}
 
 const RingParams& checked(const RingParams& p) {
   p.check();
@@ -86,7 +80,7 @@ std::uint32_t RingCore::unit_value(std::uint32_t offset) const {
       return v;
     default:
       // What is write-only is kept inside but not shown.
-      return unit_.find(offset)->self_clearing != 0 ? 0 : unit_.get(offset);
+      return unit_.desc(unit_.find(offset)).self_clearing != 0 ? 0 : unit_.get(offset);
   }
 }
 
@@ -112,16 +106,16 @@ std::uint32_t RingCore::ring_value(unsigned ring, std::uint32_t offset) const {
 std::uint32_t RingCore::peek(std::uint32_t offset) const {
   const std::uint32_t page = offset / ring_reg::kPageBytes;
   const std::uint32_t own = offset % ring_reg::kPageBytes;
-  if (page == 0) return unit_.find(own) != nullptr ? unit_value(own) : 0;
-  if (page > rings_.size() || rings_[page - 1].regs.find(own) == nullptr) return 0;
+  if (page == 0) return unit_.has(own) ? unit_value(own) : 0;
+  if (page > rings_.size() || !rings_[page - 1].regs.has(own)) return 0;
   return ring_value(page - 1, own);
 }
 
 std::uint32_t RingCore::read(std::uint32_t offset) {
   const std::uint32_t page = offset / ring_reg::kPageBytes;
   const std::uint32_t own = offset % ring_reg::kPageBytes;
-  const bool exists = page == 0 ? unit_.find(own) != nullptr
-                                : page <= rings_.size() && rings_[page - 1].regs.find(own);
+  const bool exists =
+      page == 0 ? unit_.has(own) : page <= rings_.size() && rings_[page - 1].regs.has(own);
   if (!exists) {
     guest_error("read of " + hex(offset) + ", where this unit has no register");
     return 0;
@@ -133,34 +127,33 @@ void RingCore::poke(std::uint32_t offset, std::uint32_t value) {
   const std::uint32_t page = offset / ring_reg::kPageBytes;
   const std::uint32_t own = offset % ring_reg::kPageBytes;
   if (page > rings_.size()) return;
-  RegisterPage& regs = page == 0 ? unit_ : rings_[page - 1].regs;
-  const RegisterDesc* r = regs.find(own);
-  if (r == nullptr) return;
-  const std::uint32_t plain = ~(r->ro | r->self_clearing | r->reserved);
-  regs.set(own, (regs.get(own) & ~plain) | (value & plain));
+  RegisterFile& regs = page == 0 ? unit_ : rings_[page - 1].regs;
+  if (regs.has(own)) regs.poke(regs.find(own), value);
 }
 
 void RingCore::write(std::uint32_t offset, std::uint32_t value, Ps now) {
   const std::uint32_t page = offset / ring_reg::kPageBytes;
   const std::uint32_t own = offset % ring_reg::kPageBytes;
-  RegisterPage* regs = page == 0               ? &unit_
+  RegisterFile* regs = page == 0               ? &unit_
                        : page <= rings_.size() ? &rings_[page - 1].regs
                                                : nullptr;
-  if (regs == nullptr || regs->find(own) == nullptr) {
+  if (regs == nullptr || !regs->has(own)) {
     guest_error("write of " + hex(value) + " to " + hex(offset) +
                 ", where this unit has no register");
     return;
   }
+  const std::uint8_t index = regs->find(own);
+  const std::string_view name = regs->desc(index).name;
   if (page > 0 && rings_[page - 1].running && locked(own)) {
-    report(page - 1, "write of " + hex(value) + " to " + std::string(regs->find(own)->name) +
-                         " while the ring is running");
+    report(page - 1,
+           "write of " + hex(value) + " to " + std::string(name) + " while the ring is running");
     return;
   }
   const std::uint32_t before = regs->get(own);
-  const RegisterPage::Write w = regs->write(own, value);
+  const RegisterWrite w = regs->write(index, value);
   if (w.reserved) {
     ++stats_.reserved_writes;
-    guest_error("write of " + hex(value) + " to " + std::string(regs->find(own)->name) + ": bits " +
+    guest_error("write of " + hex(value) + " to " + std::string(name) + ": bits " +
                 hex(w.reserved) + " are reserved");
   }
   if (page == 0) {
@@ -170,7 +163,7 @@ void RingCore::write(std::uint32_t offset, std::uint32_t value, Ps now) {
   }
 }
 
-void RingCore::write_unit(std::uint32_t offset, RegisterPage::Write w, std::uint32_t value,
+void RingCore::write_unit(std::uint32_t offset, const RegisterWrite& w, std::uint32_t value,
                           Ps now) {
   if (offset == unit_reg::kControl && w.pulses) {
     for (unsigned i = 0; i < rings_.size(); ++i) reset_ring(i, now);

@@ -9,13 +9,13 @@
 #include <string>
 #include <vector>
 
-#include "hw_model/cesa/engine.h"
 #include "hw_model/common/object_pool.h"
 #include "hw_model/common/units.h"
+#include "hw_model/memory/dma_port.h"
+#include "hw_model/registers/register_file.h"
 #include "hw_model/ring/descriptor.h"
 #include "hw_model/ring/engine.h"
 #include "hw_model/ring/params.h"
-#include "hw_model/ring/register_page.h"
 #include "hw_model/ring/registers.h"
 #include "hw_model/ring/timing.h"
 
@@ -69,11 +69,11 @@ class RingCore {
   /// Does what is due at `now` and starts what can start.
   void step(Ps now);
 
-  /// Faults on purpose from here on; not owned, nullptr = none. An engine may fail or get stuck
+  /// Fault injection from here on; not owned, nullptr = none. An engine may fail or get stuck
   /// when it starts to cipher a request, the bus may refuse any access (docs/ring.md, section 12).
   void set_faults(FaultPlan* plan) { faults_.plan = plan; }
   std::uint64_t faults() const { return faults_.happened; }
-  /// Tells `tracer` what the engines do from here on; not owned, nullptr = nobody.
+  /// Notifies `tracer` of what the engines do from here on; not owned, nullptr = none.
   void set_tracer(HwTracer* tracer) {
     for (RingEngine& engine : engines_) engine.set_tracer(tracer);
   }
@@ -96,7 +96,7 @@ class RingCore {
   };
   struct Ring {
     Ring() : regs(ring_registers()) {}
-    RegisterPage regs;
+    RegisterFile regs;
     bool running = false;
     bool draining = false;
     bool stopped = false;   // nothing more is fetched
@@ -153,7 +153,7 @@ class RingCore {
     RingRequest* request = nullptr;
   };
 
-  void write_unit(std::uint32_t offset, RegisterPage::Write w, std::uint32_t value, Ps now);
+  void write_unit(std::uint32_t offset, const RegisterWrite& w, std::uint32_t value, Ps now);
   void write_ring(unsigned ring, std::uint32_t offset, std::uint32_t before, std::uint32_t pulses,
                   Ps now);
   void key_command(std::uint32_t value);
@@ -186,7 +186,7 @@ class RingCore {
   void raise(Ring& ring, std::uint32_t causes);
   void update_irq(Ring& ring);
   void report(unsigned ring, const std::string& text);
-  /// The same, unless the bus error behind it was made on purpose.
+  /// The same, unless the bus error behind it was injected.
   void report_bus_error(const RingPort& port, unsigned ring, const std::string& text);
 
   std::uint32_t unit_value(std::uint32_t offset) const;
@@ -197,7 +197,7 @@ class RingCore {
   RingFaults faults_;
   RingPort fetch_port_;
   RingPort write_port_;
-  RegisterPage unit_;
+  RegisterFile unit_;
   std::deque<Ring> rings_;
   std::deque<RingEngine> engines_;
   std::vector<KeySlot> keys_;

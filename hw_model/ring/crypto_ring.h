@@ -12,6 +12,7 @@
 #include "hw_model/common/fault.h"
 #include "hw_model/ring/core.h"
 #include "hw_model/ring/params.h"
+#include "hw_model/tlm/master_port.h"
 
 namespace cesasim::hw {
 
@@ -36,10 +37,10 @@ class CryptoRing : public sc_core::sc_module {
   ~CryptoRing() override;
 
   /// Lets the unit run ahead of simulated time as far as no process could tell (see
-  /// base/lookahead.h). Off by default, as in Cesa.
+  /// common/lookahead.h). Off by default, as in Cesa.
   void run_ahead(bool on) { run_ahead_ = on; }
 
-  /// Faults on purpose from here on (see core.h); not owned, nullptr = none.
+  /// Fault injection from here on (see core.h); not owned, nullptr = none.
   void set_faults(FaultPlan* plan) { core_->set_faults(plan); }
   void set_tracer(HwTracer* tracer) { core_->set_tracer(tracer); }
 
@@ -48,8 +49,6 @@ class CryptoRing : public sc_core::sc_module {
   const RingParams& params() const { return core_->params(); }
 
  private:
-  class Channel;
-
   void regs_transport(tlm::tlm_generic_payload& trans, sc_core::sc_time& delay);
   unsigned regs_debug(tlm::tlm_generic_payload& trans);
   void step();
@@ -57,13 +56,14 @@ class CryptoRing : public sc_core::sc_module {
   void schedule();
   void follow_irq();
 
-  std::vector<std::unique_ptr<Channel>> channels_;
+  Ps ahead_ = 0;  // how far the unit has run ahead of simulated time
+  // Each with its own payload and master number, since their transfers overlap; all over `dma`.
+  std::vector<std::unique_ptr<DmaMasterPort>> channels_;
   std::unique_ptr<RingCore> core_;
   sc_core::sc_event step_event_;
   sc_core::sc_event irq_event_;
   std::vector<bool> driven_;
   bool run_ahead_ = false;
-  Ps ahead_ = 0;  // how far the unit has run ahead of simulated time
 };
 
 }  // namespace cesasim::hw

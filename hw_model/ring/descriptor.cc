@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "hw_model/cesa/little_endian.h"
+#include "hw_model/common/little_endian.h"
 
 namespace cesasim::hw {
 namespace {

@@ -70,7 +70,7 @@ struct RingDescriptor {
   static RingDescriptor decode(std::span<const std::uint8_t, kBytes> bytes);
   void encode(std::span<std::uint8_t, kBytes> bytes) const;
 
-  /// Everything that can be told from the descriptor alone, except about its key slot. Lists
+  /// Everything that can be seen in the descriptor alone, except about its key slot. Lists
   /// may have up to `list_max` entries.
   RingStatus check(std::uint32_t list_max) const;
 };

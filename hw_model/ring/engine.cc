@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "hw_model/crypto/aes_key_schedule.h"
+#include "hw_model/common/aes_key_schedule.h"
 
 namespace cesasim::hw {
 

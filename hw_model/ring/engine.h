@@ -7,11 +7,11 @@
 #include <deque>
 #include <vector>
 
-#include "hw_model/cesa/engine.h"
 #include "hw_model/common/fault.h"
 #include "hw_model/common/tracer.h"
 #include "hw_model/common/units.h"
 #include "hw_model/crypto/cipher_engine.h"
+#include "hw_model/memory/dma_port.h"
 #include "hw_model/ring/descriptor.h"
 #include "hw_model/ring/params.h"
 #include "hw_model/ring/timing.h"
@@ -20,7 +20,7 @@ namespace cesasim::hw {
 
 inline constexpr Ps kNever = ~Ps{0};
 
-/// Faults on purpose for one unit: all its parts ask here.
+/// Fault injection for one unit: all its parts ask here.
 struct RingFaults {
   FaultPlan* plan = nullptr;
   Ps now = 0;  ///< the instant that the unit works at
@@ -45,7 +45,7 @@ class RingPort {
     faulted_ = faults_.fires(FaultKind::tdma_bus_error, addr, delay);
     return !faulted_ && port_.write(addr, data, bytes, own, delay);
   }
-  /// The last access failed on purpose: not a mistake of the driver.
+  /// The last access failed by fault injection: not a mistake of the driver.
   bool faulted() const { return faulted_; }
 
  private:
@@ -90,7 +90,7 @@ struct RingRequest {
   bool abandoned = false;     ///< by a reset
   bool write_failed = false;  ///< no further piece is ciphered or written
   bool ended = false;
-  bool faulted = false;  ///< its status comes from a fault on purpose
+  bool faulted = false;  ///< its status comes from an injected fault
   RingStatus status = RingStatus::ok;
 
   /// Readies a pooled request for descriptor `descriptor`.
@@ -119,7 +119,7 @@ class RingEngine {
   /// cipher that is stuck in one of them ends at `now`.
   void abandon(unsigned ring, Ps now, std::vector<RingRequest*>& ended);
 
-  /// Tells `tracer` what it does from here on; not owned, nullptr = nobody.
+  /// Notifies `tracer` of what it does from here on; not owned, nullptr = none.
   void set_tracer(HwTracer* tracer) { tracer_ = tracer; }
 
   Ps read_busy_ps() const { return read_.busy; }

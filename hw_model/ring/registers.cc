@@ -1,6 +1,7 @@
 #include "hw_model/ring/registers.h"
 
 #include <array>
+#include <string_view>
 
 namespace cesasim::hw {
 namespace {
@@ -74,12 +75,6 @@ constexpr RegisterDesc write_only(std::uint32_t offset, std::string_view name, s
   return r;
 }
 
-template <std::size_t N>
-constexpr auto with_reserved(std::array<RegisterDesc, N> table) {
-  for (RegisterDesc& r : table) r.reserved = ~r.field_bits();
-  return table;
-}
-
 using namespace ring_unit_reg;  // NOLINT(google-build-using-namespace): register names only
 
 constexpr auto kUnitTable = with_reserved(std::to_array<RegisterDesc>({
@@ -135,21 +130,6 @@ constexpr auto kRingTable = with_reserved(std::to_array<RegisterDesc>({
     read_only(ring_reg::kError, "error", "last request that failed", kErrorFields),
 }));
 
-/// True if the table is sorted, no field overlaps another and every mask is of field bits.
-constexpr bool well_formed(std::span<const RegisterDesc> table) {
-  for (std::size_t i = 0; i < table.size(); ++i) {
-    const RegisterDesc& r = table[i];
-    if (r.offset % 4 != 0 || (i > 0 && table[i - 1].offset >= r.offset)) return false;
-    std::uint32_t seen = 0;
-    for (const RegisterField& f : r.fields) {
-      if (f.high < f.low || f.high > 31 || (seen & f.mask())) return false;
-      seen |= f.mask();
-    }
-    if ((r.w0c | r.self_clearing | r.reset) & ~seen) return false;
-    if ((r.ro & (r.w0c | r.self_clearing)) || (r.w0c & r.self_clearing)) return false;
-  }
-  return true;
-}
 static_assert(well_formed(kUnitTable));
 static_assert(well_formed(kRingTable));
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <span>
 
-#include "hw_model/cesa/registers.h"
+#include "hw_model/registers/register_table.h"
 
 namespace cesasim::hw {
 

@@ -1,31 +1,11 @@
 #include "hw_model/ring/timing.h"
 
-#include "hw_model/cesa/registers.h"
 #include "hw_model/ring/descriptor.h"
 
 namespace cesasim::hw {
-namespace {
-
-CesaParams cesa_params(const RingParams& p) {
-  CesaParams c;
-  c.clock_hz = p.clock_hz;
-  c.beat_cycles = p.beat_cycles;
-  c.read_burst_cycles = p.read_burst_cycles;
-  c.write_burst_cycles = p.write_burst_cycles;
-  return c;
-}
-
-std::uint32_t tdma_control(const RingParams& p) {
-  namespace bits = cesa_bit::tdma_control;
-  return p.burst_bytes == 128 ? bits::kDstBurst128 | bits::kSrcBurst128
-                              : bits::kDstBurst32 | bits::kSrcBurst32;
-}
-
-}  // namespace
-
 RingTiming::RingTiming(const RingParams& p)
-    : cesa_(cesa_params(p)),
-      control_(tdma_control(p)),
+    : bursts_(p.clock_hz, p.beat_cycles, p.read_burst_cycles, p.write_burst_cycles),
+      burst_bytes_(p.burst_bytes),
       clock_hz_(p.clock_hz),
       engine_clock_hz_(p.engine_clock_hz),
       aes_block_cycles_{p.aes128_block_cycles, p.aes192_block_cycles, p.aes256_block_cycles},
@@ -42,11 +22,11 @@ Ps RingTiming::fetch(PhysAddr addr, std::uint32_t count) const {
 }
 
 Ps RingTiming::read(PhysAddr addr, std::uint32_t bytes) const {
-  return cesa_.transfer({addr, bytes, true}, control_);
+  return bursts_.transfer({addr, bytes, true}, burst_bytes_);
 }
 
 Ps RingTiming::write(PhysAddr addr, std::uint32_t bytes) const {
-  return cesa_.transfer({addr, bytes, false}, control_);
+  return bursts_.transfer({addr, bytes, false}, burst_bytes_);
 }
 
 Ps RingTiming::cipher(CipherAlgorithm algorithm, std::uint32_t key_bytes, std::uint32_t bytes,

@@ -4,14 +4,13 @@
 #include <array>
 #include <cstdint>
 
-#include "hw_model/cesa/timing.h"
 #include "hw_model/common/units.h"
 #include "hw_model/crypto/cipher_engine.h"
+#include "hw_model/memory/burst_timing.h"
 #include "hw_model/ring/params.h"
 
 namespace cesasim::hw {
 
-/// The DMA is the CESA's, so its arithmetic is too.
 class RingTiming {
  public:
   explicit RingTiming(const RingParams& params);
@@ -30,8 +29,8 @@ class RingTiming {
   Ps cycles(double cycles) const { return cycles_to_ps(cycles, clock_hz_); }
 
  private:
-  CesaTiming cesa_;
-  std::uint32_t control_;  // the TDMA CONTROL value whose bursts this unit makes
+  BurstTiming bursts_;
+  std::uint32_t burst_bytes_;
   double clock_hz_;
   double engine_clock_hz_;
   std::array<double, 3> aes_block_cycles_;

@@ -128,7 +128,7 @@ void Timeline::slice(unsigned pid, unsigned tid, const std::string& name, Ps fro
 
 void Timeline::cut(unsigned cpu, Ps at) {
   Core& core = cores_[cpu];
-  // A context that runs ahead may have told a time that an interrupt comes before.
+  // A context that runs ahead may have reported a time that an interrupt comes before.
   at = std::max(at, core.since);
   Frame& frame = core.stack.back();
   if (!core.waits && at > core.since) {
@@ -203,7 +203,7 @@ void Timeline::engine_step(const hw::EngineStep& step, std::uint64_t request) {
                              step.engine));
   }
   if (!tracks_[pid].contains(t.tid)) track(pid, t.tid, t.track);
-  // What was told ahead of time and then stopped.
+  // What was reported ahead of time and then stopped.
   Ps& last = tracks_[pid][t.tid];
   const Ps from = std::max(step.from, last);
   if (step.to < from) return;

@@ -142,12 +142,50 @@ PointResult point_from_json(const Json& json) {
   }
 }
 
+const std::vector<IntegrityCounter>& integrity_counters() {
+  static const std::vector<IntegrityCounter> table = {
+      {"requests_ended", "bios (benchmark: operations) that ended", false},
+      {"verified_reads", "reads (benchmark: operations) whose data was right", false},
+      {"verified_sectors", "sectors read whose data was right", false},
+      {"verified_disk_sectors", "sectors that held the right ciphertext after the run", false},
+      {"mismatched_sectors", "sectors with wrong data, when read or on the disk after the run",
+       true},
+      {"clobbered_sectors", "sectors whose caller's page was changed by a write", true},
+      {"plaintext_sectors", "sectors whose plaintext reached the disk", true},
+      {"lost_requests", "requests that never ended", true},
+      {"hung_requests", "requests that took longer than verdict.hang_seconds", false},
+      {"double_ended", "bios that ended twice", true},
+      {"unreported_errors", "errors that no bio carried", true},
+      {"guest_errors", "mistakes of drivers that the hardware noticed", true},
+      {"dma_hazards", "accesses to a buffer by the wrong side, between processor and device", true},
+      {"unimplemented", "uses of what the hardware model does not have", true},
+      {"write_timeouts", "writes that gave up waiting for their callbacks", true},
+      {"late_callbacks", "callbacks after their writer had given up", false},
+      {"flags_not_carried", "writes whose FUA or preflush flag was dropped", false},
+      {"skipped_lines", "lines of the trace that did not parse", false},
+  };
+  return table;
+}
+
 const std::vector<std::string>& fault_counters() {
-  static const std::vector<std::string> names = {
-      "mismatched_sectors", "plaintext_sectors", "lost_requests", "double_ended",
-      "unreported_errors",  "guest_errors",      "dma_hazards",   "clobbered_sectors",
-      "unimplemented",      "write_timeouts"};
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> out;
+    for (const IntegrityCounter& c : integrity_counters()) {
+      if (c.is_fault) out.emplace_back(c.name);
+    }
+    return out;
+  }();
   return names;
+}
+
+void count_integrity(PointResult& result, const char* name, std::uint64_t count) {
+  const std::string wanted = name;
+  for (const IntegrityCounter& c : integrity_counters()) {
+    if (c.name != wanted) continue;
+    result.integrity.emplace_back(wanted, count);
+    return;
+  }
+  throw std::logic_error("integrity counter " + wanted + " is not in the table");
 }
 
 void check_integrity(PointResult& result) {

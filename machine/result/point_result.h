@@ -66,8 +66,18 @@ Json to_json(const PointResult& result);
 /// Errors: std::runtime_error naming what is wrong.
 PointResult point_from_json(const Json& json);
 
-/// Counts of `integrity` that are zero in a clean run.
+/// A count of `integrity`.
+struct IntegrityCounter {
+  const char* name;
+  const char* doc;
+  bool is_fault;  ///< zero in a clean run
+};
+/// All there are.
+const std::vector<IntegrityCounter>& integrity_counters();
+/// The names of those that are zero in a clean run.
 const std::vector<std::string>& fault_counters();
+/// Adds a count to `result`. Throws std::logic_error for a name that is not in the table.
+void count_integrity(PointResult& result, const char* name, std::uint64_t count);
 /// Turns an ok point with a fault counter above zero into a broken one.
 void check_integrity(PointResult& result);
 

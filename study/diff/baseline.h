@@ -37,7 +37,7 @@ std::string baseline_text(const StudyResult& result);
 /// `value` with that many significant digits.
 double rounded(double value, int digits);
 
-/// Metrics that tell of the host and not of what is simulated.
+/// Metrics of the host and not of the simulation.
 bool is_host_metric(const std::string& name);
 
 }  // namespace cesasim::study

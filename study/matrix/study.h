@@ -96,7 +96,7 @@ Study parse_study(const std::string& text, const std::string& name);
 std::vector<Point> expand(const Study& study, const std::vector<Override>& overrides,
                           const Library& library, bool check_files = true);
 
-/// What tells points apart: the values of the axes that vary, "standard cryptosoft".
+/// What distinguishes points: the values of the axes that vary, "standard cryptosoft".
 /// `skip` leaves one axis out.
 std::string point_label(const Json& axes, const std::string& skip = "");
 /// The same for people: "(one point)" where nothing varies.

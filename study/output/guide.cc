@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "machine/result/metrics.h"
+#include "scenario/names.h"
+#include "scenario/parameters.h"
 #include "scenario/scenario.h"
 
 namespace cesasim::study {
@@ -17,6 +19,10 @@ Made by `cesasim list guide` of the tables that the reader itself works by; not 
 
 A study is a YAML file: a base scenario, axes that vary it, and what is expected of the outcome.
 `cesasim run NAME` takes a shipped one by its name, `cesasim run path/to/my.yaml` yours.
+
+Editors with a YAML language server complete and check keys by `studies/schema/study.json` (made by
+`cesasim list study-schema`); the first line of the shipped studies names it. `studies/schema/results.json`
+is the form of `results.json`.
 
 ```yaml
 name: my-study                      # letters, digits, '-', '_', '.'; names the folder out/my-study

@@ -3,156 +3,72 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <cstdint>
 
+#include "base/text/junit.h"
 #include "base/text/version.h"
 
 namespace cesasim::study {
 namespace {
 
-/// Length of the well-formed UTF-8 sequence at `i`, 0 if there is none.
-std::size_t utf8_length(const std::string& text, std::size_t i) {
-  const auto byte = [&](std::size_t k) -> unsigned {
-    return k < text.size() ? static_cast<unsigned char>(text[k]) : 0u;
-  };
-  const unsigned first = byte(i);
-  if (first < 0x80) return 1;
-  const std::size_t length = first >= 0xF0 && first <= 0xF4   ? 4
-                             : first >= 0xE0 && first <= 0xEF ? 3
-                             : first >= 0xC2 && first <= 0xDF ? 2
-                                                              : 0;
-  for (std::size_t k = 1; k < length; ++k) {
-    if ((byte(i + k) & 0xC0) != 0x80) return 0;
-  }
-  // Too long forms, surrogates, beyond Unicode, and the two code points that XML leaves out.
-  const unsigned second = byte(i + 1);
-  if ((first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F) ||
-      (first == 0xF0 && second < 0x90) || (first == 0xF4 && second > 0x8F) ||
-      (first == 0xEF && second == 0xBF && byte(i + 2) >= 0xBE)) {
-    return 0;
-  }
-  return length;
-}
-
-/// Text for an attribute or an element; bytes that XML cannot hold become '?'.
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size();) {
-    const char c = text[i];
-    const std::size_t length = utf8_length(text, i);
-    if (length > 1) {
-      out += text.substr(i, length);
-      i += length;
-      continue;
-    }
-    ++i;
-    if (c == '&') {
-      out += "&amp;";
-    } else if (c == '<') {
-      out += "&lt;";
-    } else if (c == '>') {
-      out += "&gt;";
-    } else if (c == '"') {
-      out += "&quot;";
-    } else if (c == '\n' || c == '\t' || c == '\r') {
-      out += fmt::format("&#{};", static_cast<int>(c));  // kept in attributes too
-    } else if (length == 0 || static_cast<unsigned char>(c) < 0x20) {
-      out += '?';
-    } else {
-      out += c;
-    }
+TestCase case_of(const std::string& study, const PointResult& point) {
+  TestCase out{.group = study + ".points", .name = point_name(point.axes), .ok = true};
+  const double seconds = find_value(point.metrics, "host_seconds").value_or(0);
+  if (std::isfinite(seconds)) out.seconds = seconds;
+  if (point.status == Status::failed) {
+    out.ok = false;
+    out.kind = TestCase::Kind::error;
+    out.type = "failed";
+    out.message = point.error;
+  } else if (point.status == Status::broken && !point.broken_is_tolerated()) {
+    out.ok = false;
+    out.type = "broken";
+    out.message = point.error;
+    for (const std::string& guarantee : point.broken_guarantees) out.message += "\n" + guarantee;
   }
   return out;
 }
 
-struct Suite {
-  std::string cases;
-  std::size_t tests = 0, failures = 0, errors = 0, skipped = 0;
-  double seconds = 0;
-
-  void add(const std::string& class_name, const std::string& name, double time,
-           const std::string& child) {
-    ++tests;
-    cases += fmt::format("    <testcase classname=\"{}\" name=\"{}\" time=\"{:.3f}\"",
-                         escaped(class_name), escaped(name), time);
-    cases += child.empty() ? "/>\n" : ">\n      " + child + "\n    </testcase>\n";
-  }
-};
-
-std::string problem(const char* element, const std::string& type, const std::string& message) {
-  return fmt::format("<{0} type=\"{1}\" message=\"{2}\">{2}</{0}>", element, type,
-                     escaped(message));
+std::string failure_text(const ExpectationResult& e) {
+  std::string out = e.metric;
+  if (!e.phase.empty()) out += " in phase " + e.phase;
+  if (e.relative) out += " relative to " + e.relative_to;
+  out += e.value ? fmt::format(" is {:.6g}", *e.value) : " has no value";
+  if (e.min) out += fmt::format(", at least {:.6g} expected", *e.min);
+  if (e.max) out += fmt::format(", at most {:.6g} expected", *e.max);
+  if (!e.point.empty()) out += ", point '" + e.point + "'";
+  if (!e.note.empty()) out += ": " + e.note;
+  return out;
 }
 
-void add_point(const std::string& study, const PointResult& point, Suite& suite) {
-  double seconds = find_value(point.metrics, "host_seconds").value_or(0);
-  if (!std::isfinite(seconds)) seconds = 0;
-  suite.seconds += seconds;
-  std::string child;
-  if (point.status == Status::failed) {
-    ++suite.errors;
-    child = problem("error", "failed", point.error);
-  } else if (point.status == Status::broken && !point.broken_is_tolerated()) {
-    ++suite.failures;
-    std::string message = point.error;
-    for (const std::string& guarantee : point.broken_guarantees) message += "\n" + guarantee;
-    child = problem("failure", "broken", message);
-  }
-  suite.add(study + ".points", point_name(point.axes), seconds, child);
-}
-
-void add_expectation(const std::string& study, const ExpectationResult& e, Suite& suite) {
-  std::string child;
+TestCase case_of(const std::string& study, const ExpectationResult& e) {
+  TestCase out{.group = study + ".expectations", .name = e.name, .ok = e.ok.value_or(false)};
   if (!e.ok) {
-    ++suite.skipped;
-    child = fmt::format("<skipped message=\"{}\"/>", escaped(e.note));
+    out.kind = TestCase::Kind::skipped;
+    out.message = e.note;
   } else if (!*e.ok) {
-    ++suite.failures;
-    std::string message = e.metric;
-    if (!e.phase.empty()) message += " in phase " + e.phase;
-    if (e.relative) message += " relative to " + e.relative_to;
-    message += e.value ? fmt::format(" is {:.6g}", *e.value) : " has no value";
-    if (e.min) message += fmt::format(", at least {:.6g} expected", *e.min);
-    if (e.max) message += fmt::format(", at most {:.6g} expected", *e.max);
-    if (!e.point.empty()) message += ", point '" + e.point + "'";
-    if (!e.note.empty()) message += ": " + e.note;
-    child = problem("failure", "expectation", message);
+    out.type = "expectation";
+    out.message = failure_text(e);
   }
-  suite.add(study + ".expectations", e.name, 0, child);
+  return out;
 }
 
 }  // namespace
 
 std::string to_junit(const std::vector<StudyResult>& studies) {
-  std::string suites;
-  Suite total;
+  std::vector<TestSuite> suites;
   for (const StudyResult& study : studies) {
-    Suite suite;
-    for (const PointResult& point : study.points) add_point(study.study, point, suite);
-    for (const ExpectationResult& e : study.expectations) add_expectation(study.study, e, suite);
-    suites += fmt::format(
-        "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" "
-        "time=\"{:.3f}\">\n",
-        escaped(study.study), suite.tests, suite.failures, suite.errors, suite.skipped,
-        suite.seconds);
-    suites += "    <properties>\n";
-    suites += fmt::format("      <property name=\"version\" value=\"{}\"/>\n",
-                          escaped(version_text(study.version, study.build)));
-    for (const std::string& set : study.overrides) {
-      suites += fmt::format("      <property name=\"set\" value=\"{}\"/>\n", escaped(set));
+    TestSuite suite;
+    suite.name = study.study;
+    suite.properties.emplace_back("version", version_text(study.version, study.build));
+    for (const std::string& set : study.overrides) suite.properties.emplace_back("set", set);
+    for (const PointResult& point : study.points)
+      suite.cases.push_back(case_of(study.study, point));
+    for (const ExpectationResult& e : study.expectations) {
+      suite.cases.push_back(case_of(study.study, e));
     }
-    suites += "    </properties>\n" + suite.cases + "  </testsuite>\n";
-    total.tests += suite.tests;
-    total.failures += suite.failures;
-    total.errors += suite.errors;
-    total.skipped += suite.skipped;
-    total.seconds += suite.seconds;
+    suites.push_back(std::move(suite));
   }
-  return fmt::format(
-      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-      "<testsuites name=\"cesasim\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" "
-      "time=\"{:.3f}\">\n{}</testsuites>\n",
-      total.tests, total.failures, total.errors, total.skipped, total.seconds, suites);
+  return to_junit(suites);
 }
 
 }  // namespace cesasim::study

@@ -2,81 +2,38 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <openssl/evp.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
-#include <memory>
-#include <system_error>
 
 #include "base/file/atomic_file.h"
+#include "base/file/fingerprint.h"
 #include "base/text/version.h"
 #include "traces/formats/blktrace_reader.h"
 
 namespace cesasim::study {
 namespace {
 
-constexpr const char* kSchema = "cesasim-partial-1";
-
-class Sha256 {
- public:
-  Sha256() : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
-    EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr);
-  }
-  void add(const char* data, std::size_t bytes) { EVP_DigestUpdate(context_.get(), data, bytes); }
-  std::string hex() {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned size = 0;
-    EVP_DigestFinal_ex(context_.get(), digest, &size);
-    std::string out;
-    for (unsigned i = 0; i < size; ++i) out += fmt::format("{:02x}", digest[i]);
-    return out;
-  }
-
- private:
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
-};
-
-std::string file_checksum(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  Sha256 sum;
-  std::string buffer(1 << 20, '\0');
-  while (in.read(buffer.data(), static_cast<std::streamsize>(buffer.size())) || in.gcount() > 0) {
-    sum.add(buffer.data(), static_cast<std::size_t>(in.gcount()));
-  }
-  if (!in.is_open() || in.bad()) {
-    throw std::system_error(errno, std::generic_category(), path);
-  }
-  return sum.hex();
-}
+constexpr const char* kSchema = "cesasim-partial-2";
 
 }  // namespace
 
-Identifier::Identifier()
-    : program_(fmt::format("{} {}", kVersion, file_checksum("/proc/self/exe"))) {}
+Identifier::Identifier() : program_(file_fingerprint("/proc/self/exe")) {}
 
 PointIdentity Identifier::of(const Point& point) {
   PointIdentity out;
   out.program = program_;
-  const std::string config =
-      values_json(point.tree).dump(-1, ' ', false, Json::error_handler_t::replace);
-  Sha256 sum;
-  sum.add(config.data(), config.size());
-  out.config = sum.hex();
+  Fingerprint config;
+  config.add(values_json(point.tree).dump(-1, ' ', false, Json::error_handler_t::replace));
+  out.config = config.hex();
   if (const std::string& file = point.scenario.workload.trace_file; !file.empty()) {
     std::string& known = files_[file];
     if (known.empty()) {
-      std::string sums;
-      const std::vector<std::string> files = traces::trace_files(file);
-      for (const std::string& one : files) sums += file_checksum(one);
-      if (files.size() > 1) {
-        Sha256 all;
-        all.add(sums.data(), sums.size());
-        sums = all.hex();
-      }
-      known = sums;
+      Fingerprint all;
+      for (const std::string& one : traces::trace_files(file)) all.add(file_fingerprint(one));
+      known = all.hex();
     }
     out.trace = known;
   }
@@ -91,6 +48,24 @@ bool PartialResults::exists() const {
   return std::filesystem::exists(file_, error);
 }
 
+void PartialResults::check_head(const Json& json) const {
+  const char* const restart = "run without --resume to start again";
+  const std::string schema = json.at("schema").get<std::string>();
+  const std::string version = json.value("version", "");
+  if (schema != kSchema || version != kVersion) {
+    throw ResumeError(fmt::format(
+        "{}: written by {} ({}), and this is cesasim {} ({}), whose results may differ; {}", file_,
+        version.empty() ? "an older cesasim" : "cesasim " + version, schema, kVersion, kSchema,
+        restart));
+  }
+  if (const std::string study = json.at("study").get<std::string>(); study != study_) {
+    throw ResumeError(fmt::format(
+        "{}: holds points of study '{}', and this is study '{}'; give another --out, or "
+        "{}",
+        file_, study, study_, restart));
+  }
+}
+
 void PartialResults::load() {
   std::ifstream in(file_, std::ios::binary);
   if (!in) throw ResumeError(fmt::format("{}: cannot be read", file_));
@@ -101,15 +76,7 @@ void PartialResults::load() {
       continue;
     }
     try {
-      const std::string schema = json.at("schema").get<std::string>();
-      const std::string study = json.at("study").get<std::string>();
-      if (schema != kSchema || study != study_) {
-        throw ResumeError(fmt::format(
-            "{}: holds points of {} '{}', and this is study '{}'; give another --out, or run "
-            "without --resume to start anew",
-            file_, schema == kSchema ? "study" : "schema", schema == kSchema ? study : schema,
-            study_));
-      }
+      check_head(json);
       Line line;
       line.identity = {json.at("program").get<std::string>(), json.at("config").get<std::string>(),
                        json.at("trace").get<std::string>()};
@@ -142,6 +109,7 @@ std::optional<PointResult> PartialResults::take(const Point& point, const PointI
 std::string PartialResults::text(const PointIdentity& identity, const PointResult& result) const {
   Json json;
   json["schema"] = kSchema;
+  json["version"] = kVersion;
   json["study"] = study_;
   json["program"] = identity.program;
   json["config"] = identity.config;

@@ -1,4 +1,4 @@
-// Finished points of a run that has not ended yet, kept so that it can be taken up again.
+// Finished points of a run that has not ended yet, kept so that it can be resumed.
 #pragma once
 
 #include <map>
@@ -14,7 +14,7 @@ namespace cesasim::study {
 
 /// All that a point's result depends on. Equal identities give equal results.
 struct PointIdentity {
-  std::string program;  ///< version and checksum of the program
+  std::string program;  ///< checksum of the program
   std::string config;   ///< checksum of the resolved configuration
   std::string trace;    ///< checksum of the trace file; "" without one
   bool operator==(const PointIdentity&) const = default;
@@ -32,7 +32,7 @@ class Identifier {
   std::map<std::string, std::string> files_;
 };
 
-/// What stands in the way of taking up a run; what() says what and what to do.
+/// Why a run cannot be resumed; what() says why and what to do.
 struct ResumeError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -47,16 +47,16 @@ class PartialResults {
   bool exists() const;
 
   /// Reads what is there; damaged lines are counted and passed over. Errors: ResumeError if it is
-  /// of another study or schema, or cannot be read.
+  /// of another study, of another version of the program or of this file, or cannot be read.
   void load();
   std::size_t damaged() const { return damaged_; }
 
-  /// The kept result of a point, if its identity is the same; else `why` tells why it has to run:
+  /// The kept result of a point, if its identity is the same; else `why` is why it has to run:
   /// "" if it simply had not finished.
   std::optional<PointResult> take(const Point& point, const PointIdentity& identity,
                                   std::string& why) const;
 
-  /// Starts the file anew, with the lines of `keep` (from take()) and no others. Errors:
+  /// Starts a new file, with the lines of `keep` (from take()) and no others. Errors:
   /// OutputError.
   void start(const std::vector<std::pair<PointIdentity, PointResult>>& keep);
   /// Adds a finished point. False, with the file removed, if it cannot be written.
@@ -68,6 +68,8 @@ class PartialResults {
     PointIdentity identity;
     PointResult result;
   };
+  /// Whether a line may be used at all. Errors: ResumeError.
+  void check_head(const Json& line) const;
   std::string text(const PointIdentity& identity, const PointResult& result) const;
 
   std::string file_, study_;

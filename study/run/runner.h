@@ -5,20 +5,15 @@
 #include <string>
 #include <vector>
 
-#include "machine/machine.h"
 #include "study/matrix/study.h"
 #include "study/result/result.h"
+#include "study/run/worker.h"
 
 namespace cesasim::study {
 
-struct RunnerOptions {
-  /// Command of the worker; the file descriptors below are appended as arguments.
-  std::vector<std::string> worker;
-  VcdWindow vcd;             ///< every point's: for a single one
-  std::string export_image;  ///< likewise
-  ObserveOptions observe;    ///< likewise
-  unsigned jobs = 0;         ///< 0: as many as the host has processors
-  /// Called after every change with what is known of the whole; empty: nobody looks.
+struct RunnerOptions : WorkerOptions {
+  unsigned jobs = 0;  ///< 0: as many as the host has processors
+  /// Called after every change with the progress of the whole; may be empty.
   struct Status {
     std::size_t done = 0, total = 0;
     double sim_seconds = 0;  ///< of the running points together
@@ -31,8 +26,8 @@ struct RunnerOptions {
   std::vector<double> weights;
 };
 
-/// One result per point, in the points' order. A worker that dies or answers nonsense makes
-/// its point `failed`, with the end of its standard error as the explanation; the others run
+/// One result per point, in the points' order. A worker that dies or whose result cannot be read
+/// makes its point `failed`, with the end of its standard error as the explanation; the others run
 /// on. Errors: throws Interrupted on SIGINT or SIGTERM, when the workers are dead (a second signal
 /// ends the program at once); std::system_error if no process can be
 /// started.
@@ -42,10 +37,6 @@ std::vector<PointResult> run_points(const std::vector<Point>& points, const Runn
 /// options.on_result only.
 void run_points(std::size_t count, const std::function<Point(std::size_t)>& make,
                 const RunnerOptions& options);
-
-/// The worker's side: reads a point from `in_fd`, runs it and writes the result to `out_fd` and
-/// progress to `status_fd`. Returns the process's exit code.
-int worker_main(int in_fd, int out_fd, int status_fd);
 
 /// Number of processors this process may use.
 unsigned host_processors();

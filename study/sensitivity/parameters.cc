@@ -10,6 +10,8 @@
 #include <map>
 #include <optional>
 
+#include "scenario/parameters.h"
+
 namespace cesasim::study {
 namespace {
 

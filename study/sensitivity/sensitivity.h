@@ -1,4 +1,4 @@
-// Which assumptions a conclusion hangs on: every parameter that nobody measured
+// Which assumptions a conclusion depends on: every parameter that nobody measured
 // is set to both ends of its bounds, one at a time, and the conclusions are
 // drawn again.
 #pragma once

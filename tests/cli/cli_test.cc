@@ -1,6 +1,8 @@
 // The real program (with a stand-in machine) as a user runs it.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,10 +17,20 @@ namespace fs = std::filesystem;
 namespace cesasim::study::test {
 namespace {
 
+using testing::HasSubstr;
+using testing::StartsWith;
+
 struct Outcome {
   int code = -1;
   std::string out, err;
 };
+
+/// Without what differs from run to run.
+Json comparable(const fs::path& file) {
+  Json json = Json::parse(read_file(file));
+  for (Json& point : json["points"]) point["metrics"].erase("host_seconds");
+  return json;
+}
 
 class CliTest : public testing::Test {
  protected:
@@ -45,7 +57,7 @@ class CliTest : public testing::Test {
 TEST_F(CliTest, Version) {
   const Outcome o = run("--version");
   EXPECT_EQ(o.code, 0);
-  EXPECT_TRUE(o.out.starts_with("cesasim "));
+  EXPECT_THAT(o.out, StartsWith("cesasim "));
   EXPECT_EQ(o.err, "");
 }
 
@@ -72,7 +84,7 @@ TEST_F(CliTest, TheSourcesItWasBuiltFrom) {
 TEST_F(CliTest, AVcdFileShowsOnePoint) {
   const Outcome many = run("run s.yaml --vcd a.vcd");
   EXPECT_EQ(many.code, 2);
-  EXPECT_NE(many.err.find("10 points, and a VCD file shows one"), std::string::npos) << many.err;
+  EXPECT_THAT(many.err, HasSubstr("10 points, and the file shows one"));
   EXPECT_FALSE(fs::exists(work_ / "out")) << "nothing ran";
   const struct {
     const char* window;
@@ -87,19 +99,19 @@ TEST_F(CliTest, AVcdFileShowsOnePoint) {
   for (const auto& b : bad) {
     const Outcome o = run(std::string("run one.yaml --vcd a.vcd --vcd-window ") + b.window);
     EXPECT_EQ(o.code, 2);
-    EXPECT_NE(o.err.find(b.message), std::string::npos) << o.err;
+    EXPECT_THAT(o.err, HasSubstr(b.message));
   }
   EXPECT_EQ(run("run one.yaml --vcd-window 1:2").code, 2);
-  for (const char* file : {"/nowhere/a.vcd", "."}) {
+  for (const auto& [file, message] :
+       {std::pair{"/nowhere/a.vcd", "cannot be created"}, {".", "is a folder"}}) {
     const Outcome o = run(std::string("run one.yaml --vcd ") + file);
     EXPECT_EQ(o.code, 2);
-    EXPECT_NE(o.err.find("cannot be written"), std::string::npos) << o.err;
+    EXPECT_THAT(o.err, HasSubstr(message));
     EXPECT_FALSE(fs::exists(work_ / "out")) << "nothing ran";
   }
   const Outcome late = run("run one.yaml --vcd a.vcd --vcd-window 100:101");
   EXPECT_EQ(late.code, 2);
-  EXPECT_NE(late.err.find("the run ended at 10.000000 s, before the window"), std::string::npos)
-      << late.err;
+  EXPECT_THAT(late.err, HasSubstr("the run ended at 10.000000 s, before the window"));
   EXPECT_EQ(run("run one.yaml --vcd a.vcd --vcd-window :2").code, 0);
 }
 
@@ -107,7 +119,7 @@ TEST_F(CliTest, RunWritesResultsAndTable) {
   const Outcome o = run("run s.yaml");
   EXPECT_EQ(o.code, 0) << o.err;
   EXPECT_EQ(o.err, "");
-  EXPECT_NE(o.out.find("ok    it costs"), std::string::npos) << o.out;
+  EXPECT_THAT(o.out, HasSubstr("ok    it costs"));
   const StudyResult r =
       study_result_from_json(Json::parse(read_file(work_ / "out/test/results.json")));
   EXPECT_EQ(r.study, "test");
@@ -116,8 +128,7 @@ TEST_F(CliTest, RunWritesResultsAndTable) {
   EXPECT_EQ(r.points[1].config["dmcrypt"]["path"], "ocf-v1");
   EXPECT_EQ(r.points[1].config["disk"]["rpm"], 7200);
   EXPECT_EQ(r.expectations[0].ok, true);
-  EXPECT_NE(read_file(work_ / "out/test/results.csv").find("status,phase,sim_seconds"),
-            std::string::npos);
+  EXPECT_THAT(read_file(work_ / "out/test/results.csv"), HasSubstr("status,phase,sim_seconds"));
   std::size_t files = 0;
   for ([[maybe_unused]] const auto& f : fs::directory_iterator(work_ / "out/test")) ++files;
   EXPECT_EQ(files, 2u);
@@ -146,7 +157,7 @@ TEST_F(CliTest, AFailedExpectationIsCodeOne) {
   write_file(work_ / "s.yaml", text);
   const Outcome o = run("run s.yaml");
   EXPECT_EQ(o.code, 1);
-  EXPECT_NE(o.out.find("FAIL  it costs"), std::string::npos);
+  EXPECT_THAT(o.out, HasSubstr("FAIL  it costs"));
   EXPECT_TRUE(fs::exists(work_ / "out/test/results.json"));
 }
 
@@ -156,9 +167,9 @@ TEST_F(CliTest, BadInputIsCodeTwoWithPlace) {
   write_file(work_ / "s.yaml", text);
   const Outcome o = run("run s.yaml");
   EXPECT_EQ(o.code, 2);
-  EXPECT_TRUE(o.err.starts_with(
-      "cesasim: s.yaml:3: soc: no soc preset 'test-sok', did you mean 'test-soc'?"))
-      << o.err;
+  EXPECT_THAT(
+      o.err,
+      StartsWith("cesasim: s.yaml:3: soc: no soc preset 'test-sok', did you mean 'test-soc'?"));
   EXPECT_FALSE(fs::exists(work_ / "out"));
 }
 
@@ -180,7 +191,7 @@ TEST_F(CliTest, BadTracesAreCodeTwoBeforeAnythingRuns) {
     write_file(work_ / "t.csv", c.text);
     const Outcome o = run("run s.yaml --set seed=15 --set workload.trace=t.csv");
     EXPECT_EQ(o.code, 2) << c.text;
-    EXPECT_NE(o.err.find(c.message), std::string::npos) << o.err;
+    EXPECT_THAT(o.err, HasSubstr(c.message));
     EXPECT_FALSE(fs::exists(work_ / "out")) << c.text;
   }
 }
@@ -192,7 +203,7 @@ TEST_F(CliTest, BadUsageIsCodeTwo) {
         "trace info", "trace info nowhere.csv", "run s.yaml --frob", "diff a b"}) {
     const Outcome o = run(arguments);
     EXPECT_EQ(o.code, 2) << arguments;
-    EXPECT_TRUE(o.err.starts_with("cesasim: ")) << arguments << ": " << o.err;
+    EXPECT_THAT(o.err, StartsWith("cesasim: ")) << arguments << ": " << o.err;
     EXPECT_EQ(o.out, "") << arguments;
   }
 }
@@ -201,13 +212,13 @@ TEST_F(CliTest, AnOutputFolderThatCannotBeWrittenIsSeenBeforeTheRun) {
   write_file(work_ / "file", "x");
   const Outcome o = run("run s.yaml --out file --set seed=15");  // would sleep for ever
   EXPECT_EQ(o.code, 2);
-  EXPECT_NE(o.err.find("cesasim: --out: file: "), std::string::npos) << o.err;
+  EXPECT_THAT(o.err, HasSubstr("cesasim: --out: file: "));
 }
 
 TEST_F(CliTest, AMachineThatStopsIsCodeThree) {
   const Outcome o = run("run s.yaml --set seed=13");
   EXPECT_EQ(o.code, 3);
-  EXPECT_NE(o.err.find("failed: the machine stopped"), std::string::npos) << o.err;
+  EXPECT_THAT(o.err, HasSubstr("failed: the machine stopped"));
   const StudyResult r =
       study_result_from_json(Json::parse(read_file(work_ / "out/test,seed=13/results.json")));
   EXPECT_EQ(r.points[0].status, Status::failed);
@@ -217,13 +228,13 @@ TEST_F(CliTest, AMachineThatStopsIsCodeThree) {
 TEST_F(CliTest, AMachineThatDiesIsCodeThree) {
   const Outcome o = run("run s.yaml --set seed=14 --quiet");
   EXPECT_EQ(o.code, 3);
-  EXPECT_NE(o.err.find("the worker died: Aborted"), std::string::npos) << o.err;
+  EXPECT_THAT(o.err, HasSubstr("the worker died: Aborted"));
 }
 
 TEST_F(CliTest, LostRequestsAreCodeThree) {
   const Outcome o = run("run s.yaml --set seed=16 --quiet");
   EXPECT_EQ(o.code, 3);
-  EXPECT_NE(o.err.find("broken: integrity broken: lost_requests 2"), std::string::npos) << o.err;
+  EXPECT_THAT(o.err, HasSubstr("broken: integrity broken: lost_requests 2"));
 }
 
 TEST_F(CliTest, BrokenPointsCanBeReportedOnly) {
@@ -234,15 +245,14 @@ TEST_F(CliTest, BrokenPointsCanBeReportedOnly) {
   const Outcome told = run("run n.yaml --set seed=16 --set on_broken=report");
   EXPECT_EQ(told.code, 0) << told.err;
   EXPECT_EQ(told.err, "");
-  EXPECT_NE(told.out.find("broken: integrity broken: lost_requests 2"), std::string::npos)
-      << told.out;
+  EXPECT_THAT(told.out, HasSubstr("broken: integrity broken: lost_requests 2"));
   // A point that did not run to its end is an error all the same, and so is what was expected of
   // the broken ones.
   EXPECT_EQ(run("run n.yaml --set seed=14 --set on_broken=report --quiet").code, 3);
   EXPECT_EQ(run("run s.yaml --set seed=16 --set on_broken=report --quiet").code, 1);
   const Outcome unknown = run("run n.yaml --set on_broken=ignore");
   EXPECT_EQ(unknown.code, 2);
-  EXPECT_NE(unknown.err.find("on_broken"), std::string::npos) << unknown.err;
+  EXPECT_THAT(unknown.err, HasSubstr("on_broken"));
 }
 
 TEST_F(CliTest, AFullDiskIsReportedAndLeavesNothing) {
@@ -254,16 +264,58 @@ TEST_F(CliTest, AFullDiskIsReportedAndLeavesNothing) {
   write_file(work_ / "s.yaml", text + "]\n");
   const Outcome o = run("run s.yaml --quiet", "ulimit -f $((128 * 1024 / 512));");
   EXPECT_EQ(o.code, 3);
-  EXPECT_NE(o.err.find("results.json: cannot be written: File too large"), std::string::npos)
-      << o.err;
+  EXPECT_THAT(o.err, HasSubstr("results.json: cannot be written: File too large"));
   EXPECT_TRUE(fs::is_empty(work_ / "out/test"));
 }
 
-TEST_F(CliTest, AFullStandardOutputIsNoticed) {
-  const std::string command = "CESASIM_HOME=" + home_.path().string() + " " + program_ +
-                              " list metrics >/dev/full 2>" + (work_ / "stderr").string();
-  EXPECT_EQ(WEXITSTATUS(std::system(command.c_str())), 3);
-  EXPECT_EQ(read_file(work_ / "stderr"), "cesasim: standard output cannot be written\n");
+TEST_F(CliTest, ALostStandardOutputIsNoticed) {
+  ASSERT_EQ(run("run s.yaml --quiet --out a").code, 0);
+  const std::string trace = (home_.path() / "traces/a.csv").string();
+  for (const std::string& arguments :
+       {std::string("list"), std::string("list metrics"), std::string("list guide"),
+        std::string("diff a a"), std::string("report a"), std::string("run s.yaml --print-config"),
+        std::string("run s.yaml --out b"), "trace info " + trace,
+        "trace convert " + trace + " - --to csv", std::string("--help"),
+        std::string("--version")}) {
+    for (const char* lost : {">/dev/full", ">&-"}) {
+      const std::string command = "cd " + work_.string() +
+                                  " && CESASIM_HOME=" + home_.path().string() + " " + program_ +
+                                  " " + arguments + " " + lost + " 2>stderr";
+      EXPECT_EQ(WEXITSTATUS(std::system(command.c_str())), 3) << arguments << lost;
+      EXPECT_THAT(read_file(work_ / "stderr"),
+                  HasSubstr("cesasim: standard output cannot be written\n"))
+          << arguments << lost;
+    }
+  }
+  // What is printed goes to no file that was opened in the place of a closed standard output.
+  EXPECT_EQ(comparable(work_ / "a/results.json"), comparable(work_ / "b/results.json"));
+}
+
+// An output is checked before anything else happens: what the user has there stays.
+TEST_F(CliTest, OutputsThatCannotBeAreRefusedBeforeAnythingRuns) {
+  const std::string study = good_study();
+  write_file(work_ / "one.yaml", study.substr(0, study.find("axes:")));
+  write_file(work_ / "old", "old");
+  ASSERT_EQ(::mkfifo((work_ / "pipe").c_str(), 0600), 0);
+  const struct {
+    const char* arguments;
+    const char* message;
+  } cases[] = {
+      {"run one.yaml --vcd old --junit old", "--junit: old is asked for twice, also by --vcd"},
+      {"run one.yaml --junit old --record ./old", "is asked for twice"},
+      {"run one.yaml --vcd old --export-image old.part", "is asked for twice"},
+      {"run one.yaml --vcd pipe", "--vcd: pipe: is no regular file"},
+      {"run one.yaml --junit pipe", "--junit: pipe: is no regular file"},
+      {"run one.yaml --junit one.yaml", "--junit: one.yaml: is also an input"},
+  };
+  for (const auto& c : cases) {
+    const Outcome o = run(c.arguments);
+    EXPECT_EQ(o.code, 2) << c.arguments << ": " << o.err;
+    EXPECT_THAT(o.err, HasSubstr(c.message)) << c.arguments;
+    EXPECT_EQ(read_file(work_ / "old"), "old") << c.arguments;
+    EXPECT_TRUE(fs::is_fifo(work_ / "pipe")) << c.arguments;
+    EXPECT_FALSE(fs::exists(work_ / "out")) << c.arguments;
+  }
 }
 
 TEST_F(CliTest, CtrlCBeforeAPointHasEndedWritesNothing) {
@@ -274,13 +326,6 @@ TEST_F(CliTest, CtrlCBeforeAPointHasEndedWritesNothing) {
   EXPECT_EQ(read_file(work_ / "stderr"),
             "cesasim: interrupted before a point had ended, nothing written\n");
   EXPECT_TRUE(fs::is_empty(work_ / "out/test,seed=15"));
-}
-
-/// Without what differs from run to run.
-Json comparable(const fs::path& file) {
-  Json json = Json::parse(read_file(file));
-  for (Json& point : json["points"]) point["metrics"].erase("host_seconds");
-  return json;
 }
 
 // The points of ocf-v3 wait for a file: the run is interrupted once the others have ended.
@@ -312,8 +357,7 @@ TEST_F(InterruptTest, CtrlCKeepsFinishedPointsAndResumeGoesOn) {
   open_gate();
   const Outcome resumed = run("run s.yaml --set seed=17 --resume", gate());
   EXPECT_EQ(resumed.code, 0) << resumed.err;
-  EXPECT_NE(resumed.err.find("test: 3 of 10 points were finished, 7 to run\n"), std::string::npos)
-      << resumed.err;
+  EXPECT_THAT(resumed.err, HasSubstr("test: 3 of 10 points were finished, 7 to run\n"));
   EXPECT_FALSE(fs::exists(work_ / "out/test,seed=17/partial.jsonl"));
 
   EXPECT_EQ(run("run s.yaml --set seed=17 --out whole", gate()).code, 0);
@@ -335,10 +379,8 @@ TEST_F(InterruptTest, ADamagedLastLineIsLeftOut) {
   open_gate();
   const Outcome o = run("run s.yaml --set seed=17 --resume", gate());
   EXPECT_EQ(o.code, 0) << o.err;
-  EXPECT_NE(o.err.find("test: 2 of 10 points were finished, 8 to run (a line that was not "
-                       "complete is left out)"),
-            std::string::npos)
-      << o.err;
+  EXPECT_THAT(o.err, HasSubstr("test: 2 of 10 points were finished, 8 to run (a line that was not "
+                               "complete is left out)"));
 }
 
 TEST_F(InterruptTest, WhatHasChangedRunsAgainAndIsTold) {
@@ -349,11 +391,10 @@ TEST_F(InterruptTest, WhatHasChangedRunsAgainAndIsTold) {
   write_file(work_ / "s.yaml", text);
   const Outcome o = run("run s.yaml --set seed=17 --out out/here --resume", gate());
   EXPECT_EQ(o.code, 0) << o.err;
-  EXPECT_NE(o.err.find("point 'traces/a.csv standard cryptosoft' runs again: its configuration "
-                       "has changed"),
-            std::string::npos)
-      << o.err;
-  EXPECT_NE(o.err.find("0 of 10 points were finished, 10 to run"), std::string::npos);
+  EXPECT_THAT(o.err,
+              HasSubstr("point 'traces/a.csv standard cryptosoft' runs again: its configuration "
+                        "has changed"));
+  EXPECT_THAT(o.err, HasSubstr("0 of 10 points were finished, 10 to run"));
   EXPECT_EQ(comparable(work_ / "out/here/results.json")["points"][0]["config"]["disk"]["rpm"],
             5400);
 }
@@ -363,7 +404,7 @@ TEST_F(InterruptTest, AnotherTraceRunsAgain) {
   open_gate();
   write_file(home_.path() / "traces/a.csv", "time_ns,op,sector,bytes\n0,W,8,4096\n");
   const Outcome o = run("run s.yaml --set seed=17 --resume", gate());
-  EXPECT_NE(o.err.find("runs again: its trace has changed"), std::string::npos) << o.err;
+  EXPECT_THAT(o.err, HasSubstr("runs again: its trace has changed"));
 }
 
 TEST_F(InterruptTest, AnotherStudyIsRefused) {
@@ -373,10 +414,9 @@ TEST_F(InterruptTest, AnotherStudyIsRefused) {
   write_file(work_ / "s.yaml", text);
   const Outcome o = run("run s.yaml --out out/here --resume");
   EXPECT_EQ(o.code, 2);
-  EXPECT_NE(o.err.find("--resume: out/here/partial.jsonl: holds points of study 'test', and this "
-                       "is study 'more'"),
-            std::string::npos)
-      << o.err;
+  EXPECT_THAT(o.err,
+              HasSubstr("--resume: out/here/partial.jsonl: holds points of study 'test', and this "
+                        "is study 'more'"));
 }
 
 TEST_F(InterruptTest, WithoutResumeTheRunStartsAnew) {
@@ -384,8 +424,7 @@ TEST_F(InterruptTest, WithoutResumeTheRunStartsAnew) {
   open_gate();
   const Outcome o = run("run s.yaml --set seed=17", gate());
   EXPECT_EQ(o.code, 0);
-  EXPECT_NE(o.err.find("partial.jsonl of an interrupted run is dropped"), std::string::npos)
-      << o.err;
+  EXPECT_THAT(o.err, HasSubstr("partial.jsonl of an interrupted run is dropped"));
   EXPECT_EQ(run("run s.yaml --set seed=17 --resume", gate()).code, 0) << "nothing to resume";
 }
 
@@ -399,8 +438,8 @@ TEST_F(InterruptTest, OfSeveralStudiesTheFinishedOnesAreTaken) {
   open_gate();
   const Outcome o = run("run s.yaml m.yaml --resume", gate());
   EXPECT_EQ(o.code, 0) << o.err;
-  EXPECT_NE(o.err.find("test: 10 of 10 points were finished"), std::string::npos) << o.err;
-  EXPECT_NE(o.err.find("more: 3 of 10 points were finished"), std::string::npos) << o.err;
+  EXPECT_THAT(o.err, HasSubstr("test: 10 of 10 points were finished"));
+  EXPECT_THAT(o.err, HasSubstr("more: 3 of 10 points were finished"));
   for (const char* study : {"test", "more"}) {
     EXPECT_TRUE(fs::exists(work_ / "out" / study / "results.json"));
     EXPECT_FALSE(fs::exists(work_ / "out" / study / "partial.jsonl"));
@@ -417,7 +456,7 @@ TEST_F(CliTest, ResumeNeedsNoRecordingOfThePoint) {
 TEST_F(CliTest, ProgressInLines) {
   const Outcome o = run("run s.yaml --progress --quiet");
   EXPECT_EQ(o.code, 0);
-  EXPECT_NE(o.err.find("test: 10/10 points, "), std::string::npos) << o.err;
+  EXPECT_THAT(o.err, HasSubstr("test: 10/10 points, "));
   EXPECT_EQ(o.err.find('\r'), std::string::npos);
 }
 
@@ -428,17 +467,14 @@ TEST_F(CliTest, JunitOfSeveralStudies) {
   write_file(work_ / "m.yaml", other);
   EXPECT_EQ(run("run s.yaml m.yaml --quiet --junit j.xml").code, 1);
   const std::string xml = read_file(work_ / "j.xml");
-  EXPECT_NE(xml.find("<testsuite name=\"test\" tests=\"11\" failures=\"0\""), std::string::npos)
-      << xml;
-  EXPECT_NE(xml.find("<testsuite name=\"more\" tests=\"11\" failures=\"1\""), std::string::npos)
-      << xml;
-  EXPECT_NE(xml.find("sim_seconds relative to the baseline is 1.2, at least 1.5 expected, point "
-                     "'traces/a.csv ocf-v1 cryptosoft"),
-            std::string::npos)
-      << xml;
+  EXPECT_THAT(xml, HasSubstr("<testsuite name=\"test\" tests=\"11\" failures=\"0\""));
+  EXPECT_THAT(xml, HasSubstr("<testsuite name=\"more\" tests=\"11\" failures=\"1\""));
+  EXPECT_THAT(xml,
+              HasSubstr("sim_seconds relative to the baseline is 1.2, at least 1.5 expected, point "
+                        "'traces/a.csv ocf-v1 cryptosoft"));
   const Outcome bad = run("run s.yaml --set seed=15 --junit /nowhere/j.xml");
   EXPECT_EQ(bad.code, 2);
-  EXPECT_NE(bad.err.find("--junit: /nowhere/j.xml"), std::string::npos) << bad.err;
+  EXPECT_THAT(bad.err, HasSubstr("--junit: /nowhere/j.xml"));
 }
 
 TEST_F(CliTest, DiffOfTwoRuns) {
@@ -446,14 +482,14 @@ TEST_F(CliTest, DiffOfTwoRuns) {
   ASSERT_EQ(run("run s.yaml --quiet --out b --set seed=2").code, 0);
   const Outcome same = run("diff a b");
   EXPECT_EQ(same.code, 0) << same.out;
-  EXPECT_NE(same.out.find("the same: 0 of "), std::string::npos) << same.out;
-  EXPECT_NE(same.out.find("seed"), std::string::npos) << "the configuration differs";
+  EXPECT_THAT(same.out, HasSubstr("the same: 0 of "));
+  EXPECT_THAT(same.out, HasSubstr("seed")) << "the configuration differs";
   std::string text = read_file(work_ / "b/results.json");
   text.replace(text.find("\"sim_seconds\": 12.0"), 19, "\"sim_seconds\": 12.6");
   write_file(work_ / "c.json", text);
   const Outcome moved = run("diff a c.json");
   EXPECT_EQ(moved.code, 1);
-  EXPECT_NE(moved.out.find("+5.000 %"), std::string::npos) << moved.out;
+  EXPECT_THAT(moved.out, HasSubstr("+5.000 %"));
   EXPECT_EQ(run("diff a c.json --tolerance sim_seconds=5 --tolerance default=0").code, 0);
   EXPECT_EQ(Json::parse(run("diff a c.json --json").out)["moved"].size(), 1u);
   for (const char* bad : {"diff a", "diff a nowhere", "diff a b --tolerance x", "diff a s.yaml",
@@ -470,7 +506,7 @@ TEST_F(CliTest, BaselinesAreWrittenAndUpdated) {
   EXPECT_EQ(o.code, 0) << o.err;
   const fs::path file = home_.path() / "studies/baselines/test.json";
   const std::string text = read_file(file);
-  EXPECT_NE(o.out.find("studies/baselines/test.json"), std::string::npos);
+  EXPECT_THAT(o.out, HasSubstr("studies/baselines/test.json"));
   EXPECT_EQ(run("diff " + file.string() + " out/test").code, 0);
   write_file(file, "old");
   EXPECT_EQ(run("baseline --all").code, 0);
@@ -487,7 +523,7 @@ TEST_F(CliTest, SensitivityIsWritten) {
   const Outcome o =
       run("run s.yaml --set seed=18 --sensitivity --sensitivity-parameters '*.irq_entry' --out o");
   EXPECT_EQ(o.code, 0) << o.err;
-  EXPECT_NE(o.out.find("soc.costs.kernel.irq_entry"), std::string::npos) << o.out;
+  EXPECT_THAT(o.out, HasSubstr("soc.costs.kernel.irq_entry"));
   EXPECT_EQ(Json::parse(read_file(work_ / "o/sensitivity.json"))["parameters"].size(), 1u);
   EXPECT_FALSE(fs::exists(work_ / "o/sensitivity-partial.jsonl"));
   EXPECT_FALSE(fs::exists(work_ / "o/results.json"));
@@ -502,7 +538,7 @@ TEST_F(CliTest, PrintConfigReadsBackAsAStudy) {
       run("run s.yaml --set dmcrypt.path=ocf-v1 --set ocf.driver=cesa_tdma "
           "--set workload.trace=traces/b.csv --print-config");
   EXPECT_EQ(o.code, 0) << o.err;
-  EXPECT_NE(o.out.find("# rpm; assumed; "), std::string::npos);
+  EXPECT_THAT(o.out, HasSubstr("# rpm; assumed; "));
   EXPECT_FALSE(fs::exists(work_ / "out"));
   write_file(work_ / "again.yaml", o.out);
   EXPECT_EQ(run("run again.yaml --quiet").code, 0);
@@ -513,12 +549,12 @@ TEST_F(CliTest, PrintConfigReadsBackAsAStudy) {
 }
 
 TEST_F(CliTest, Lists) {
-  EXPECT_NE(run("list").out.find("test-disk"), std::string::npos);
-  EXPECT_NE(run("list paths").out.find("ocf-v3"), std::string::npos);
-  EXPECT_NE(run("list drivers").out.find("cesa_tdma"), std::string::npos);
-  EXPECT_NE(run("list metrics").out.find("latency_us.p99"), std::string::npos);
-  EXPECT_NE(run("list parameters").out.find("soc.costs.kernel.irq_entry"), std::string::npos);
-  EXPECT_NE(run("list presets").out.find("linux-2.6.12"), std::string::npos);
+  EXPECT_THAT(run("list").out, HasSubstr("test-disk"));
+  EXPECT_THAT(run("list paths").out, HasSubstr("ocf-v3"));
+  EXPECT_THAT(run("list drivers").out, HasSubstr("cesa_tdma"));
+  EXPECT_THAT(run("list metrics").out, HasSubstr("latency_us.p99"));
+  EXPECT_THAT(run("list parameters").out, HasSubstr("soc.costs.kernel.irq_entry"));
+  EXPECT_THAT(run("list presets").out, HasSubstr("linux-2.6.12"));
   EXPECT_EQ(run("list studies").code, 0);
 }
 
@@ -537,7 +573,7 @@ TEST_F(CliTest, HomeIsFoundFromTheCurrentFolder) {
   const std::string command = "cd " + (home_.path() / "traces").string() +
                               " && env -u CESASIM_HOME " + program_ + " list presets >out.txt 2>&1";
   EXPECT_EQ(std::system(command.c_str()), 0);
-  EXPECT_NE(read_file(home_.path() / "traces/out.txt").find("test-soc"), std::string::npos);
+  EXPECT_THAT(read_file(home_.path() / "traces/out.txt"), HasSubstr("test-soc"));
 }
 
 }  // namespace

@@ -55,6 +55,12 @@ class TraceCommand : public testing::Test {
     return out;
   }
 
+  /// A trace of tests/traces/faults.
+  std::string fault(const char* name) const {
+    return (home_ / "tests/traces/faults" / name).string();
+  }
+  std::string out() const { return read_file(work_ / "stdout"); }
+
   fs::path home_ = fs::current_path();
   fs::path work_ = fresh_folder("trace_command");
   std::string program_ = fs::absolute("cli/cesasim").string();
@@ -162,6 +168,11 @@ TEST_F(TraceCommand, RefusesAndLeavesNothingBehind) {
       {"cut a.csv o.csv --phase nowhere", "none of the 2 requests read"},
       {"cut a.csv ./a.csv --records 0:1", "./a.csv: is also an input"},
       {"convert a.csv a.csv", "a.csv: is also an input"},
+      {"convert a.csv o --to biosnoop",
+       "there is no writer of trace format 'biosnoop'; valid: csv"},
+      {"info a.csv --format xyz", "--format: unknown trace format 'xyz'; valid: csv, blkparse"},
+      {"info a.csv --format msr", "a.csv:1: expected 7 fields"},
+      {"info a.csv --arrivals xyz", "--arrivals: unknown event 'xyz'; valid: queue, issue"},
   };
   (void)run("info a.csv");  // stdout and stderr are there
   const std::set<std::string> before = files();
@@ -178,6 +189,71 @@ TEST_F(TraceCommand, RefusesAndLeavesNothingBehind) {
   write_file(work_ / "o.csv", "before");
   EXPECT_EQ(run("convert bad.csv o.csv").code, 2);
   EXPECT_EQ(read_file(work_ / "o.csv"), "before");
+}
+
+TEST_F(TraceCommand, SaysWhatTheTraceHasInsteadOfRequests) {
+  const std::string issued = fault("e1-issue-complete-only.blkparse.txt");
+  for (const char* command : {"info ", "convert ", "cut "}) {
+    const std::string to = std::string(command) == "info " ? "" : " o.csv";
+    const Outcome o = run(command + issued + to);
+    EXPECT_EQ(o.code, 2) << command;
+    EXPECT_NE(o.err.find("no queue event (Q), but 2 issue (D) and 2 complete (C) events; "
+                         "--arrivals issue"),
+              std::string::npos)
+        << o.err;
+    EXPECT_EQ(files().count("o.csv"), 0u);
+  }
+  succeeds("convert " + issued + " o.csv --arrivals issue");
+  EXPECT_EQ(rows("o.csv").size(), 2u);
+  const Outcome o = run("info --device sda " + fault("e4-two-devices.blktrace.0"));
+  EXPECT_EQ(o.code, 2);
+  EXPECT_NE(o.err.find("no request of device 'sda'; valid for --device (workload.device): 253,0 (1 "
+                       "request), 8,0 (1 request)"),
+            std::string::npos)
+      << o.err;
+  write_file(work_ / "header.csv", "time_ns,op,sector,bytes\n");
+  EXPECT_EQ(run("info header.csv").code, 2);
+}
+
+TEST_F(TraceCommand, SaysOnceWhatWasLeftOutOrPutRight) {
+  const Outcome converted =
+      run("convert " + fault("g3-done-before-queued.blkparse.txt") + " y.csv");
+  EXPECT_EQ(converted.code, 0);
+  EXPECT_NE(
+      converted.err.find("completions before their request was queued, left out: 1, in line 3\n"),
+      std::string::npos)
+      << converted.err;
+  EXPECT_EQ(rows("y.csv")[1].size(), 7u) << "no done_ns";
+  succeeds("info y.csv");
+  succeeds("convert " + fault("g3-done-before-queued.blkparse.txt") + " y.msr.csv");
+  EXPECT_EQ(read_file(work_ / "y.msr.csv").find("1844674"), std::string::npos);
+
+  succeeds("info " + fault("g1-time-backward.blkparse.txt"));
+  EXPECT_NE(out().find("rows earlier than a row before them, put in order of time: 1, in line 3"),
+            std::string::npos)
+      << out();
+  succeeds("info " + fault("f1-zone-management.blktrace.0"));
+  EXPECT_NE(
+      out().find("operation left out, zone command (no data, no flush): 2, the first in event"),
+      std::string::npos)
+      << out();
+  succeeds("info --json " + fault("i1-sync-file-range.v3.iolog"));
+  EXPECT_NE(out().find("\"sync_file_range\""), std::string::npos) << out();
+}
+
+TEST_F(TraceCommand, TakesAFolderAndAFormatByItsName) {
+  fs::create_directories(work_ / "capture");
+  fs::copy_file(fault("e4-two-devices.blktrace.0"), work_ / "capture" / "x.blktrace.0");
+  succeeds("convert capture o.csv --device 8,0");
+  EXPECT_EQ(rows("o.csv").size(), 1u);
+  // More that is no data than is looked at.
+  std::string far;
+  while (far.size() < 70'000) far += "no data at all\n";
+  write_file(work_ / "far.txt", far + read_file(fault("h1-header-row.msr.csv")));
+  EXPECT_EQ(run("info far.txt").code, 2);
+  EXPECT_EQ(run("info far.txt --format msr").code, 2);
+  succeeds("convert far.txt o.csv --format msr --skip-bad-lines");
+  EXPECT_EQ(rows("o.csv").size(), 2u);
 }
 
 TEST_F(TraceCommand, AnInterruptedOneLeavesNothingBehind) {

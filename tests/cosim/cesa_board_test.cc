@@ -3,6 +3,7 @@
 // (shard_count in BUILD).
 #include "cosim/device/cesa_board.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
 #include <sys/mman.h>
@@ -19,6 +20,8 @@
 
 namespace cesasim::cosim {
 namespace {
+
+using testing::HasSubstr;
 
 using namespace hw::cesa_reg;  // NOLINT(google-build-using-namespace): register names only
 
@@ -163,11 +166,11 @@ TEST_F(CesaBoardTest, TheLogNamesPagesByAppearance) {
   start_chain(0);
   run_to_rest();
   const std::string text = logged();
-  EXPECT_NE(text.find("0 w reg 0xde00 0x00000001\n"), std::string::npos) << text;
-  EXPECT_NE(text.find(" dma 0 rd ram[0]+0x000 16\n"), std::string::npos) << text;
-  EXPECT_NE(text.find(" dma 0 rd ram[1]+0x000 128\n"), std::string::npos) << text;
-  EXPECT_NE(text.find(" dma 0 wr ram[2]+0x000 16\n"), std::string::npos) << text;
-  EXPECT_NE(text.find(" irq 0\n"), std::string::npos) << text;
+  EXPECT_THAT(text, HasSubstr("0 w reg 0xde00 0x00000001\n"));
+  EXPECT_THAT(text, HasSubstr(" dma 0 rd ram[0]+0x000 16\n"));
+  EXPECT_THAT(text, HasSubstr(" dma 0 rd ram[1]+0x000 128\n"));
+  EXPECT_THAT(text, HasSubstr(" dma 0 wr ram[2]+0x000 16\n"));
+  EXPECT_THAT(text, HasSubstr(" irq 0\n"));
 }
 
 TEST_F(CesaBoardTest, DmaOutsideTheGuestsRamIsABusError) {
@@ -229,7 +232,7 @@ TEST_F(BusError, TheThirdAccessIsRefused) {
   EXPECT_FALSE(board.take_interrupt());
   EXPECT_EQ(board.counters().dma_accesses, 3u);
   EXPECT_EQ(ciphertext(), "attack at dawn!!");
-  EXPECT_NE(logged().find("inject bus-error@3"), std::string::npos);
+  EXPECT_THAT(logged(), HasSubstr("inject bus-error@3"));
 }
 
 struct LostInterrupt : CesaBoardTest {

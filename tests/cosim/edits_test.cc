@@ -2,6 +2,7 @@
 // one that does not is refused by name.
 #include "cosim/host/edits.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -13,6 +14,9 @@
 
 namespace cesasim::cosim {
 namespace {
+
+using testing::HasSubstr;
+using testing::Not;
 
 namespace fs = std::filesystem;
 
@@ -62,8 +66,8 @@ TEST_F(Edits, EachMendFitsTheStockDriverOnce) {
     copy.apply(mend);
     EXPECT_NE(copy.text(), before) << mend;
     const std::string why = refusal(copy, mend);
-    EXPECT_NE(why.find(mend.filename().string()), std::string::npos) << why;
-    EXPECT_NE(why.find("does not fit the sources in 'the copy'"), std::string::npos) << why;
+    EXPECT_THAT(why, HasSubstr(mend.filename().string()));
+    EXPECT_THAT(why, HasSubstr("does not fit the sources in 'the copy'"));
   }
 }
 
@@ -73,10 +77,9 @@ TEST_F(Edits, EachMutantFitsTheMendedDriverAndSaysThatItRuns) {
   for (const fs::path& mutant : mutants) {
     const Copy copy;
     for (const fs::path& mend : edits_in(".", "mends")) copy.apply(mend);
-    EXPECT_EQ(copy.text().find("the mutated code ran"), std::string::npos);
+    EXPECT_THAT(copy.text(), Not(HasSubstr("the mutated code ran")));
     copy.apply(mutant);
-    EXPECT_NE(copy.text().find("\"cesasim: the mutated code ran\\n\""), std::string::npos)
-        << mutant;
+    EXPECT_THAT(copy.text(), HasSubstr("\"cesasim: the mutated code ran\\n\"")) << mutant;
     EXPECT_EQ(read_mutant(mutant).name, mutant.stem());
   }
 }
@@ -89,7 +92,7 @@ TEST_F(Edits, APatchThatDoesNotFitChangesNothingElsewhere) {
              "--- a/hash.c\n+++ b/hash.c\n@@ -67,2 +67,3 @@\n \t\t      req->cache_dmA);\n"
              "+\treq->cache = NULL;\n }\n");
   const std::string before = copy.text();
-  EXPECT_NE(refusal(copy, patch).find("wrong.patch"), std::string::npos);
+  EXPECT_THAT(refusal(copy, patch), HasSubstr("wrong.patch"));
   EXPECT_EQ(copy.text(), before);
   EXPECT_NE(refusal(copy, copy.path() / "missing.patch"), "");
 }
@@ -104,8 +107,7 @@ TEST_F(Edits, AMutantNamesItsSoc) {
     read_mutant(patch);
     FAIL() << "no SoC, and accepted";
   } catch (const EditError& error) {
-    EXPECT_NE(std::string(error.what()).find("m.patch: no line '# Soc: PRESET'"),
-              std::string::npos);
+    EXPECT_THAT(std::string(error.what()), HasSubstr("m.patch: no line '# Soc: PRESET'"));
   }
 }
 

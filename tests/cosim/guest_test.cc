@@ -2,6 +2,7 @@
 // is an end.
 #include "cosim/host/guest.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,6 +15,8 @@
 
 namespace cesasim::cosim {
 namespace {
+
+using testing::HasSubstr;
 
 namespace fs = std::filesystem;
 using std::chrono::milliseconds;
@@ -143,15 +146,13 @@ TEST_F(Guest, ThatCannotStartSaysWhy) {
       "exit 1");
   EXPECT_FALSE(out.ok);
   EXPECT_EQ(out.end, GuestEnd::never_up);
-  EXPECT_NE(out.failure.find("ptrace set fp regs failed, errno = 14"), std::string::npos)
-      << out.failure;
-  EXPECT_NE(out.failure.find("Attempted to kill init"), std::string::npos) << out.failure;
+  EXPECT_THAT(out.failure, HasSubstr("ptrace set fp regs failed, errno = 14"));
+  EXPECT_THAT(out.failure, HasSubstr("Attempted to kill init"));
 }
 
 TEST_F(Guest, WithoutAnExecutableMemoryFileSystem) {
   const GuestOutcome out = boot("echo '/dev/shm must be not mounted noexec' >&2; exit 1");
-  EXPECT_NE(out.failure.find("/dev/shm must be not mounted noexec"), std::string::npos)
-      << out.failure;
+  EXPECT_THAT(out.failure, HasSubstr("/dev/shm must be not mounted noexec"));
 }
 
 TEST_F(Guest, ThatIsNoProgramOfThisMachine) {
@@ -161,7 +162,7 @@ TEST_F(Guest, ThatIsNoProgramOfThisMachine) {
   ::chmod(kernel.program.c_str(), 0755);
   const GuestOutcome out = boot_guest(kernel, device, folder.path(), options);
   EXPECT_EQ(out.end, GuestEnd::never_up);
-  EXPECT_NE(out.failure.find("its console"), std::string::npos) << out.failure;
+  EXPECT_THAT(out.failure, HasSubstr("its console"));
 }
 
 TEST_F(Guest, ThatEndsAsPlanned) {
@@ -175,15 +176,13 @@ TEST_F(Guest, ThatEndsAsPlanned) {
 TEST_F(Guest, ThatSaysNothingEndsBySilence) {
   const GuestOutcome out = boot("echo 'up 6.1.192' >&3; sleep 1000");
   EXPECT_EQ(out.end, GuestEnd::silent);
-  EXPECT_NE(out.failure.find("neither the guest nor its device has done anything for 2 s"),
-            std::string::npos)
-      << out.failure;
+  EXPECT_THAT(out.failure, HasSubstr("neither the guest nor its device has done anything for 2 s"));
 }
 
 TEST_F(Guest, ThatComputesForNothingIsToldFromASilentOne) {
   const GuestOutcome out = boot("echo 'up 6.1.192' >&3; while :; do :; done");
   EXPECT_EQ(out.end, GuestEnd::spins);
-  EXPECT_NE(out.failure.find("simulated time stood still"), std::string::npos) << out.failure;
+  EXPECT_THAT(out.failure, HasSubstr("simulated time stood still"));
 }
 
 // The device is the guest's only sibling.
@@ -199,8 +198,7 @@ TEST_F(Guest, WhoseDeviceDies) {
                                 "while grep -q '^State:.[^ZX]' /proc/$device/status; do :; done\n"
                                 "echo end >&3");
   EXPECT_EQ(out.end, GuestEnd::device_died);
-  EXPECT_NE(out.failure.find("the device's process was ended by signal 9"), std::string::npos)
-      << out.failure;
+  EXPECT_THAT(out.failure, HasSubstr("the device's process was ended by signal 9"));
 }
 
 TEST_F(Guest, ThatLivesOnAfterItsDeviceDied) {
@@ -212,29 +210,26 @@ TEST_F(Guest, ThatLivesOnAfterItsDeviceDied) {
 TEST_F(Guest, ThatLeavesItsDeviceAndLivesOn) {
   const GuestOutcome out = play("leaves");
   EXPECT_EQ(out.end, GuestEnd::orphan);
-  EXPECT_NE(out.failure.find("the guest did not end with its device"), std::string::npos)
-      << out.failure;
+  EXPECT_THAT(out.failure, HasSubstr("the guest did not end with its device"));
 }
 
 TEST_F(Guest, WhoseDeviceSleepsOverAMessage) {
   const GuestOutcome out = play("half");
   EXPECT_EQ(out.end, GuestEnd::device_silent);
-  EXPECT_NE(out.failure.find("the device has not answered for 2 s"), std::string::npos)
-      << out.failure;
+  EXPECT_THAT(out.failure, HasSubstr("the device has not answered for 2 s"));
 }
 
 TEST_F(Guest, ThatBreaksTheProtocol) {
   const GuestOutcome out = play("nonsense");
   EXPECT_EQ(out.end, GuestEnd::protocol);
-  EXPECT_NE(out.failure.find("time travel: operation 77"), std::string::npos) << out.failure;
+  EXPECT_THAT(out.failure, HasSubstr("time travel: operation 77"));
 }
 
 TEST_F(Guest, WithALimitOfSimulatedTime) {
   device.time_limit_ns = 50'000'000'000;
   const GuestOutcome out = play("late");
   EXPECT_EQ(out.end, GuestEnd::simulated_limit);
-  EXPECT_NE(out.failure.find("simulated time reached its limit of 50 s"), std::string::npos)
-      << out.failure;
+  EXPECT_THAT(out.failure, HasSubstr("simulated time reached its limit of 50 s"));
 }
 
 TEST_F(Guest, WithAHostTimeLimitOfTheUser) {
@@ -242,7 +237,7 @@ TEST_F(Guest, WithAHostTimeLimitOfTheUser) {
   options.silence_limit = seconds(1000);
   const GuestOutcome out = boot("echo 'up 6.1.192' >&3; sleep 1000");
   EXPECT_EQ(out.end, GuestEnd::wall_limit);
-  EXPECT_NE(out.failure.find("--wall-limit"), std::string::npos) << out.failure;
+  EXPECT_THAT(out.failure, HasSubstr("--wall-limit"));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // Linux 6.1 sends, and ones that it must not.
 #include "cosim/transport/session.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -15,6 +16,8 @@
 
 namespace cesasim::cosim {
 namespace {
+
+using testing::HasSubstr;
 
 constexpr std::uint64_t kRam = 0x40000000;
 constexpr std::uint64_t kRamBytes = 0x10000;
@@ -349,7 +352,7 @@ TEST_F(SessionTest, TimeHasALimit) {
   tell(kStart, 1);
   tell(kRequest, 1'000'001);
   tell(kWait);
-  EXPECT_NE(over.get().find("limit"), std::string::npos);
+  EXPECT_THAT(over.get(), HasSubstr("limit"));
 }
 
 TEST_F(SessionTest, TimeThatGoesBack) {
@@ -357,19 +360,19 @@ TEST_F(SessionTest, TimeThatGoesBack) {
   tell(kUpdate, 500);
   const TimeMessage m = {kUpdate, 9, 499};
   write_all(time.get(), bytes_of(m));
-  EXPECT_NE(over.get().find("goes back"), std::string::npos);
+  EXPECT_THAT(over.get(), HasSubstr("goes back"));
 }
 
 TEST_F(SessionTest, UnknownTimeOperation) {
   const TimeMessage m = {77, 1, 0};
   write_all(time.get(), bytes_of(m));
-  EXPECT_NE(over.get().find("operation 77"), std::string::npos);
+  EXPECT_THAT(over.get(), HasSubstr("operation 77"));
 }
 
 TEST_F(SessionTest, AnAnswerToNothing) {
   const TimeMessage m = {kAck, 1, 0};
   write_all(time.get(), bytes_of(m));
-  EXPECT_NE(over.get().find("answer to nothing"), std::string::npos);
+  EXPECT_THAT(over.get(), HasSubstr("answer to nothing"));
 }
 
 /// One malformed vhost-user message each.
@@ -385,26 +388,24 @@ class MalformedTest : public SessionTest {
 };
 
 TEST_F(MalformedTest, UnknownRequest) {
-  EXPECT_NE(answer_to({99, 1, 0}).find("request 99"), std::string::npos);
+  EXPECT_THAT(answer_to({99, 1, 0}), HasSubstr("request 99"));
 }
 TEST_F(MalformedTest, HugePayload) {
-  EXPECT_NE(answer_to({5, 1, 0xFFFFFFFF}).find("payload of 4294967295"), std::string::npos);
+  EXPECT_THAT(answer_to({5, 1, 0xFFFFFFFF}), HasSubstr("payload of 4294967295"));
 }
 TEST_F(MalformedTest, ShortPayload) {
-  EXPECT_NE(answer_to({9, 1, 4}, 4).find("too short"), std::string::npos);
+  EXPECT_THAT(answer_to({9, 1, 4}, 4), HasSubstr("too short"));
 }
 TEST_F(MalformedTest, QueueOutOfRange) {
-  EXPECT_NE(answer_to({35, 1, 8}, 8, 0x07).find("queue"), std::string::npos);
+  EXPECT_THAT(answer_to({35, 1, 8}, 8, 0x07), HasSubstr("queue"));
 }
 TEST_F(MalformedTest, MemoryTableWithoutItsFile) {
-  EXPECT_NE(answer_to({5, 1, 40}, 40, 0x01).find("memory table"), std::string::npos);
+  EXPECT_THAT(answer_to({5, 1, 40}, 40, 0x01), HasSubstr("memory table"));
 }
 TEST_F(MalformedTest, FeaturesThatWereNotOffered) {
-  EXPECT_NE(answer_to({2, 1, 8}, 8, 0xFF).find("not offered"), std::string::npos);
+  EXPECT_THAT(answer_to({2, 1, 8}, 8, 0xFF), HasSubstr("not offered"));
 }
-TEST_F(MalformedTest, WrongVersion) {
-  EXPECT_NE(answer_to({35, 2, 8}, 8).find("flags"), std::string::npos);
-}
+TEST_F(MalformedTest, WrongVersion) { EXPECT_THAT(answer_to({35, 2, 8}, 8), HasSubstr("flags")); }
 TEST_F(MalformedTest, RingOfThree) {
   connect_device();
   const UserHeader h = {8, 1, 8};
@@ -412,7 +413,7 @@ TEST_F(MalformedTest, RingOfThree) {
   std::memcpy(message.data(), &h, sizeof h);
   message[sizeof h + 4] = 3;
   send_with_fd(message, -1);
-  EXPECT_NE(over.get().find("3 entries"), std::string::npos);
+  EXPECT_THAT(over.get(), HasSubstr("3 entries"));
 }
 TEST_F(MalformedTest, CommandThatIsTooShort) {
   connect_device();
@@ -422,7 +423,7 @@ TEST_F(MalformedTest, CommandThatIsTooShort) {
   std::vector<std::uint8_t> message(sizeof h + 8);
   std::memcpy(message.data(), &h, sizeof h);
   send_with_fd(message, -1);
-  EXPECT_NE(over.get().find("message of 8 bytes"), std::string::npos);
+  EXPECT_THAT(over.get(), HasSubstr("message of 8 bytes"));
 }
 TEST_F(MalformedTest, NoBufferForAnInterrupt) {
   connect_device();
@@ -430,7 +431,7 @@ TEST_F(MalformedTest, NoBufferForAnInterrupt) {
   write(PcidevOp::config_write, 0, 0x40, 0x80000000);
   write(PcidevOp::mmio_write, 0, 0, 10);
   tell(kWait);
-  EXPECT_NE(over.get().find("no buffer for an interrupt"), std::string::npos);
+  EXPECT_THAT(over.get(), HasSubstr("no buffer for an interrupt"));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // The device's side of a virtqueue against a guest that keeps the rules, and one that does not.
 #include "cosim/transport/virtqueue.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -9,6 +10,8 @@
 
 namespace cesasim::cosim {
 namespace {
+
+using testing::HasSubstr;
 
 constexpr std::uint64_t kRam = 0x100000;  // guest address of the memory
 constexpr std::uint64_t kBytes = 0x10000;
@@ -124,25 +127,25 @@ TEST_F(VirtqueueTest, UnpopGivesTheSameRequestAgain) {
 
 TEST_F(VirtqueueTest, AvailableIndexTooFarAhead) {
   poke<std::uint16_t>(kAvailable + 2, kEntries + 1);
-  EXPECT_NE(refusal().find("9 ahead in a ring of 8"), std::string::npos) << refusal();
+  EXPECT_THAT(refusal(), HasSubstr("9 ahead in a ring of 8"));
 }
 
 TEST_F(VirtqueueTest, HeadOutOfRange) {
   offer(kEntries);
-  EXPECT_NE(refusal().find("descriptor 8 in a table of 8"), std::string::npos) << refusal();
+  EXPECT_THAT(refusal(), HasSubstr("descriptor 8 in a table of 8"));
 }
 
 TEST_F(VirtqueueTest, NextOutOfRange) {
   describe(0, kBuffer, 4, kNext, 0x7FFF);
   offer(0);
-  EXPECT_NE(refusal().find("descriptor 32767"), std::string::npos) << refusal();
+  EXPECT_THAT(refusal(), HasSubstr("descriptor 32767"));
 }
 
 TEST_F(VirtqueueTest, ChainThatNeverEnds) {
   describe(0, kBuffer, 4, kNext, 1);
   describe(1, kBuffer, 4, kNext, 0);
   offer(0);
-  EXPECT_NE(refusal().find("loop"), std::string::npos) << refusal();
+  EXPECT_THAT(refusal(), HasSubstr("loop"));
 }
 
 TEST_F(VirtqueueTest, BufferOutsideTheMemoryTable) {
@@ -155,7 +158,7 @@ TEST_F(VirtqueueTest, BufferOutsideTheMemoryTable) {
     poke<std::uint16_t>(kAvailable + 2, 0);
     queue.set_next(0);
     offer(0);
-    EXPECT_NE(refusal().find("not in the guest's memory table"), std::string::npos) << address;
+    EXPECT_THAT(refusal(), HasSubstr("not in the guest's memory table")) << address;
   }
 }
 
@@ -170,15 +173,15 @@ TEST_F(VirtqueueTest, ABufferOfNoBytesMayLieAnywhere) {
 TEST_F(VirtqueueTest, IndirectDescriptorsWereNotOffered) {
   describe(0, kBuffer, 16, kIndirect);
   offer(0);
-  EXPECT_NE(refusal().find("indirect"), std::string::npos) << refusal();
+  EXPECT_THAT(refusal(), HasSubstr("indirect"));
 }
 
 TEST_F(VirtqueueTest, RingsOutsideTheMemoryTable) {
   queue.set_addresses(kTable, kRam + kBytes - 4, kUsed);
-  EXPECT_NE(refusal().find("available ring"), std::string::npos) << refusal();
+  EXPECT_THAT(refusal(), HasSubstr("available ring"));
   queue.set_addresses(kRam + kBytes, kAvailable, kUsed);
   offer(0);
-  EXPECT_NE(refusal().find("descriptor table"), std::string::npos) << refusal();
+  EXPECT_THAT(refusal(), HasSubstr("descriptor table"));
   queue.set_addresses(kTable, kAvailable, 0);
   EXPECT_THROW(queue.push(chain, 0), ProtocolError);
 }

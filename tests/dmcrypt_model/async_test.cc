@@ -6,7 +6,7 @@
 #include <string>
 
 #include "dmcrypt_model/path_ocf_async.h"
-#include "machine/reference_cipher.h"
+#include "machine/check/reference_cipher.h"
 #include "tests/dmcrypt_model/bios.h"
 #include "tests/dmcrypt_model/engine_driver.h"
 

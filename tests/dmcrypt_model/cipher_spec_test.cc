@@ -1,6 +1,7 @@
 // The cipher string and the key of a table line: what is taken, and why the rest is not.
 #include "dmcrypt_model/cipher_spec.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
 
@@ -98,9 +99,9 @@ TEST(CipherSpec, BadAndWhy) {
   };
   for (const auto& row : rows) {
     const std::string message = why([&] { CipherSpec::parse(row.text); });
-    EXPECT_NE(message.find(row.why), std::string::npos) << row.text << " gave: " << message;
-    EXPECT_NE(message.find("cipher '" + std::string(row.text) + "'"), std::string::npos);
-    EXPECT_NE(message.find("valid: "), std::string::npos);
+    EXPECT_THAT(message, testing::HasSubstr(row.why)) << row.text << " gave: " << message;
+    EXPECT_THAT(message, testing::HasSubstr("cipher '" + std::string(row.text) + "'"));
+    EXPECT_THAT(message, testing::HasSubstr("valid: "));
   }
 }
 
@@ -154,12 +155,11 @@ TEST(Essiv, TheSaltOfTwoTimes) {
   EXPECT_EQ(essiv_salt(aes, key, EssivSalt::whole), md5);
   const CipherSpec des = CipherSpec::parse("des-cbc-essiv:md5");
   EXPECT_EQ(essiv_salt(des, key, EssivSalt::cut), first(md5, 8));
-  EXPECT_NE(why([&] { essiv_salt(des, key, EssivSalt::whole); }).find("128 bits"),
-            std::string::npos);
+  EXPECT_THAT(why([&] { essiv_salt(des, key, EssivSalt::whole); }), testing::HasSubstr("128 bits"));
   const CipherSpec big = CipherSpec::parse("aes-cbc-essiv:sha512");
   EXPECT_EQ(essiv_salt(big, key, EssivSalt::cut), first(sha512, 32));
-  EXPECT_NE(why([&] { essiv_salt(big, key, EssivSalt::whole); }).find("does not cut it"),
-            std::string::npos);
+  EXPECT_THAT(why([&] { essiv_salt(big, key, EssivSalt::whole); }),
+              testing::HasSubstr("does not cut it"));
 }
 
 }  // namespace

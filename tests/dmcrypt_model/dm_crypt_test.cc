@@ -6,7 +6,7 @@
 
 #include "dmcrypt_model/path_ocf.h"
 #include "dmcrypt_model/path_standard.h"
-#include "machine/reference_cipher.h"
+#include "machine/check/reference_cipher.h"
 #include "tests/dmcrypt_model/bios.h"
 #include "tests/driver/fake_driver.h"
 

@@ -35,7 +35,8 @@ class EngineDriver : public driver::CryptoDriver {
   }
   int freesession(std::uint32_t lid) override { return sessions.erase(lid) == 1 ? 0 : ENOENT; }
 
-  int process(driver::Cryptop* crp, int) override {
+  int process(driver::CryptoRequest* request, int) override {
+    auto* const crp = static_cast<driver::Cryptop*>(request);  // behind OCF
     if (refuse) {
       if (const int error = refuse(*crp)) return error;
     }

@@ -1,6 +1,7 @@
 // Initial vectors against an independent computation, and what they cost.
 #include "dmcrypt_model/iv_generator.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
 
@@ -124,7 +125,7 @@ TEST(Iv, AHashThatGivesNoAesKeyIsRefused) {
     make(board, "aes-cbc-essiv:sha1");
     FAIL();
   } catch (const CipherSpecError& error) {
-    EXPECT_NE(std::string(error.what()).find("160 bits"), std::string::npos) << error.what();
+    EXPECT_THAT(error.what(), testing::HasSubstr("160 bits"));
   }
 }
 

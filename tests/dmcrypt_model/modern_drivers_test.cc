@@ -9,7 +9,7 @@
 #include "driver/cesa_hal/cesa_hal.h"
 #include "driver/cesa_ring/cesa_ring.h"
 #include "driver/cesa_tdma/cesa_tdma.h"
-#include "machine/reference_cipher.h"
+#include "machine/check/reference_cipher.h"
 #include "tests/dmcrypt_model/bios.h"
 
 namespace cesasim::dmcrypt {

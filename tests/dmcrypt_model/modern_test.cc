@@ -2,6 +2,7 @@
 // splitting, refusal; errors reach the bio and no plaintext reaches the disk.
 #include "dmcrypt_model/modern.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
 
@@ -14,6 +15,7 @@
 
 #include "tests/dmcrypt_model/bios.h"
 #include "tests/driver/crypto_api/skcipher_device.h"
+#include "tests/support/splitmix_plaintext.h"
 
 namespace cesasim::dmcrypt {
 namespace {
@@ -222,16 +224,7 @@ TEST_P(ModernVectors, BothDirections) {
     if (v["name"] == GetParam().name) vector = v;
   }
   ASSERT_FALSE(vector.is_null());
-  Bytes plain(2097152);
-  std::uint64_t state = 0x123456789abcdef;
-  for (std::size_t i = 0; i < plain.size(); i += 8) {
-    state += 0x9E3779B97F4A7C15u;
-    std::uint64_t z = state;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    z ^= z >> 31;
-    for (std::size_t b = 0; b < 8; ++b) plain[i + b] = static_cast<std::uint8_t>(z >> (8 * b));
-  }
+  const Bytes plain = test::splitmix_plaintext(0x123456789abcdef, 2097152);
   const auto sha256 = [](const Bytes& bytes) {
     std::uint8_t digest[32];
     EVP_Digest(bytes.data(), bytes.size(), digest, nullptr, EVP_sha256(), nullptr);
@@ -540,7 +533,7 @@ TEST_F(ModernTest, ConstructorRefuses) {
                       board->queue, *api, settings);
       ADD_FAILURE() << "accepted; expected: " << what;
     } catch (const CipherSpecError& e) {
-      EXPECT_NE(std::string(e.what()).find(what), std::string::npos) << e.what();
+      EXPECT_THAT(e.what(), testing::HasSubstr(what));
     }
     table = test::crypt_table();
   };

@@ -1,6 +1,7 @@
 // What each path takes, and the reasons for the rest.
 #include "dmcrypt_model/path_info.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace cesasim::dmcrypt {
@@ -58,24 +59,24 @@ TEST(PathInfo, CiphersOfEveryPath) {
       EXPECT_EQ(message.empty(), row.takers.find(letter) != std::string::npos)
           << name << " " << row.cipher << " " << message;
       if (!message.empty()) {
-        EXPECT_NE(message.find("valid: "), std::string::npos) << message;
+        EXPECT_THAT(message, testing::HasSubstr("valid: "));
       }
     }
   }
 }
 
 TEST(PathInfo, Reasons) {
-  EXPECT_NE(why("standard", table("aes-xts-plain64")).find("unknown chaining mode 'xts'"),
-            std::string::npos);
-  EXPECT_NE(why("standard", table("aes-cbc-plain64")).find("invalid IV mode 'plain64'"),
-            std::string::npos);
-  EXPECT_NE(why("ocf-v3", table("aes-ecb")).find("OCF has no session for it 'ecb'; valid: cbc"),
-            std::string::npos);
-  EXPECT_NE(why("ocf-v4", table("aes")).find("there is no path 'ocf-v4'; valid: standard, ocf-v1"),
-            std::string::npos);
+  EXPECT_THAT(why("standard", table("aes-xts-plain64")),
+              testing::HasSubstr("unknown chaining mode 'xts'"));
+  EXPECT_THAT(why("standard", table("aes-cbc-plain64")),
+              testing::HasSubstr("invalid IV mode 'plain64'"));
+  EXPECT_THAT(why("ocf-v3", table("aes-ecb")),
+              testing::HasSubstr("OCF has no session for it 'ecb'; valid: cbc"));
+  EXPECT_THAT(why("ocf-v4", table("aes")),
+              testing::HasSubstr("there is no path 'ocf-v4'; valid: standard, ocf-v1"));
   CryptTable t = table("aes");
   t.key.resize(17);
-  EXPECT_NE(why("standard", t).find("a key of 136 bits"), std::string::npos);
+  EXPECT_THAT(why("standard", t), testing::HasSubstr("a key of 136 bits"));
 }
 
 TEST(PathInfo, NoneEncryptsNothing) {
@@ -113,11 +114,11 @@ TEST(PathInfo, Placement) {
     EXPECT_EQ(why(name, table("aes"), s, false).empty(), two_buffers) << name;
     EXPECT_EQ(why(name, table("aes"), s, true).empty(), two_buffers || name == "ocf-async") << name;
     s.placement = "beside";
-    EXPECT_NE(why(name, table("aes"), s, true).find("placement 'beside'"), std::string::npos);
+    EXPECT_THAT(why(name, table("aes"), s, true), testing::HasSubstr("placement 'beside'"));
   }
   PathSettings none;
   none.max_in_flight = 0;
-  EXPECT_NE(why("ocf-async", table("aes"), none).find("max_in_flight 0"), std::string::npos);
+  EXPECT_THAT(why("ocf-async", table("aes"), none), testing::HasSubstr("max_in_flight 0"));
 }
 
 }  // namespace

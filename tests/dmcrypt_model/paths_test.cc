@@ -6,7 +6,7 @@
 #include <string>
 #include <tuple>
 
-#include "machine/reference_cipher.h"
+#include "machine/check/reference_cipher.h"
 #include "tests/dmcrypt_model/bios.h"
 
 namespace cesasim::dmcrypt {

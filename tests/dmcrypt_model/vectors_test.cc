@@ -11,25 +11,12 @@
 
 #include "dmcrypt_model/paths.h"
 #include "tests/support/board.h"
+#include "tests/support/splitmix_plaintext.h"
 
 namespace cesasim {
 namespace {
 
 using nlohmann::json;
-
-std::vector<std::uint8_t> splitmix_plaintext(std::uint64_t seed, std::size_t bytes) {
-  std::vector<std::uint8_t> out(bytes);
-  std::uint64_t state = seed;
-  for (std::size_t i = 0; i < bytes; i += 8) {
-    state += 0x9E3779B97F4A7C15u;
-    std::uint64_t z = state;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    z ^= z >> 31;
-    for (std::size_t b = 0; b < 8; ++b) out[i + b] = static_cast<std::uint8_t>(z >> (8 * b));
-  }
-  return out;
-}
 
 std::string sha256_hex(const std::vector<std::uint8_t>& data) {
   std::uint8_t digest[32];
@@ -64,7 +51,7 @@ TEST_P(DmCryptVectors, BytesEqualTheRealKernels) {
     if (v["name"] == name) vector = v;
   }
   ASSERT_FALSE(vector.is_null());
-  const auto plaintext = splitmix_plaintext(0x123456789abcdef, 2097152);
+  const auto plaintext = test::splitmix_plaintext(0x123456789abcdef, 2097152);
   ASSERT_EQ(sha256_hex(plaintext), all["plaintext"]["sha256"].get<std::string>());
 
   test::Board board;

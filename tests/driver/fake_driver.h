@@ -36,7 +36,8 @@ class FakeDriver : public driver::CryptoDriver {
     freed.push_back(lid);
     return lid == 0 || lid > sessions ? ENOENT : 0;
   }
-  int process(driver::Cryptop* crp, int hint) override {
+  int process(driver::CryptoRequest* request, int hint) override {
+    auto* const crp = static_cast<driver::Cryptop*>(request);  // behind OCF
     calls.push_back({crp, kernel_.current().name(), kernel_.in_interrupt(), hint});
     if (on_process) return on_process(crp);
     crypto_.crypto_done(crp);

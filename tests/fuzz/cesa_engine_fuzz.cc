@@ -166,11 +166,11 @@ class Program {
 
   /// False if only software can make something happen.
   bool step() {
-    const auto due = engine_.wake_at();
-    if (!due) return false;
-    require(*due < now_ + Ps{1'000'000'000'000}, "a step takes less than a second");
-    now_ = std::max(now_, *due);
-    engine_.step(now_);
+    const Ps due = engine_.next_at();
+    if (due == hw::CesaEngine::kNever) return false;
+    require(due < now_ + Ps{1'000'000'000'000}, "a step takes less than a second");
+    now_ = std::max(now_, due);
+    engine_.advance(now_);
     return true;
   }
 

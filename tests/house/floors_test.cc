@@ -26,7 +26,8 @@ const std::map<std::string, std::vector<std::string>> kAllowed = {
     {"hw_model", {"base/"}},
     // The kernel runs on cores, memory and the disk. It knows no accelerator and no board.
     {"kernel_model",
-     {"base/", "hw_model/common/", "hw_model/cpu/", "hw_model/memory/", "hw_model/disk/"}},
+     {"base/", "hw_model/common/", "hw_model/cpu/", "hw_model/memory/", "hw_model/disk/",
+      "hw_model/tlm/"}},
     // Drivers reach a device through the kernel (readl, writel, DMA mapping, request_irq), so a
     // fake device can stand in; registers and descriptors are what a data sheet gives. No bios.
     {"driver",
@@ -146,6 +147,17 @@ TEST(Floors, NoFileIncludesWhatItsFloorMayNotUse) {
     if (const auto why = objection(i.file, i.included)) {
       ADD_FAILURE() << i.where() << ": #include \"" << i.included << "\": " << *why;
     }
+  }
+}
+
+/// The two accelerators share what stands below both, and nothing of each other.
+TEST(Floors, TheRingUsesNothingOfTheCesa) {
+  for (const Include& i : house().includes) {
+    const auto in = [](const std::string& file, const char* folder) {
+      return file.rfind(folder, 0) == 0;
+    };
+    EXPECT_FALSE(in(i.file, "hw_model/ring/") && in(i.included, "hw_model/cesa/")) << i.where();
+    EXPECT_FALSE(in(i.file, "hw_model/cesa/") && in(i.included, "hw_model/ring/")) << i.where();
   }
 }
 

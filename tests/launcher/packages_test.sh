@@ -77,6 +77,7 @@ done
 asked test
 expect_asked clang
 expect_asked libclang-rt-dev
+expect_asked python3-jsonschema
 expect_asked shellcheck
 expect_asked clang-format
 [[ $asked != *[a-z]-[0-9]* ]] || fail "a version in the name of a package: $asked"

@@ -84,6 +84,18 @@ TEST(Bench, AnApplicationsWorkIsPartOfAnOperation) {
   EXPECT_NEAR(with - bare, (500 + 8192.0 * 6) / kClock * 1e6, 0.02);
 }
 
+// Minutes of the program's own work on a slow processor: nothing is waited for, so nothing hangs.
+TEST(Bench, AProgramMayWorkForMinutesBetweenItsRequests) {
+  const PointResult p = test::run(test::scenario(
+      "soc: {preset: armada-385, cpu.clock_hz: 4.0e+6}\ndisk: flash\nkernel: linux-6.1\n"
+      "ocf.driver: cesa_tdma\nworkload.bench: {algorithm: aes-128-cbc, api: kernel, requests: 2, "
+      "block_bytes: 131072, application: {preset: none, user_per_byte: 10000, mac_per_byte: "
+      "10000}}\n"));
+  ASSERT_EQ(p.status, Status::ok) << p.error;
+  EXPECT_GT(metric(p, "latency_us.p50"), 400e6);
+  EXPECT_EQ(integrity(p, "verified_reads"), 2u);
+}
+
 TEST(Bench, TwoEnginesServeTwoThreads) {
   const std::string settings = "algorithm: aes-128-cbc, requests: 60, block_bytes: 65536, ";
   const std::string tdma = "ocf.driver: cesa_tdma\n";

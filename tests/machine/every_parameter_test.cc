@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "scenario/names.h"
+#include "scenario/parameters.h"
 #include "scenario/scenario.h"
 #include "tests/machine/forked_point.h"
 
@@ -294,6 +296,8 @@ const std::map<std::string, std::string>& exemptions() {
       {"dmcrypt.iv_offset", "other data, the same work"},
       {"dmcrypt.iv_large_sectors", "other data, the same work"},
       {"workload.skip_bad_lines", "of traces with bad lines"},
+      {"workload.format", "of traces whose first lines do not show it"},
+      {"workload.arrivals", "of traces with issue events"},
       {"on_broken", "of the exit code"},
       {"workload.bench.direction", "the engine deciphers as fast, and so do the ARMv7 costs"},
   };

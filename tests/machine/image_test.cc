@@ -1,5 +1,6 @@
 // Files through the simulated dm-crypt by the command line. What comes out is judged by bytes that
 // a real kernel's dm-crypt wrote, and by OpenSSL.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
 #include <sys/stat.h>
@@ -15,12 +16,15 @@
 #include "scenario/tree.h"
 #include "tests/dmcrypt_model/sector_cipher.h"
 #include "tests/support/fixture.h"
+#include "tests/support/splitmix_plaintext.h"
 #include "traces/replay/content_oracle.h"
 
 namespace fs = std::filesystem;
 
 namespace cesasim::study::test {
 namespace {
+
+using testing::HasSubstr;
 
 constexpr const char* kKey = "000102030405060708090a0b0c0d0e0f";
 
@@ -77,15 +81,10 @@ std::string sha256(const std::string& text) {
 
 /// The plaintext of tests/vectors, as its vectors.json defines it.
 std::string vector_plaintext(const Json& definition) {
-  std::uint64_t state = std::stoull(definition["seed"].get<std::string>(), nullptr, 16);
-  std::string s(definition["bytes"].get<std::size_t>(), '\0');
-  for (std::size_t i = 0; i < s.size(); i += 8) {
-    std::uint64_t z = state += 0x9E3779B97F4A7C15;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-    z ^= z >> 31;
-    std::memcpy(&s[i], &z, 8);
-  }
+  const auto plain = ::cesasim::test::splitmix_plaintext(
+      std::stoull(definition["seed"].get<std::string>(), nullptr, 16),
+      definition["bytes"].get<std::size_t>());
+  std::string s(plain.begin(), plain.end());
   EXPECT_EQ(sha256(s), definition["sha256"].get<std::string>());
   return s;
 }
@@ -152,7 +151,7 @@ TEST_F(ImageTest, LargeAndSparse) {
   const Outcome to = image("encrypt", table + std::to_string(kStart), "in disk");
   ASSERT_EQ(to.code, 0) << to.err;
   EXPECT_TRUE(to.out.starts_with("disk: 35840512 bytes in ")) << to.out;
-  EXPECT_NE(to.out.find(" MB/s"), std::string::npos) << to.out;
+  EXPECT_THAT(to.out, HasSubstr(" MB/s"));
   EXPECT_EQ(fs::file_size(work_ / "disk"), (kStart + kSectors) * 512);
   struct stat info;
   ASSERT_EQ(::stat((work_ / "disk").c_str(), &info), 0);
@@ -232,7 +231,7 @@ TEST_F(ImageTest, WhatIsWrongIsSaidAndNothingWritten) {
     const Outcome o = image(b.what, b.table, b.rest);
     EXPECT_EQ(o.code, 2) << o.err;
     EXPECT_TRUE(o.err.starts_with("cesasim: ")) << o.err;
-    EXPECT_NE(o.err.find(b.message), std::string::npos) << o.err;
+    EXPECT_THAT(o.err, HasSubstr(b.message));
     EXPECT_EQ(o.out, "");
     EXPECT_TRUE(read_file(work_ / "out") == "stays");
     EXPECT_EQ(files(), 2u);
@@ -253,7 +252,7 @@ TEST_F(ImageTest, AnUnfinishedRunLeavesTheOldFile) {
                               std::string(kKey) + " 0 - 0\" in out";
   const Outcome full = run(command, "ulimit -f 20000;");
   EXPECT_EQ(full.code, 3) << full.err;
-  EXPECT_NE(full.err.find("out: cannot be written: File too large"), std::string::npos) << full.err;
+  EXPECT_THAT(full.err, HasSubstr("out: cannot be written: File too large"));
   EXPECT_TRUE(read_file(work_ / "out") == "stays");
   EXPECT_EQ(files(), 2u);
   // Once the run has begun, its part stands there.
@@ -264,7 +263,7 @@ TEST_F(ImageTest, AnUnfinishedRunLeavesTheOldFile) {
               home_.string() + " " + program_ + " " + command + " >stdout 2>stderr; };");
   EXPECT_EQ(stopped.code, 130) << stopped.err;
   fs::remove(work_ / "pid");
-  EXPECT_NE(stopped.err.find("interrupted, nothing written"), std::string::npos) << stopped.err;
+  EXPECT_THAT(stopped.err, HasSubstr("interrupted, nothing written"));
   EXPECT_TRUE(read_file(work_ / "out") == "stays");
   EXPECT_EQ(files(), 2u);
 }
@@ -312,12 +311,11 @@ TEST_F(ImageTest, TheDiskOfAStudy) {
 
   const Outcome nowhere = run("run s.yaml --out other --export-image /absent/disk");
   EXPECT_EQ(nowhere.code, 2);
-  EXPECT_NE(nowhere.err.find("--export-image: /absent/disk: cannot be created"), std::string::npos);
+  EXPECT_THAT(nowhere.err, HasSubstr("--export-image: /absent/disk: cannot be created"));
   write_file(work_ / "two.yaml", read_file(work_ / "s.yaml") + "axes:\n  soc.cores: [1, 2]\n");
   const Outcome two = run("run two.yaml --out other --export-image other-disk");
   EXPECT_EQ(two.code, 2);
-  EXPECT_NE(two.err.find("2 points, and an image shows the disk of one"), std::string::npos)
-      << two.err;
+  EXPECT_THAT(two.err, HasSubstr("2 points, and an image shows the disk of one"));
   EXPECT_FALSE(fs::exists(work_ / "other")) << "nothing ran";
   EXPECT_FALSE(fs::exists(work_ / "other-disk"));
 }

@@ -1,10 +1,13 @@
 // The shipped presets and studies load: complete, with units, marks and sources.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "study/matrix/study.h"
 
 namespace cesasim::study {
 namespace {
+
+using testing::HasSubstr;
 
 Library shipped() { return Library(std::filesystem::current_path()); }
 
@@ -139,7 +142,7 @@ TEST(Studies, AnUnknownStudyIsNamedWithTheNearest) {
     shipped().find_study("mkfs-vs-bonny");
     FAIL();
   } catch (const ConfigError& error) {
-    EXPECT_NE(std::string(error.what()).find("did you mean 'mkfs-vs-bonnie'?"), std::string::npos);
+    EXPECT_THAT(std::string(error.what()), HasSubstr("did you mean 'mkfs-vs-bonnie'?"));
   }
 }
 

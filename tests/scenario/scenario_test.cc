@@ -1,15 +1,23 @@
 #include "scenario/scenario.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <set>
 
+#include "scenario/crypt_table.h"
+#include "scenario/names.h"
+#include "scenario/parameters.h"
 #include "scenario/tree_reader.h"
 #include "tests/support/fixture.h"
 
 namespace cesasim::study::test {
 namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
 
 class ScenarioTest : public testing::Test {
  protected:
@@ -128,13 +136,13 @@ TEST_F(ScenarioTest, AResolvedTreeNeedsNoPresetFiles) {
 }
 
 TEST_F(ScenarioTest, UnknownKeysAreNamedWithTheNearest) {
-  EXPECT_TRUE(error("soc.cesa.engnes: 1\n")
-                  .starts_with("s.yaml:1: soc.cesa.engnes: unknown key, did you mean "
-                               "'engines'?; valid: preset, engines, "));
-  EXPECT_TRUE(error("soc: {cessa: {engines: 1}}\n")
-                  .starts_with("s.yaml:1: soc.cessa: unknown key, did you mean 'cesa'?"));
-  EXPECT_TRUE(error("\nworkload: {dept: 3}\n")
-                  .starts_with("s.yaml:2: workload.dept: unknown key, did you mean 'depth'?"));
+  EXPECT_THAT(error("soc.cesa.engnes: 1\n"),
+              StartsWith("s.yaml:1: soc.cesa.engnes: unknown key, did you mean "
+                         "'engines'?; valid: preset, engines, "));
+  EXPECT_THAT(error("soc: {cessa: {engines: 1}}\n"),
+              StartsWith("s.yaml:1: soc.cessa: unknown key, did you mean 'cesa'?"));
+  EXPECT_THAT(error("\nworkload: {dept: 3}\n"),
+              StartsWith("s.yaml:2: workload.dept: unknown key, did you mean 'depth'?"));
   EXPECT_EQ(error("frobnicate: 1\n"),
             "s.yaml:1: frobnicate: unknown key; valid: soc, disk, kernel, dmcrypt, ocf, workload, "
             "fidelity, faults, verdict, on_broken, seed");
@@ -142,28 +150,27 @@ TEST_F(ScenarioTest, UnknownKeysAreNamedWithTheNearest) {
 
 TEST_F(ScenarioTest, AMisspelledPresetKeyComesBeforeTheMissingOne) {
   const int line = spoil("disk", "test-disk", "rpm:", "rmp:");
-  EXPECT_TRUE(error("").starts_with(where("disk", "test-disk", line) +
+  EXPECT_THAT(error(""), StartsWith(where("disk", "test-disk", line) +
                                     "disk.rmp: unknown key, did you mean 'rpm'?"));
 }
 
 TEST_F(ScenarioTest, WrongTypesAndRanges) {
-  EXPECT_TRUE(
-      error("disk.rpm: fast\n")
-          .starts_with("s.yaml:1: disk.rpm: not a number: 'fast'; valid: a number in rpm, "));
-  EXPECT_TRUE(error("disk.rpm: \"7200\"\n").starts_with("s.yaml:1: disk.rpm: not a number"));
-  EXPECT_TRUE(error("disk.rpm: 7200rpm\n").starts_with("s.yaml:1: disk.rpm: not a number"));
-  EXPECT_TRUE(error("disk.rpm: .nan\n").starts_with("s.yaml:1: disk.rpm: not a number"));
-  EXPECT_TRUE(error("disk.rpm: {a: 1}\n").find("disk.rpm: not a number") != std::string::npos);
-  EXPECT_TRUE(error("disk.rpm: [1]\n").starts_with("s.yaml:1: disk.rpm: not a number: a list"));
-  EXPECT_TRUE(error("disk.rpm:\n").starts_with("s.yaml:1: disk.rpm: not a number: nothing"));
+  EXPECT_THAT(error("disk.rpm: fast\n"),
+              StartsWith("s.yaml:1: disk.rpm: not a number: 'fast'; valid: a number in rpm, "));
+  EXPECT_THAT(error("disk.rpm: \"7200\"\n"), StartsWith("s.yaml:1: disk.rpm: not a number"));
+  EXPECT_THAT(error("disk.rpm: 7200rpm\n"), StartsWith("s.yaml:1: disk.rpm: not a number"));
+  EXPECT_THAT(error("disk.rpm: .nan\n"), StartsWith("s.yaml:1: disk.rpm: not a number"));
+  EXPECT_THAT(error("disk.rpm: {a: 1}\n"), HasSubstr("disk.rpm: not a number"));
+  EXPECT_THAT(error("disk.rpm: [1]\n"), StartsWith("s.yaml:1: disk.rpm: not a number: a list"));
+  EXPECT_THAT(error("disk.rpm:\n"), StartsWith("s.yaml:1: disk.rpm: not a number: nothing"));
   EXPECT_EQ(error("soc.cores: 0\n"),
             "s.yaml:1: soc.cores: out of range: 0; valid: a whole number in cores, 1 .. 8");
-  EXPECT_TRUE(error("soc.cesa.engines: 0\n")
-                  .starts_with("s.yaml:1: soc.cesa.engines: out of range: 0; valid: a whole number "
-                               "in engines, 1 .. "));
-  EXPECT_TRUE(error("soc.cores: -1\n").starts_with("s.yaml:1: soc.cores: out of range: -1"));
-  EXPECT_TRUE(error("soc.cores: 1.5\n").starts_with("s.yaml:1: soc.cores: not a whole number"));
-  EXPECT_TRUE(error("soc.cores: 99999999999999999999\n").starts_with("s.yaml:1: soc.cores: "));
+  EXPECT_THAT(error("soc.cesa.engines: 0\n"),
+              StartsWith("s.yaml:1: soc.cesa.engines: out of range: 0; valid: a whole number "
+                         "in engines, 1 .. "));
+  EXPECT_THAT(error("soc.cores: -1\n"), StartsWith("s.yaml:1: soc.cores: out of range: -1"));
+  EXPECT_THAT(error("soc.cores: 1.5\n"), StartsWith("s.yaml:1: soc.cores: not a whole number"));
+  EXPECT_THAT(error("soc.cores: 99999999999999999999\n"), StartsWith("s.yaml:1: soc.cores: "));
   EXPECT_EQ(error("soc.io_coherent: maybe\n"),
             "s.yaml:1: soc.io_coherent: neither true nor false: 'maybe'; valid: true, false");
   EXPECT_EQ(error("dmcrypt: {path: stndard}\n"),
@@ -173,11 +180,11 @@ TEST_F(ScenarioTest, WrongTypesAndRanges) {
             "s.yaml:1: dmcrypt: 'fast' where a map of settings is needed; valid: key: value");
   EXPECT_EQ(error("soc.cpu: fast\n"),
             "s.yaml:1: soc.cpu: 'fast' where a map of settings is needed; valid: key: value");
-  EXPECT_TRUE(error("workload.trace: [a]\n").starts_with("s.yaml:1: workload.trace: not a text"));
-  EXPECT_TRUE(error("workload.depth.read: 0\n")
-                  .starts_with("s.yaml:1: workload.depth.read: out of range: 0"));
-  EXPECT_TRUE(error("workload.max_bio_bytes: 700\n")
-                  .starts_with("s.yaml:1: workload.max_bio_bytes: 700 is not a multiple of 512"));
+  EXPECT_THAT(error("workload.trace: [a]\n"), StartsWith("s.yaml:1: workload.trace: not a text"));
+  EXPECT_THAT(error("workload.depth.read: 0\n"),
+              StartsWith("s.yaml:1: workload.depth.read: out of range: 0"));
+  EXPECT_THAT(error("workload.max_bio_bytes: 700\n"),
+              StartsWith("s.yaml:1: workload.max_bio_bytes: 700 is not a multiple of 512"));
 }
 
 TEST_F(ScenarioTest, MissingThings) {
@@ -193,25 +200,24 @@ TEST_F(ScenarioTest, MissingThings) {
             "s.yaml:1: nothing where a map of settings is needed; valid: key: value");
   Tree bare = parse_yaml("disk: test-disk\nworkload: {trace: traces/a.csv}\nsoc: {cores: 2}\n",
                          "s.yaml", Layer::scenario);
-  EXPECT_TRUE(error_of([&] {
-                resolve_scenario(bare, home_.library());
-              }).starts_with("s.yaml:3: soc.preset: missing: these settings override a preset"));
+  EXPECT_THAT(error_of([&] { resolve_scenario(bare, home_.library()); }),
+              StartsWith("s.yaml:3: soc.preset: missing: these settings override a preset"));
 }
 
 TEST_F(ScenarioTest, UnknownPresets) {
   EXPECT_EQ(error("soc: test-sok\n"),
             "s.yaml:1: soc: no soc preset 'test-sok', did you mean 'test-soc'?; valid: no-tdma, "
             "test-soc, or the path of a preset file");
-  EXPECT_TRUE(error("disk: ../up\n").starts_with("s.yaml:1: disk: no file '../up'"));
-  EXPECT_TRUE(error("disk: nowhere/x.yaml\n").starts_with("s.yaml:1: disk: no file"));
-  EXPECT_TRUE(error("soc.cesa: kirkwod\n").starts_with("s.yaml:1: soc.cesa: no cesa preset"));
-  EXPECT_TRUE(error("soc: 5\n").starts_with("s.yaml:1: soc: no soc preset '5'"));
-  EXPECT_TRUE(error("soc: [a]\n").starts_with("s.yaml:1: soc.preset: a list where a preset"));
+  EXPECT_THAT(error("disk: ../up\n"), StartsWith("s.yaml:1: disk: no file '../up'"));
+  EXPECT_THAT(error("disk: nowhere/x.yaml\n"), StartsWith("s.yaml:1: disk: no file"));
+  EXPECT_THAT(error("soc.cesa: kirkwod\n"), StartsWith("s.yaml:1: soc.cesa: no cesa preset"));
+  EXPECT_THAT(error("soc: 5\n"), StartsWith("s.yaml:1: soc: no soc preset '5'"));
+  EXPECT_THAT(error("soc: [a]\n"), StartsWith("s.yaml:1: soc.preset: a list where a preset"));
 }
 
 TEST_F(ScenarioTest, APresetWithoutAValueIsNamed) {
   const int line = spoil("disk", "test-disk", "  rpm: {", "  # {");
-  EXPECT_TRUE(error("").starts_with(where("disk", "test-disk", 2) +
+  EXPECT_THAT(error(""), StartsWith(where("disk", "test-disk", 2) +
                                     "disk.rpm: preset 'test-disk' gives no value; valid: "));
   (void)line;
 }
@@ -226,10 +232,10 @@ TEST_F(ScenarioTest, PresetValuesNeedUnitMarkAndSource) {
   EXPECT_EQ(error(""), where("disk", "test-disk", line) + "disk.rpm: no unit; valid: rpm");
   spoil("disk", "test-disk", "rpm: {value: 7200, mark: spec, source: s}",
         "rpm: {value: 7200, unit: rpm, source: s}");
-  EXPECT_TRUE(error("").starts_with(where("disk", "test-disk", line) + "disk.rpm: no mark"));
+  EXPECT_THAT(error(""), StartsWith(where("disk", "test-disk", line) + "disk.rpm: no mark"));
   spoil("disk", "test-disk", "rpm: {value: 7200, unit: rpm, source: s}",
         "rpm: {value: 7200, unit: rpm, mark: spec}");
-  EXPECT_TRUE(error("").starts_with(where("disk", "test-disk", line) + "disk.rpm: no source"));
+  EXPECT_THAT(error(""), StartsWith(where("disk", "test-disk", line) + "disk.rpm: no source"));
   spoil("disk", "test-disk", "rpm: {value: 7200, unit: rpm, mark: spec}", "rpm: 7200");
   EXPECT_EQ(error(""), where("disk", "test-disk", line) + "disk.rpm: no unit; valid: rpm");
   spoil("disk", "test-disk", "rpm: 7200",
@@ -239,7 +245,7 @@ TEST_F(ScenarioTest, PresetValuesNeedUnitMarkAndSource) {
                            "assumed");
   spoil("disk", "test-disk", "rpm: {value: 7200, unit: rpm, mark: guessed, source: s}",
         "rpm: {value: 7200, unitt: rpm, mark: spec, source: s}");
-  EXPECT_TRUE(error("").find("unknown key, did you mean 'unit'?") != std::string::npos);
+  EXPECT_THAT(error(""), HasSubstr("unknown key, did you mean 'unit'?"));
 }
 
 TEST_F(ScenarioTest, PresetHeads) {
@@ -251,11 +257,11 @@ TEST_F(ScenarioTest, PresetHeads) {
                            "preset.kind: 'soc' where a preset of kind 'disk' is needed; valid: "
                            "disk");
   write_file(home_.preset("disk", "test-disk"), "- 1\n");
-  EXPECT_TRUE(error("").starts_with(where("disk", "test-disk", 1) + "not a preset file"));
+  EXPECT_THAT(error(""), StartsWith(where("disk", "test-disk", 1) + "not a preset file"));
   write_file(home_.preset("disk", "test-disk"), "preset: {kind: disk, name: test-disk}\n");
-  EXPECT_TRUE(error("").find("preset.doc: missing") != std::string::npos);
+  EXPECT_THAT(error(""), HasSubstr("preset.doc: missing"));
   write_file(home_.preset("disk", "test-disk"), "preset: {kind: disk, name: test-disk, doc: d}\n");
-  EXPECT_TRUE(error("").find("values: missing") != std::string::npos);
+  EXPECT_THAT(error(""), HasSubstr("values: missing"));
 }
 
 TEST_F(ScenarioTest, Keys) {
@@ -263,17 +269,17 @@ TEST_F(ScenarioTest, Keys) {
   EXPECT_EQ(error("dmcrypt: {key: 0011}\n"),
             "s.yaml:1: dmcrypt.key: 16 bits where key_bits says 128; valid: seed:N, or 32 "
             "hexadecimal digits (128 bits)");
-  EXPECT_TRUE(error("dmcrypt: {key: 001}\n")
-                  .starts_with("s.yaml:1: dmcrypt.key: an odd number of hexadecimal digits (3)"));
-  EXPECT_TRUE(
-      error("dmcrypt: {key: xyz}\n").starts_with("s.yaml:1: dmcrypt.key: 'x' is not hexadecimal"));
-  EXPECT_TRUE(error("dmcrypt: {key: \"seed:one\"}\n")
-                  .starts_with("s.yaml:1: dmcrypt.key: 'seed:one' is no seed"));
-  EXPECT_TRUE(error("dmcrypt: {key: \"seed:\"}\n").find("is no seed") != std::string::npos);
+  EXPECT_THAT(error("dmcrypt: {key: 001}\n"),
+              StartsWith("s.yaml:1: dmcrypt.key: an odd number of hexadecimal digits (3)"));
+  EXPECT_THAT(error("dmcrypt: {key: xyz}\n"),
+              StartsWith("s.yaml:1: dmcrypt.key: 'x' is not hexadecimal"));
+  EXPECT_THAT(error("dmcrypt: {key: \"seed:one\"}\n"),
+              StartsWith("s.yaml:1: dmcrypt.key: 'seed:one' is no seed"));
+  EXPECT_THAT(error("dmcrypt: {key: \"seed:\"}\n"), HasSubstr("is no seed"));
   EXPECT_EQ(error("dmcrypt:\n  key_bits: 100\n"),
             "s.yaml:2: dmcrypt.key_bits: 100 bits are no whole bytes; valid: a multiple of 8");
-  EXPECT_TRUE(error("dmcrypt:\n  key_bits: 104\n")
-                  .starts_with("s.yaml:2: dmcrypt.key_bits: key: 104 bits, but "));
+  EXPECT_THAT(error("dmcrypt:\n  key_bits: 104\n"),
+              StartsWith("s.yaml:2: dmcrypt.key_bits: key: 104 bits, but "));
   EXPECT_EQ(error("dmcrypt: {key_bits: 256}\n"), "");
 }
 
@@ -293,8 +299,8 @@ TEST_F(ScenarioTest, KeyBytes) {
 
 TEST_F(ScenarioTest, Ciphers) {
   EXPECT_EQ(error("dmcrypt: {cipher: aes-cbc-essiv:sha256}\n"), "");
-  EXPECT_TRUE(
-      error("dmcrypt: {cipher: aes-ctr-plain}\n").starts_with("s.yaml:1: dmcrypt.cipher: "));
+  EXPECT_THAT(error("dmcrypt: {cipher: aes-ctr-plain}\n"),
+              StartsWith("s.yaml:1: dmcrypt.cipher: "));
   EXPECT_NE(error("dmcrypt: {cipher: twofish-cbc-plain}\n"), "");
   EXPECT_NE(error("dmcrypt: {cipher: aes-cbc-essiv}\n"), "");
 }
@@ -307,20 +313,20 @@ TEST_F(ScenarioTest, CombinationsThatMakeNoSense) {
   EXPECT_EQ(error("soc: no-tdma\nocf: {driver: cesa_tdma}\ndmcrypt: {path: ocf-v3}\n"),
             "s.yaml:2: ocf.driver: the crypto unit of 'no-tdma' has no TDMA, which cesa_tdma "
             "needs; valid: cryptosoft, or a SoC whose unit has TDMA");
-  EXPECT_TRUE(error("fidelity: cycle\n").starts_with("s.yaml:1: fidelity: "));
+  EXPECT_THAT(error("fidelity: cycle\n"), StartsWith("s.yaml:1: fidelity: "));
 }
 
 TEST_F(ScenarioTest, DriverSettingsThatWouldNotStartOrNeverEnd) {
   const std::string ring = "ocf: {driver: cesa_ring}\ndmcrypt: {path: ocf-async}\n";
-  EXPECT_TRUE(error(ring + "ocf.drivers.cesa_ring.entries: 100\n")
-                  .starts_with("s.yaml:3: ocf.drivers.cesa_ring.entries: 100 is no power of 2; "));
-  EXPECT_TRUE(error(ring + "ocf.drivers.cesa_ring: {entries: 64, coalesce: fixed, coalesce_count: "
-                           "4, coalesce_us: 0}\n")
-                  .starts_with("s.yaml:3: ocf.drivers.cesa_ring.coalesce_us: "));
+  EXPECT_THAT(error(ring + "ocf.drivers.cesa_ring.entries: 100\n"),
+              StartsWith("s.yaml:3: ocf.drivers.cesa_ring.entries: 100 is no power of 2; "));
+  EXPECT_THAT(error(ring + "ocf.drivers.cesa_ring: {entries: 64, coalesce: fixed, coalesce_count: "
+                           "4, coalesce_us: 0}\n"),
+              StartsWith("s.yaml:3: ocf.drivers.cesa_ring.coalesce_us: "));
   const std::string hal = "ocf: {driver: cesa_hal}\ndmcrypt: {path: ocf-async}\n";
-  EXPECT_TRUE(error(hal + "ocf.drivers.cesa_hal: {generation: armada, coalesce_count: 4, "
-                          "coalesce_us: 0}\n")
-                  .starts_with("s.yaml:3: ocf.drivers.cesa_hal.coalesce_us: "));
+  EXPECT_THAT(error(hal + "ocf.drivers.cesa_hal: {generation: armada, coalesce_count: 4, "
+                          "coalesce_us: 0}\n"),
+              StartsWith("s.yaml:3: ocf.drivers.cesa_hal.coalesce_us: "));
   EXPECT_EQ(error(hal + "ocf.drivers.cesa_hal: {generation: armada, coalesce_count: 1, "
                         "coalesce_us: 0}\n"),
             "");
@@ -376,7 +382,7 @@ TEST_F(ScenarioTest, WindowsAndLinesOfTheBoardAreEachTheirOwn) {
   };
   for (const auto& b : bad) {
     const std::string got = error(b.text);
-    EXPECT_TRUE(got.starts_with(b.message)) << b.text << got;
+    EXPECT_THAT(got, StartsWith(b.message)) << b.text << got;
   }
   EXPECT_EQ(error("soc.ring: {rings: 8, irq_first: 88}\n"), "");
   EXPECT_EQ(error("soc.disk_irq: 81\n"), "");
@@ -412,7 +418,7 @@ TEST_F(ScenarioTest, PathsSayWhatTheyCannotDo) {
       {"ocf: {crypto_nice: 20}\n", "s.yaml:1: ocf.crypto_nice: out of range: 20"},
   };
   for (const auto& b : bad) {
-    EXPECT_TRUE(error(b.text).starts_with(b.message)) << b.text << error(b.text);
+    EXPECT_THAT(error(b.text), StartsWith(b.message)) << b.text << error(b.text);
   }
   EXPECT_EQ(error("dmcrypt: {path: modern, cipher: aes-xts-plain64, key_bits: 512, "
                   "sector_size: 4096, iv_large_sectors: true, no_read_workqueue: true}\n"),
@@ -433,11 +439,11 @@ TEST_F(ScenarioTest, ATableLineIsTheWholeMapping) {
   EXPECT_EQ(error("dmcrypt:\n  table: \"" + line + "\"\n  iv_offset: 1\n"),
             "s.yaml:3: dmcrypt.iv_offset: given both here and in dmcrypt.table; valid: one of the "
             "two");
-  EXPECT_TRUE(error("dmcrypt: {table: \"0 8 crypt\"}\n")
-                  .starts_with("s.yaml:1: dmcrypt.table: table: 3 words"));
-  EXPECT_TRUE(
-      error("dmcrypt: {table: \"0 99999999999999 crypt aes-cbc-plain " + hex + " 0 - 0\"}\n")
-          .starts_with("s.yaml:1: dmcrypt.table: sectors 0 to 99999999999998 of a disk"));
+  EXPECT_THAT(error("dmcrypt: {table: \"0 8 crypt\"}\n"),
+              StartsWith("s.yaml:1: dmcrypt.table: table: 3 words"));
+  EXPECT_THAT(
+      error("dmcrypt: {table: \"0 99999999999999 crypt aes-cbc-plain " + hex + " 0 - 0\"}\n"),
+      StartsWith("s.yaml:1: dmcrypt.table: sectors 0 to 99999999999998 of a disk"));
 
   // Printed and read again it is the same, and the keys that the line stands for are gone.
   Tree first = tree("dmcrypt:\n  table: \"" + line + "\"\n");
@@ -513,7 +519,7 @@ TEST_F(ScenarioTest, ListsSayWhatNoStockKernelDoes) {
         driver.name == "cesa_hal")
         << driver.name;
   }
-  EXPECT_EQ(doc_of(driver_list(), "cesa_hal").find("5.10"), std::string::npos);
+  EXPECT_THAT(doc_of(driver_list(), "cesa_hal"), Not(HasSubstr("5.10")));
   for (const Named& path : path_list()) {
     EXPECT_EQ(path.doc.find("no stock kernel since Linux 5.10 does this: its dm-crypt refuses "
                             "drivers that allocate memory") != std::string::npos,
@@ -596,9 +602,8 @@ TEST_F(ScenarioTest, QueueFullNeedsTheRetryTick) {
       "nothing to end, so nobody unblocks it, and the run hangs as no real driver did; valid: "
       "ocf.retry_tick true, or a queue that really fills (a small "
       "ocf.drivers.cesa_tdma.queue_depth)");
-  EXPECT_NE(error(path + "ocf: {driver: cesa_ring, retry_tick: false}\n" + faults)
-                .find("ocf.drivers.cesa_ring.entries"),
-            std::string::npos);
+  EXPECT_THAT(error(path + "ocf: {driver: cesa_ring, retry_tick: false}\n" + faults),
+              HasSubstr("ocf.drivers.cesa_ring.entries"));
   EXPECT_EQ(error(path + "ocf: {driver: cesa_tdma}\n" + faults), "");
   EXPECT_EQ(error(path + "ocf: {driver: cesa_tdma, retry_tick: false}\n"), "");
   // These two have no such tick.
@@ -631,21 +636,21 @@ TEST_F(ScenarioTest, FaultRules) {
   EXPECT_EQ(bad.to, 2 * hw::kPsPerS);
   EXPECT_TRUE(resolve().faults.empty());
 
-  EXPECT_TRUE(error("faults: {a: {kind: engine_eror, nth: 1}}\n")
-                  .starts_with("s.yaml:1: faults.a.kind: unknown: 'engine_eror', did you mean "
-                               "'engine_error'?"));
-  EXPECT_TRUE(error("faults: {a: {nth: 1}}\n").find("faults.a.kind: missing") != std::string::npos);
-  EXPECT_TRUE(error("faults:\n  a: {kind: queue_full}\n")
-                  .starts_with("s.yaml:2: faults.a: a rule that never happens"));
-  EXPECT_TRUE(error("faults: {a: {kind: queue_full, nth: 1, first: 2, last: 1}}\n")
-                  .starts_with("s.yaml:1: faults.a: no place from 2 to 1"));
-  EXPECT_TRUE(error("faults: {a: {kind: queue_full, nth: 1, from: 2, to: 1}}\n")
-                  .starts_with("s.yaml:1: faults.a: no time from 2 s to 1 s"));
-  EXPECT_TRUE(error("faults: {a: {kind: queue_full, probability: 2}}\n")
-                  .starts_with("s.yaml:1: faults.a.probability: out of range: 2"));
-  EXPECT_TRUE(error("faults: {a: 5}\n").starts_with("s.yaml:1: faults.a: '5' where a map"));
-  EXPECT_TRUE(error("faults: {a: {kind: queue_full, nth: 1, evry: 2}}\n")
-                  .starts_with("s.yaml:1: faults.a.evry: unknown key, did you mean 'every'?"));
+  EXPECT_THAT(error("faults: {a: {kind: engine_eror, nth: 1}}\n"),
+              StartsWith("s.yaml:1: faults.a.kind: unknown: 'engine_eror', did you mean "
+                         "'engine_error'?"));
+  EXPECT_THAT(error("faults: {a: {nth: 1}}\n"), HasSubstr("faults.a.kind: missing"));
+  EXPECT_THAT(error("faults:\n  a: {kind: queue_full}\n"),
+              StartsWith("s.yaml:2: faults.a: a rule that never happens"));
+  EXPECT_THAT(error("faults: {a: {kind: queue_full, nth: 1, first: 2, last: 1}}\n"),
+              StartsWith("s.yaml:1: faults.a: no place from 2 to 1"));
+  EXPECT_THAT(error("faults: {a: {kind: queue_full, nth: 1, from: 2, to: 1}}\n"),
+              StartsWith("s.yaml:1: faults.a: no time from 2 s to 1 s"));
+  EXPECT_THAT(error("faults: {a: {kind: queue_full, probability: 2}}\n"),
+              StartsWith("s.yaml:1: faults.a.probability: out of range: 2"));
+  EXPECT_THAT(error("faults: {a: 5}\n"), StartsWith("s.yaml:1: faults.a: '5' where a map"));
+  EXPECT_THAT(error("faults: {a: {kind: queue_full, nth: 1, evry: 2}}\n"),
+              StartsWith("s.yaml:1: faults.a.evry: unknown key, did you mean 'every'?"));
 }
 
 TEST_F(ScenarioTest, EveryFaultOfTheHardwareHasAName) {
@@ -669,11 +674,11 @@ TEST_F(ScenarioTest, Recovery) {
 }
 
 TEST_F(ScenarioTest, TracesMustExist) {
-  EXPECT_TRUE(error("workload.trace: traces/no.csv\n")
-                  .starts_with("s.yaml:1: workload.trace: no file 'traces/no.csv'; valid: an "
-                               "existing file (looked for "));
-  EXPECT_TRUE(error("workload.trace: traces\n")
-                  .starts_with("s.yaml:1: workload.trace: 'traces' is a folder"));
+  EXPECT_THAT(error("workload.trace: traces/no.csv\n"),
+              StartsWith("s.yaml:1: workload.trace: no file 'traces/no.csv'; valid: an "
+                         "existing file (looked for "));
+  EXPECT_THAT(error("workload.trace: traces\n"),
+              StartsWith("s.yaml:1: workload.trace: 'traces' is a folder"));
 }
 
 TEST_F(ScenarioTest, EveryParameterIsListedOnce) {

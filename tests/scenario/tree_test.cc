@@ -1,11 +1,15 @@
 #include "scenario/tree.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/text/nearest.h"
 
 namespace cesasim::study {
 namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
 
 Tree yaml(const std::string& text, Layer layer = Layer::scenario) {
   return parse_yaml(text, "f.yaml", layer);
@@ -45,13 +49,13 @@ TEST(Tree, EveryValueKnowsItsLine) {
 TEST(Tree, BadYamlIsNamedWithItsLine) {
   EXPECT_EQ(error("a: 1\nb: 2\na: 3\n"), "f.yaml:3: a: given twice (first in line 1)");
   EXPECT_EQ(error("x: {k: 1,\n  k: 2}\n"), "f.yaml:2: x.k: given twice (first in line 1)");
-  EXPECT_TRUE(error("a: 1\nb: [1, 2\n").starts_with("f.yaml:3: not valid YAML: "));
-  EXPECT_TRUE(error("a: 1\n\tb: 2\n").starts_with("f.yaml:2: not valid YAML: "));
+  EXPECT_THAT(error("a: 1\nb: [1, 2\n"), StartsWith("f.yaml:3: not valid YAML: "));
+  EXPECT_THAT(error("a: 1\n\tb: 2\n"), StartsWith("f.yaml:2: not valid YAML: "));
   EXPECT_EQ(error("a: 1\n---\nb: 2\n"),
             "f.yaml:2: a second YAML document; valid: one document per file");
   // yaml-cpp reads this as documents of nothing without end.
   EXPECT_EQ(error(",a\n"), "f.yaml:1: a second YAML document; valid: one document per file");
-  EXPECT_NE(error("a: &x [*x]\n").find("alias that contains itself"), std::string::npos);
+  EXPECT_THAT(error("a: &x [*x]\n"), HasSubstr("alias that contains itself"));
   EXPECT_EQ(error("? [1, 2]\n: 3\n"), "f.yaml:1: a key must be a plain name");
 }
 

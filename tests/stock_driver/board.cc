@@ -146,17 +146,17 @@ void Board::copy_out(std::uint32_t addr, void* to, std::size_t size) {
 
 bool Board::advance() {
   Unit* first = nullptr;
-  std::optional<hw::Ps> soonest;
+  hw::Ps soonest = hw::CesaEngine::kNever;
   for (const auto& unit : units_) {
-    const std::optional<hw::Ps> at = unit->engine.wake_at();
-    if (at && (!soonest || *at < *soonest)) {
+    const hw::Ps at = unit->engine.next_at();
+    if (at < soonest) {
       soonest = at;
       first = unit.get();
     }
   }
   if (first == nullptr) return false;
-  now_ = std::max(now_, *soonest);
-  first->engine.step(now_);
+  now_ = std::max(now_, soonest);
+  first->engine.advance(now_);
   return true;
 }
 

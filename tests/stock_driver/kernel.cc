@@ -8,6 +8,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/text/hex.h"
 #include "tests/stock_driver/simulated_kernel.h"
 
 // The one global of the driver.
@@ -17,12 +18,6 @@ namespace cesasim::stock {
 namespace {
 
 SimulatedKernel* g_kernel = nullptr;
-
-std::string hex(std::uint64_t v) {
-  char text[24];
-  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(v));
-  return text;
-}
 
 }  // namespace
 

@@ -43,7 +43,7 @@ std::string blkparse_error(const std::string& line) {
 
 TEST(CsvReader, ReadsEveryField) {
   auto reader = open_trace(write_file("t", kHeader + std::string("5,W,8,4096,7,first,USM,9\n"
-                                                                 "4,F,0,0,8,second,P,\n"
+                                                                 "5,F,0,0,8,second,P,\n"
                                                                  "6,R,1,512,7,first,A,7\n"
                                                                  "7,D,0,1024,7,third,,8\n")));
   EXPECT_EQ(reader->format(), TraceFormat::csv);
@@ -61,7 +61,6 @@ TEST(CsvReader, ReadsEveryField) {
   EXPECT_EQ(reader->phase_name(records[0].phase), "first");
   EXPECT_EQ(records[1].op, Op::flush);
   EXPECT_EQ(records[1].flags, kPreflush);
-  EXPECT_EQ(records[1].time_ns, 4u) << "time need not be monotonic";
   EXPECT_EQ(reader->phase_name(records[1].phase), "second");
   EXPECT_EQ(records[2].op, Op::read);
   EXPECT_EQ(records[2].flags, kReadAhead);
@@ -80,7 +79,9 @@ TEST(CsvReader, TakesColumnsByName) {
   EXPECT_EQ(reader->phase_name(records[0].phase), "all");
 }
 
-TEST(CsvReader, HeaderAloneIsAnEmptyTrace) { EXPECT_EQ(error_of(kHeader), "no error"); }
+TEST(CsvReader, HeaderAloneIsAnEmptyTrace) {
+  EXPECT_EQ(error_of(kHeader), " the trace holds no request");
+}
 
 TEST(CsvReader, BadHeaderNamesTheColumn) {
   EXPECT_THAT(error_of("time_ns,op,sektor,bytes\n"), HasSubstr("1: unknown column 'sektor'"));
@@ -133,21 +134,42 @@ TEST(TraceReader, SkippedLinesAreCounted) {
   EXPECT_EQ(reader->phases(), 1u) << "a bad line leaves no phase behind";
 }
 
-TEST(TraceReader, DamagedStreamIsAnErrorEvenWhenSkipping) {
+TEST(TraceReader, AStreamThatIsCutShortIsAnErrorUnlessSkipping) {
+  std::string text = "time_ns,op,sector,bytes\n";
+  constexpr std::uint64_t kRows = 50'000;  // several blocks of zstd
+  for (std::uint64_t i = 0; i < kRows; ++i) {
+    text += std::to_string(i * 997) + ",R," + std::to_string(i * 7919 % 10007) + ",512\n";
+  }
+  const std::string whole = zstd_of(text);
+  const std::string cut = whole.substr(0, whole.size() * 2 / 3);
+  EXPECT_THAT(error_of(cut), HasSubstr(" zstd stream is cut short (--skip-bad-lines"));
   TraceOptions options;
   options.skip_bad_lines = true;
-  std::ifstream in("traces/samples/fio.csv.zst", std::ios::binary);
-  std::stringstream whole;
-  whole << in.rdbuf();
-  ASSERT_GT(whole.str().size(), 10000u);
-  EXPECT_EQ(error_of(whole.str().substr(0, 10000), options), " zstd stream is cut short");
+  auto reader = open_trace(write_file("cut", cut), options);
+  const auto records = records_of(*reader);
+  EXPECT_GT(records.size(), kRows / 3);
+  EXPECT_LT(records.size(), kRows);
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    ASSERT_EQ(records[i].sector, i * 7919 % 10007);
+    ASSERT_EQ(records[i].time_ns, i * 997);
+  }
+  EXPECT_EQ(reader->skipped_lines(), 0u) << "the half line at the cut is no line";
+  ASSERT_EQ(reader->remarks().size(), 1u);
+  EXPECT_THAT(reader->remarks()[0], HasSubstr("compressed streams cut short"));
+  EXPECT_EQ(error_of(whole.substr(0, 40), options),
+            " compressed stream is cut short before its first line");
+  // What is corrupt is no cut: nothing tells where the damage ends.
+  std::string corrupt = whole;
+  corrupt[whole.size() / 2] = static_cast<char>(corrupt[whole.size() / 2] + 1);
+  EXPECT_THAT(error_of(corrupt, options), HasSubstr("zstd stream is corrupt"));
 }
 
 TEST(TraceReader, UnknownFormatsAreRefused) {
   EXPECT_EQ(error_of(""), " file is empty");
-  EXPECT_EQ(error_of("fio version 4 iolog\n"),
-            "1: unknown trace format (known: csv, blkparse, blktrace, iolog2, iolog3, msr): "
-            "'fio version 4 iolog'");
+  EXPECT_EQ(
+      error_of("fio version 4 iolog\n"),
+      "1: unknown trace format (known: csv, blkparse, blktrace, iolog2, iolog3, msr, biosnoop, "
+      "cloudphysics; --format or workload.format names one): 'fio version 4 iolog'");
   EXPECT_THAT(error_of(std::string("\x07\x74\x61\x64\0\1", 6)),
               HasSubstr("1: unknown trace format"));
 }
@@ -196,12 +218,12 @@ TEST(BlkparseReader, BadLinesNameLineAndReason) {
   EXPECT_EQ(blkparse_error("253,0 1 1 0.0 -1 Q W 0 + 8 [a]"), "2: bad pid '-1'");
   EXPECT_EQ(blkparse_error("253,0 1 1 0.0 1 Z W 0 + 8 [a]"), "2: unknown action 'Z'");
   EXPECT_EQ(blkparse_error("253,0 1 1 0.0 1 C"), "2: line ends after its action");
-  EXPECT_EQ(blkparse_error("253,0 1 1 0.0 1 Q N 0 + 8 [a]"), "2: unknown operation in 'N'");
+  EXPECT_EQ(blkparse_error("253,0 1 1 0.0 1 Q Q 0 + 8 [a]"), "2: unknown operation in 'Q'");
+  EXPECT_EQ(blkparse_error("253,0 1 1 0.0 1 Q ZX 0 + 8 [a]"), "2: unknown operation in 'ZX'");
   EXPECT_EQ(blkparse_error("253,0 1 1 0.0 1 Q WZ 0 + 8 [a]"), "2: unknown flag 'Z' in 'WZ'");
-  EXPECT_EQ(blkparse_error("253,0 1 1 0.0 1 Q W [a]"), "2: write without a sector");
   EXPECT_EQ(blkparse_error("253,0 1 1 0.0 1 Q W 0 - 8 [a]"),
             "2: bad size after the sector: '-' '8'");
-  EXPECT_EQ(blkparse_error("253,0 1 1 0.0 1 Q W 0 + 0 [a]"), "2: a write of 0 bytes");
+  EXPECT_EQ(blkparse_error("253,0 1 1 0.0 1 Q W x + 8 [a]"), "2: bad sector 'x'");
   EXPECT_THAT(blkparse_error("253,0 1 1 0.0 1 Q W 0 + 36028797018963968 [a]"),
               HasSubstr("overflows"));
   EXPECT_THAT(blkparse_error("CPU0 (x):\n253,0 1 1 0.0 1 Q W 0 + 8 [a]"),
@@ -211,12 +233,17 @@ TEST(BlkparseReader, BadLinesNameLineAndReason) {
 TEST(BlkparseReader, ASecondDeviceIsAnErrorUnlessOneIsChosen) {
   const std::string text =
       "253,0 1 1 0.0 1 Q W 0 + 8 [a]\n8,0 1 1 0.0 1 Q W 64 + 8 [a]\n8,0 1 1 0.0 1 Q R 1 + 8 [a]\n";
-  EXPECT_EQ(error_of(text), "2: a second device, 8,0 beside 253,0: say which one to take");
+  EXPECT_EQ(error_of(text),
+            "2: a second device, 8,0 beside 253,0: say which one to take (--device, "
+            "workload.device)");
   TraceOptions options;
   options.device = "8,0";
   EXPECT_EQ(records_of(*open_trace(write_file("t", text), options)).size(), 2u);
   options.device = "dm-0";
-  EXPECT_THAT(error_of(text, options), HasSubstr("not of the form major,minor"));
+  EXPECT_EQ(
+      error_of(text, options),
+      " no request of device 'dm-0'; valid for --device (workload.device): 253,0 (1 request), "
+      "8,0 (2 requests)");
 }
 
 class SameCapture : public testing::TestWithParam<const char*> {};

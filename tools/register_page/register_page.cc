@@ -30,17 +30,17 @@ std::string capitalized(std::string_view text) {
 }
 
 /// Units that have a register or field of this feature.
-std::string_view units(hw::CesaFeature feature) {
-  switch (feature) {
-    case hw::CesaFeature::always:
+std::string_view units(std::uint8_t features) {
+  switch (features) {
+    case 0:
       return "all units";
-    case hw::CesaFeature::tdma:
+    case hw::cesa_feature::kTdma:
       return "units with TDMA";
-    case hw::CesaFeature::coalescing:
+    case hw::cesa_feature::kCoalescing:
       return "units with coalescing";
-    case hw::CesaFeature::second_channel:
+    case hw::cesa_feature::kSecondChannel:
       return "units with a second channel";
-    case hw::CesaFeature::outstanding_modes:
+    case hw::cesa_feature::kOutstandingModes:
       return "units with outstanding modes";
   }
   return "?";
@@ -48,8 +48,8 @@ std::string_view units(hw::CesaFeature feature) {
 
 /// A field's meaning, and where it exists if not wherever its register does.
 std::string meaning(const hw::RegisterDesc& r, const hw::RegisterField& f) {
-  if (f.feature == hw::CesaFeature::always || f.feature == r.feature) return std::string(f.doc);
-  return fmt::format("{} ({})", f.doc, units(f.feature));
+  if (f.features == 0 || f.features == r.features) return std::string(f.doc);
+  return fmt::format("{} ({})", f.doc, units(f.features));
 }
 
 // What the registers point at (sources: the public drivers, as for the registers).
@@ -103,7 +103,7 @@ std::string register_page() {
   }
   for (const hw::RegisterDesc& r : hw::cesa_registers()) {
     page += fmt::format("\n## 0x{:04X} {}\n\n{}. Reset 0x{:08X}. {}.", r.offset, r.name,
-                        capitalized(r.doc), r.reset, capitalized(units(r.feature)));
+                        capitalized(r.doc), r.reset, capitalized(units(r.features)));
     if (r.alias_of != 0) page += fmt::format(" The same register as 0x{:04X}.", r.alias_of);
     page += "\n\n| bits | field | access | meaning |\n| --- | --- | --- | --- |\n";
     for (const hw::RegisterField& f : r.fields) {

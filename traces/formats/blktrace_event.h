@@ -31,6 +31,8 @@ struct BlktraceEvent {
 
 namespace blktrace_action {
 inline constexpr std::uint32_t kQueue = 1;
+inline constexpr std::uint32_t kRequeue = 6;
+inline constexpr std::uint32_t kIssue = 7;
 inline constexpr std::uint32_t kComplete = 8;
 inline constexpr std::uint32_t kLast = 17;        // the highest action there is
 inline constexpr std::uint32_t kCgroup = 1 << 8;  // the payload begins with a cgroup's id

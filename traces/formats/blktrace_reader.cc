@@ -97,7 +97,38 @@ std::string device_text(std::uint32_t device) {
 
 bool is_cpu_file(const std::string& path) { return !stem_of_cpu_file(path).empty(); }
 
+namespace {
+
+/// The one stem of the processors' files in `folder`.
+std::string stem_in(const std::string& folder) {
+  std::vector<std::string> stems;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    const std::string path = (fs::path(folder) / entry.path().filename()).string();
+    const std::string stem(stem_of_cpu_file(path));
+    if (!stem.empty() && std::find(stems.begin(), stems.end(), stem) == stems.end()) {
+      stems.push_back(stem);
+    }
+  }
+  if (stems.empty()) {
+    throw TraceError(folder, 0, "a folder without files NAME.blktrace.0, .1, ... of blktrace");
+  }
+  std::sort(stems.begin(), stems.end());
+  if (stems.size() > 1) {
+    std::string names;
+    for (const std::string& stem : stems) {
+      names += (names.empty() ? "" : ", ") + stem.substr(0, stem.size() - kCpuFile.size());
+    }
+    throw TraceError(folder, 0, "a folder with several traces; valid: one of " + names);
+  }
+  return stems.front();
+}
+
+}  // namespace
+
 std::vector<std::string> trace_files(const std::string& name) {
+  std::error_code error;
+  if (fs::is_directory(name, error)) return cpu_files(stem_in(name));
   std::string stem(stem_of_cpu_file(name));
   if (stem.empty() && !fs::exists(name)) stem = name + std::string(kCpuFile);
   std::vector<std::string> files;
@@ -126,9 +157,18 @@ bool BlktraceStream::next() {
   if (got == 0) return false;
   const ByteOrder order = byte_order({bytes.data(), got});
   if (order == ByteOrder::none && got >= sizeof(std::uint32_t)) {
-    throw error_here("no event begins here (its magic number is missing)");
+    // A machine that lost its power leaves zeros at the end of a file.
+    const bool zeros = std::all_of(bytes.data(), bytes.data() + got, [](char c) { return c == 0; });
+    if (!zeros || !only_zeros_follow()) {
+      throw error_here("no event begins here (its magic number is missing)");
+    }
+    cut_ = true;
+    return false;
   }
-  if (got < bytes.size()) throw error_here("event is cut short");
+  if (got < bytes.size()) {
+    cut_ = true;
+    return false;
+  }
   Fields fields(bytes.data(), order == ByteOrder::other);
   BlktraceEvent& e = event_;
   fields.take(e.magic);
@@ -147,10 +187,25 @@ bool BlktraceStream::next() {
   }
   payload_.resize(e.pdu_len);
   if (fill(payload_.data(), payload_.size()) < payload_.size()) {
-    throw error_here("event is cut short");
+    cut_ = true;
+    return false;
   }
   next_offset_ = offset_ + bytes.size() + payload_.size();
   return true;
+}
+
+bool BlktraceStream::only_zeros_follow() {
+  std::array<char, 4096> bytes;
+  while (const std::size_t got = fill(bytes.data(), bytes.size())) {
+    if (std::any_of(bytes.data(), bytes.data() + got, [](char c) { return c != 0; })) return false;
+  }
+  return true;
+}
+
+std::string BlktraceStream::cut() const {
+  if (cut_) return "events cut short, " + path_ + " read up to its byte " + std::to_string(offset_);
+  if (bytes_->cut()) return "compressed streams cut short, " + path_ + " read up to the cut";
+  return "";
 }
 
 std::string_view BlktraceStream::payload() const {
@@ -174,24 +229,33 @@ BlktraceReader::BlktraceReader(const std::string& path, std::unique_ptr<ByteSour
                                const TraceOptions& options)
     : TraceReader(path, bytes->encoding(), TraceFormat::blktrace, options) {
   if (is_cpu_file(path)) {
-    for (const std::string& file : trace_files(path)) streams_.emplace_back(file, open_bytes(file));
+    for (const std::string& file : trace_files(path)) {
+      streams_.emplace_back(file, open_bytes(file, options.skip_bad_lines));
+    }
   } else {
     streams_.emplace_back(path, std::move(bytes));
   }
-  std::erase_if(streams_, [](Stream& stream) { return !stream.next(); });
+  std::erase_if(streams_, [this](Stream& stream) { return !next_event(stream); });
+}
+
+bool BlktraceReader::next_event(Stream& stream) {
+  if (stream.next()) return true;
+  if (const std::string cut = stream.cut(); !cut.empty()) note(cut, 0);
+  return false;
 }
 
 TraceReader::Parsed BlktraceReader::read(TraceRecord& record) {
-  if (consumed_ && !streams_[current_].next()) {
+  if (consumed_ && !next_event(streams_[current_])) {
     streams_.erase(streams_.begin() + static_cast<std::ptrdiff_t>(current_));
   }
   consumed_ = false;
   if (streams_.empty()) return Parsed::end;
-  const auto earliest = std::min_element(
-      streams_.begin(), streams_.end(),
-      [](const Stream& a, const Stream& b) { return a.event().time < b.event().time; });
+  const auto earliest =
+      std::min_element(streams_.begin(), streams_.end(),
+                       [](const Stream& a, const Stream& b) { return a.time() < b.time(); });
   current_ = static_cast<std::size_t>(earliest - streams_.begin());
   consumed_ = true;
+  record = TraceRecord{};
   record.line = ++events_;
   if ((streams_[current_].category() & blktrace_category::kNotify) != 0) return read_message();
   return read_request(record);
@@ -203,74 +267,97 @@ TraceError BlktraceReader::error_here(const std::string& reason) const {
 
 TraceReader::Parsed BlktraceReader::read_message() {
   const Stream& stream = streams_[current_];
-  if (!has_origin_) foreign_after_ = std::max(foreign_after_, stream.event().time);
+  if (!has_origin_) foreign_after_ = std::max(foreign_after_, stream.time());
   if (stream.action() != blktrace_action::kNotifyMessage) return Parsed::nothing;
   const auto phase = phase_of_message(stream.payload());
   if (!phase || foreign_clock_) return Parsed::nothing;
   if (marks_.size() == kMaxPhases) {
     return reject("more than " + std::to_string(kMaxPhases) + " phases begin ahead of requests");
   }
-  marks_.insert({stream.event().time, events_, std::string(*phase)});
+  marks_.insert({stream.time(), events_, std::string(*phase)});
   return Parsed::nothing;
 }
 
 TraceReader::Parsed BlktraceReader::read_request(TraceRecord& record) {
   namespace category = blktrace_category;
+  namespace action = blktrace_action;
   const Stream& stream = streams_[current_];
   const BlktraceEvent& event = stream.event();
-  const std::uint32_t bits = stream.category();
   if (!has_origin_) {
-    origin_ = event.time;
+    origin_ = stream.time();
     has_origin_ = true;
     foreign_clock_ = foreign_after_ > origin_;
     if (foreign_clock_) marks_.clear();
   }
-  if (stream.action() == 0 || stream.action() > blktrace_action::kLast) {
+  origin_ = std::min(origin_, stream.time());
+  if (stream.action() == 0 || stream.action() > action::kLast) {
     return reject("unknown action " + std::to_string(stream.action()));
   }
-  const bool queued = stream.action() == blktrace_action::kQueue;
-  const bool completed = stream.action() == blktrace_action::kComplete;
-  if (!queued && !completed) return Parsed::nothing;
-  if ((bits & (category::kPassThrough | category::kDriverData)) != 0) return Parsed::nothing;
-
+  const bool issue = arrival_event() == Event::issue;
+  const bool arrived = stream.action() == (issue ? action::kIssue : action::kQueue);
+  const bool requeued = issue && stream.action() == action::kRequeue;
+  const bool completed = stream.action() == action::kComplete;
+  const bool other = stream.action() == (issue ? action::kQueue : action::kIssue);
+  if (!arrived && !requeued && !completed && !other) return Parsed::nothing;
+  if ((stream.category() & (category::kPassThrough | category::kDriverData)) != 0) {
+    return Parsed::nothing;
+  }
   const std::string device = device_text(event.device);
-  if (completed && !is_chosen_device(device)) return Parsed::nothing;
-  if (queued) {
+  if (completed) saw(device, Event::complete);
+  if (other) {
+    saw(device, issue ? Event::queue : Event::issue);
+    return Parsed::nothing;
+  }
+  if (!arrived && !is_chosen_device(device)) return Parsed::nothing;
+  if (arrived) {
     if (const Parsed taken = choose_device(device); taken != Parsed::record) return taken;
   }
-  if (event.time < origin_) return reject("time lies before the trace's first event");
-  const std::uint64_t line = record.line;
-  record = TraceRecord{};
-  record.line = line;
-  record.time_ns = event.time - origin_;
+  record.time_ns = stream.time();
   record.pid = event.pid;
+  const Parsed parsed = parse_operation(record);
+  if (!arrived) {
+    if (parsed == Parsed::nothing) return Parsed::nothing;
+    if (!requeued) return Parsed::completion;
+    requeued_.requeued(record);
+    return Parsed::nothing;
+  }
+  if (parsed != Parsed::record) {
+    leave_out(parsed == Parsed::command ? "zone command (no data, no flush)"
+                                        : "neither read, write, discard nor flush",
+              record.line);
+    return parsed;
+  }
+  if (requeued_.issued_again(record)) return Parsed::nothing;
+  if (validate(record) == Parsed::bad) return Parsed::bad;
+  advance_phase(stream.time());
+  return set_phase(record, phase_);
+}
+
+/// Operation, range and flags of the event: Parsed::record; command if it asks for no data and is
+/// no flush; nothing if it has data and no operation.
+TraceReader::Parsed BlktraceReader::parse_operation(TraceRecord& record) {
+  namespace category = blktrace_category;
+  const BlktraceEvent& event = streams_[current_].event();
+  const std::uint32_t bits = streams_[current_].category();
   for (const BlktraceFlag& flag : kBlktraceFlags) {
     if ((bits & flag.category) != 0) record.flags |= flag.flag;
   }
   if (event.bytes == 0 && (bits & category::kFlush) != 0) {
     record.op = Op::flush;
+    return Parsed::record;
+  }
+  record.sector = event.sector;
+  record.bytes = event.bytes;
+  if ((bits & category::kDiscard) != 0) {
+    record.op = Op::discard;
+  } else if ((bits & category::kWrite) != 0 || event.bytes == 0) {
+    record.op = Op::write;
+  } else if ((bits & category::kRead) != 0) {
+    record.op = Op::read;
   } else {
-    record.sector = event.sector;
-    record.bytes = event.bytes;
-    if ((bits & category::kDiscard) != 0) {
-      record.op = Op::discard;
-    } else if ((bits & category::kWrite) != 0) {
-      record.op = Op::write;
-    } else if ((bits & category::kRead) != 0) {
-      record.op = Op::read;
-    } else if (completed) {
-      return Parsed::nothing;
-    } else {
-      return reject("request is no read, write, discard or flush");
-    }
+    return Parsed::nothing;
   }
-  if (completed) {
-    // A write without bytes follows the completion of the flush itself and tells nothing new.
-    return record.op == Op::flush || record.bytes > 0 ? Parsed::completion : Parsed::nothing;
-  }
-  if (validate(record) == Parsed::bad) return Parsed::bad;
-  advance_phase(event.time);
-  return set_phase(record, phase_);
+  return event.bytes == 0 ? Parsed::command : Parsed::record;
 }
 
 void BlktraceReader::advance_phase(std::uint64_t time) {

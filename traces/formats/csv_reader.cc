@@ -10,7 +10,7 @@ namespace {
 std::string_view take_field(std::string_view& text, bool& last) {
   const std::size_t comma = text.find(',');
   last = comma == std::string_view::npos;
-  const std::string_view field = text.substr(0, comma);
+  const std::string_view field = without_blanks(text.substr(0, comma));
   text.remove_prefix(last ? text.size() : comma + 1);
   return field;
 }
@@ -31,6 +31,8 @@ CsvReader::CsvReader(LineSource source, const TraceOptions& options)
     : LineReader(std::move(source), TraceFormat::csv, options) {
   std::string_view line;
   if (!source_.next(line)) throw TraceError(path(), 0, "file is empty: no CSV header line");
+  line = without_blanks(line);
+  header_ = line;
   bool last = false;
   while (!last) {
     const std::string_view name = take_field(line, last);
@@ -57,8 +59,7 @@ CsvReader::CsvReader(LineSource source, const TraceOptions& options)
 }
 
 TraceReader::Parsed CsvReader::parse_line(std::string_view line, TraceRecord& record) {
-  if (line.empty()) return Parsed::nothing;
-  record = TraceRecord{};
+  if (line == header_) return Parsed::nothing;
   std::string_view rest = line;
   std::string_view phase;
   bool last = false;

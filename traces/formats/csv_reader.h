@@ -2,6 +2,8 @@
 #pragma once
 
 #include <array>
+#include <string>
+#include <vector>
 
 #include "traces/trace_reader.h"
 
@@ -25,6 +27,7 @@ class CsvReader : public LineReader {
   Parsed parse_line(std::string_view line, TraceRecord& record) override;
   Parsed parse_field(Column column, std::string_view text, TraceRecord& record);
 
+  std::string header_;
   std::vector<Column> columns_;
   bool has_phase_ = false;
 };

@@ -15,12 +15,18 @@ constexpr std::uint64_t kMaxUs = std::numeric_limits<std::uint64_t>::max() / kNs
 TraceFormat version_of(LineSource& source) {
   std::string_view line;
   if (source.next(line)) {
+    line = without_blanks(line);
     if (line == kVersion2) return TraceFormat::iolog2;
     if (line == kVersion3) return TraceFormat::iolog3;
   }
   throw TraceError(
-      source.path(), 1,
+      source.path(), source.line_number(),
       "does not begin with '" + std::string(kVersion2) + "' or '" + std::string(kVersion3) + "'");
+}
+
+bool is_name(std::string_view action) {
+  return !action.empty() &&
+         action.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") == std::string_view::npos;
 }
 
 bool is_file_action(std::string_view action) {
@@ -40,7 +46,7 @@ IologReader::IologReader(TraceFormat version, LineSource& source, const TraceOpt
 
 TraceReader::Parsed IologReader::parse_line(std::string_view line, TraceRecord& record) {
   std::string_view rest = line;
-  record = TraceRecord{};
+  if (line == (format() == TraceFormat::iolog2 ? kVersion2 : kVersion3)) return Parsed::nothing;
   if (format() == TraceFormat::iolog3) {
     const std::string_view time = take_word(rest);
     if (time.empty()) return Parsed::nothing;
@@ -60,6 +66,7 @@ TraceReader::Parsed IologReader::parse_line(std::string_view line, TraceRecord& 
   if (is_file_action(action) && offset_text.empty()) return Parsed::nothing;
 
   bool waits = false;
+  bool other = false;
   if (action == "read") {
     record.op = Op::read;
   } else if (action == "write") {
@@ -71,10 +78,11 @@ TraceReader::Parsed IologReader::parse_line(std::string_view line, TraceRecord& 
     record.flags = kPreflush;
   } else if (action == "wait" && format() == TraceFormat::iolog2) {
     waits = true;
+  } else if (is_name(action)) {  // sync_file_range, a wait in version 3 (which fio ignores), ...
+    other = true;
   } else {
     return reject("unknown action " + quoted(action) +
-                  " (known: add, open, close, read, write, trim, sync, datasync" +
-                  (format() == TraceFormat::iolog2 ? ", wait)" : ")"));
+                  " (known: add, open, close, read, write, trim, sync, datasync, wait)");
   }
   std::uint64_t offset = 0;
   std::uint64_t length = 0;
@@ -89,6 +97,7 @@ TraceReader::Parsed IologReader::parse_line(std::string_view line, TraceRecord& 
     return Parsed::nothing;
   }
   if (const Parsed taken = choose_device(file); taken != Parsed::record) return taken;
+  if (other) return leave_out(action, record.line);
   if (format() == TraceFormat::iolog2) record.time_ns = waited_us_ * kNsPerUs;
   if (record.op != Op::flush) {
     if (offset % 512 != 0) {

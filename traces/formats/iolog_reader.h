@@ -7,7 +7,8 @@ namespace cesasim::traces {
 
 /// Lines are "[microseconds] FILE ACTION [OFFSET LENGTH]" in bytes; version 3 has the time since
 /// the job's start, version 2 has none but for waits, which fio documents as microseconds since
-/// the previous wait. read, write, trim, sync and datasync become records; the FILE is the device.
+/// the previous wait. read, write, trim, sync and datasync become records, other actions with an
+/// offset and a length are left out by name; the FILE is the device.
 class IologReader : public LineReader {
  public:
   /// Reads the first line. Throws TraceError if it is not that of an iolog.

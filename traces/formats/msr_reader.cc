@@ -1,5 +1,6 @@
 #include "traces/formats/msr_reader.h"
 
+#include <algorithm>
 #include <array>
 #include <limits>
 
@@ -23,29 +24,48 @@ bool split(std::string_view line, Fields& fields) {
   return true;
 }
 
+/// Read or Write, as the collection has it or in small letters.
+bool parse_type(std::string_view type, Op& op) {
+  if (type == "Read" || type == "read") {
+    op = Op::read;
+  } else if (type == "Write" || type == "write") {
+    op = Op::write;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+bool is_name(std::string_view type) {
+  return !type.empty() && std::all_of(type.begin(), type.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+  });
+}
+
 }  // namespace
 
 bool MsrReader::recognises(std::string_view head) {
   Fields fields;
+  Op op = Op::read;
   std::uint64_t number = 0;
   return split(first_line_of(head), fields) && parse_number(fields[0], number) &&
-         (fields[3] == "Read" || fields[3] == "Write") && parse_number(fields[4], number);
+         parse_type(fields[3], op) && parse_number(fields[4], number);
 }
 
 TraceReader::Parsed MsrReader::parse_line(std::string_view line, TraceRecord& record) {
-  if (line.empty()) return Parsed::nothing;
-  record = TraceRecord{};
   Fields fields;
   if (!split(line, fields)) {
     return reject(
         "expected 7 fields (Timestamp,Hostname,DiskNumber,Type,Offset,Size,ResponseTime)");
   }
+  if (fields[0] == "Timestamp") return Parsed::nothing;  // the header line again
   const auto [stamp, host, disk, type, offset_text, size_text, response_text] = fields;
   std::uint64_t ticks = 0;
   std::uint64_t offset = 0;
   std::uint64_t response = 0;
   if (!parse_number(stamp, ticks)) return reject("bad Timestamp " + quoted(stamp));
-  if (type != "Read" && type != "Write") {
+  const bool known = parse_type(type, record.op);
+  if (!known && !is_name(type)) {
     return reject("unknown Type " + quoted(type) + " (known: Read, Write)");
   }
   if (!parse_number(offset_text, offset)) return reject("bad Offset " + quoted(offset_text));
@@ -57,20 +77,17 @@ TraceReader::Parsed MsrReader::parse_line(std::string_view line, TraceRecord& re
   const std::string_view device(host.data(), host.size() + 1 + disk.size());
   if (const Parsed taken = choose_device(device); taken != Parsed::record) return taken;
 
+  if (!known) return leave_out(type, record.line);
   if (offset % 512 != 0) {
     return reject("Offset is not a multiple of 512: " + std::to_string(offset) + " bytes");
   }
   record.sector = offset / 512;
-  record.op = type == "Read" ? Op::read : Op::write;
-  if (!has_origin_) origin_ = ticks;
-  has_origin_ = true;
-  if (ticks < origin_) return reject("Timestamp lies before the first row's");
   constexpr std::uint64_t kMaxTicks = std::numeric_limits<std::uint64_t>::max() / kTickNs - 1;
-  const std::uint64_t since = ticks - origin_;
-  if (since > kMaxTicks || response > kMaxTicks - since) return reject("time overflows");
-  record.time_ns = since * kTickNs;
-  if (response != 0) record.done_ns = (since + response) * kTickNs;
+  if (ticks > kMaxTicks || response > kMaxTicks - ticks) return reject("time overflows");
+  record.time_ns = ticks * kTickNs;
+  if (response != 0) record.done_ns = (ticks + response) * kTickNs;
   if (validate(record) == Parsed::bad) return Parsed::bad;
+  origin_ = std::min(origin_, record.time_ns);
   return set_phase(record, "all");
 }
 

@@ -5,10 +5,10 @@
 
 namespace cesasim::traces {
 
-/// No header line; columns Timestamp,Hostname,DiskNumber,Type,Offset,Size,ResponseTime. Timestamp
-/// is a Windows file time (100 ns since 1601), ResponseTime is in 100 ns (0: unknown), Offset and
-/// Size are in bytes, Type is Read or Write. Time counts from the first row; the device is
-/// "Hostname,DiskNumber".
+/// Columns Timestamp,Hostname,DiskNumber,Type,Offset,Size,ResponseTime, with or without a header
+/// line that says so. Timestamp is a Windows file time (100 ns since 1601), ResponseTime is in 100
+/// ns (0: unknown), Offset and Size are in bytes, Type is Read or Write; other types are left out
+/// by name. Time counts from the earliest row; the device is "Hostname,DiskNumber".
 class MsrReader : public LineReader {
  public:
   MsrReader(LineSource source, const TraceOptions& options)
@@ -17,9 +17,9 @@ class MsrReader : public LineReader {
 
  private:
   Parsed parse_line(std::string_view line, TraceRecord& record) override;
+  std::uint64_t origin() const override { return origin_; }
 
-  bool has_origin_ = false;
-  std::uint64_t origin_ = 0;  // file time
+  std::uint64_t origin_ = kUnknownTime;  // the earliest so far, ns since 1601
 };
 
 }  // namespace cesasim::traces

@@ -2,32 +2,27 @@
 
 #include <cstring>
 
+#include "base/text/splitmix64.h"
+
 namespace cesasim::traces {
 namespace {
 
 constexpr std::size_t kWords = ContentOracle::kSectorBytes / sizeof(std::uint64_t);
 
-/// The finalizer of MurmurHash3 with the constants of its "Mix13" variant (David Stafford), as
-/// used by SplitMix64: a bijection in which every input bit reaches every output bit.
-std::uint64_t mix(std::uint64_t x) {
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-  return x ^ (x >> 31);
-}
-
 }  // namespace
 
 ContentOracle::ContentOracle(std::uint64_t seed)
-    : content_key_(mix(seed ^ 0x9e3779b97f4a7c15u)), magic_key_(mix(content_key_ + seed)) {}
+    : content_key_(splitmix64_mix(seed ^ kSplitMix64Step)),
+      magic_key_(splitmix64_mix(content_key_ + seed)) {}
 
 void ContentOracle::fill(std::uint64_t sector, std::uint32_t generation, std::uint8_t* out) const {
   // Two rounds: sector and generation are below 2^55 and 2^31 and would collide if only added.
-  const std::uint64_t key = mix(mix(sector ^ content_key_) + generation);
+  const std::uint64_t key = splitmix64_mix(splitmix64_mix(sector ^ content_key_) + generation);
   // Each word depends on its index alone, not on its neighbour, and takes no multiply: compilers
   // turn this loop into vector code for any machine. Every step is a bijection, so that no two
   // words of a sector are equal.
   for (std::size_t i = 0; i < kWords; ++i) {
-    std::uint64_t x = key + i * 0x9e3779b97f4a7c15u;
+    std::uint64_t x = key + i * kSplitMix64Step;
     x ^= x >> 32;
     x += x << 21;
     x ^= x >> 29;
@@ -86,7 +81,7 @@ ContentOracle::Chunk& ContentOracle::chunk_for(std::uint64_t number) {
 }
 
 std::uint64_t ContentOracle::magic(std::uint64_t sector) const {
-  return mix(mix(sector + magic_key_) ^ content_key_);
+  return splitmix64_mix(splitmix64_mix(sector + magic_key_) ^ content_key_);
 }
 
 }  // namespace cesasim::traces

@@ -1,7 +1,6 @@
 #include "traces/replay/replay.h"
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
 #include <stdexcept>
 #include <utility>
@@ -15,41 +14,27 @@ using hw::kSectorBytes;
 using kernel::BioOp;
 
 constexpr std::size_t kQuarantine = 64;  // freed requests that rest before they are used again
-constexpr std::size_t kMismatchesKept = 16;
-constexpr std::uint8_t kPoison = 0xa5;
 constexpr Ps kRetry = 10 * hw::kPsPerMs;
-constexpr std::size_t kPoisonBytes = 16;  // what tells plaintext: version and magic
 
 }  // namespace
 
-void OpMetrics::merge(const OpMetrics& other) {
-  bios += other.bios;
-  bytes += other.bytes;
-  errors += other.errors;
-  latency.merge(other.latency);
-}
-
-LatencyHistogram ReplayMetrics::latency() const {
-  LatencyHistogram all = ops[0].latency;
-  all.merge(ops[1].latency);
-  all.merge(ops[2].latency);
-  return all;
-}
-
 Replay::Replay(kernel::Kernel& kernel, kernel::BlockDevice& device, TraceReader& reader,
-               ContentOracle& oracle, const ReplayParams& params)
+               const ReplayParams& params)
     : kernel_(kernel),
       device_(device),
       reader_(reader),
-      oracle_(oracle),
       params_(params),
       open_loop_(params.mode == "open"),
       one_flusher_(params.writeback == "flusher"),
       dirty_limit_(std::uint64_t{params.dirty_kib} * 1024),
       writeback_bytes_(std::uint64_t{params.writeback_kib} * 1024),
       done_event_("replay_done"),
+      arrival_news_(kernel),
       room_(kernel),
-      all_done_(kernel) {
+      all_done_(kernel),
+      ranges_(params.max_bio_bytes / kSectorBytes),
+      meter_(params.mode == "open"),
+      listeners_{&meter_} {
   if (params_.depth_read == 0 || params_.depth_write == 0 || params_.lookahead == 0) {
     throw std::invalid_argument("replay: depths and lookahead must be at least 1");
   }
@@ -63,14 +48,21 @@ Replay::Replay(kernel::Kernel& kernel, kernel::BlockDevice& device, TraceReader&
 }
 
 void Replay::start() {
-  kernel_.kthread_run("application", [this] { application(); });
+  application_ = &kernel_.kthread_run("application", [this] { application(); });
+  if (!open_loop_) return;
+  origin_ = sc_core::sc_time_stamp().value();
+  sc_core::sc_spawn([this] { arrivals(); }, sc_core::sc_gen_unique_name("arrivals"));
 }
 
 // --- the application ------------------------------------------------------------------------
 
 void Replay::application() {
   try {
-    play_trace();
+    if (open_loop_) {
+      follow_phases();
+    } else {
+      play_trace();
+    }
   } catch (const TraceError&) {  // what was handed over before is brought to its end
     error_ = std::current_exception();
   }
@@ -78,7 +70,7 @@ void Replay::application() {
   leave_phase();
   done_ = true;
   done_event_.notify(sc_core::SC_ZERO_TIME);
-  if (on_done) on_done();
+  for (ReplayListener* listener : listeners_) listener->finished();
 }
 
 void Replay::play_trace() {
@@ -90,25 +82,28 @@ void Replay::play_trace() {
 }
 
 void Replay::take_up(const TraceRecord& record) {
-  Phase& phase = phase_of(record.phase);
-  ++phase.metrics.rows;
-  if (!phase.wanted || record.op == Op::discard) {  // dm-crypt of 2.6.12 has no discards
-    ++phase.metrics.skipped;
-    return;
-  }
-  check_fits(record, phase);
+  if (left_out(record)) return;
   enter_phase(record.phase);
-  if (record.op == Op::write) {
-    if ((record.flags & (kFua | kPreflush)) != 0) ++phase.metrics.fua_or_preflush;
-    if (!open_loop_) charge_application(*phase.cost, record.bytes);
-  }
-  if (open_loop_) wait_for_arrival(record);
+  notify_row(RowEvent::taken_up, record);
+  if (record.op == Op::write) charge_application(*phase_of(record.phase).cost, record.bytes);
   hand_over(record);
 }
 
-void Replay::check_fits(const TraceRecord& record, Phase& phase) const {
+/// True if the record is not to be replayed. Throws TraceError if it cannot be.
+bool Replay::left_out(const TraceRecord& record) {
+  const Phase& phase = phase_of(record.phase);
+  notify_row(RowEvent::offered, record);
+  if (!phase.wanted || record.op == Op::discard) {  // dm-crypt of 2.6.12 has no discards
+    notify_row(RowEvent::skipped, record);
+    return true;
+  }
+  check_fits(record);
+  return false;
+}
+
+void Replay::check_fits(const TraceRecord& record) {
   if (record.op == Op::flush || record.end_sector() <= device_.sectors()) return;
-  ++phase.metrics.rejected;
+  notify_row(RowEvent::rejected, record);
   throw TraceError(reader_.path(), record.line,
                    std::string(op_name(record.op)) + " up to sector " +
                        std::to_string(record.end_sector()) + " is beyond the device, which has " +
@@ -117,17 +112,16 @@ void Replay::check_fits(const TraceRecord& record, Phase& phase) const {
 
 Replay::Phase& Replay::phase_of(std::uint32_t index) {
   while (phases_.size() <= index) {
-    auto phase = std::make_unique<Phase>();
+    Phase phase;
     const std::string& name = reader_.phase_name(static_cast<std::uint32_t>(phases_.size()));
-    phase->metrics.name = name;
     const auto cost = params_.phase_costs.find(name);
-    phase->cost =
+    phase.cost =
         cost != params_.phase_costs.end() ? &cost->second : &params_.phase_costs.at("default");
     const auto& limit = params_.limit_phases;
-    phase->wanted = limit.empty() || std::find(limit.begin(), limit.end(), name) != limit.end();
-    phases_.push_back(std::move(phase));
+    phase.wanted = limit.empty() || std::find(limit.begin(), limit.end(), name) != limit.end();
+    phases_.push_back(phase);
   }
-  return *phases_[index];
+  return phases_[index];
 }
 
 void Replay::enter_phase(std::uint32_t phase) {
@@ -136,20 +130,13 @@ void Replay::enter_phase(std::uint32_t phase) {
   leave_phase();
   in_phase_ = true;
   phase_ = phase;
-  phase_start_ = kernel_.now();
-  ReplayMetrics& metrics = phases_[phase]->metrics;
-  if (metrics.started == 0 && metrics.duration == 0) metrics.started = phase_start_;
-  if (on_phase) on_phase(phase, true);
+  notify_phase(true);
 }
 
 void Replay::leave_phase() {
   if (!in_phase_) return;
   in_phase_ = false;
-  ReplayMetrics& metrics = phases_[phase_]->metrics;
-  const Ps now = kernel_.now();
-  metrics.ended = std::max(metrics.ended, now);
-  metrics.duration += now - phase_start_;
-  if (on_phase) on_phase(phase_, false);
+  notify_phase(false);
 }
 
 void Replay::charge_application(const PhaseCost& cost, std::uint64_t bytes) {
@@ -170,42 +157,78 @@ void Replay::charge_application(const PhaseCost& cost, std::uint64_t bytes) {
   } while (bytes > 0);
 }
 
-void Replay::wait_for_arrival(const TraceRecord& record) {
-  if (!has_origin_) {
-    has_origin_ = true;
-    origin_ = kernel_.now();
-    first_ns_ = record.time_ns;
+// --- arrivals in open loop: outside of the modelled machine -----------------------------------
+
+void Replay::arrivals() {
+  try {
+    TraceRecord record;
+    for (std::uint64_t rows = 0; params_.max_records == 0 || rows < params_.max_records; ++rows) {
+      if (abandoned_ || !reader_.next(record)) break;
+      if (left_out(record)) continue;
+      if (!arrive(record)) break;
+    }
+  } catch (const TraceError&) {  // what arrived before is brought to its end
+    error_ = std::current_exception();
   }
-  if (record.time_ns <= first_ns_) return;
-  const Ps due = origin_ + (record.time_ns - first_ns_) * hw::kPsPerNs;
-  kernel_.sync();
-  const Ps now = kernel_.now();
-  if (due > now) kernel_.schedule_timeout(due - now);
+  all_arrived_ = true;
+  kernel_.wake_from_outside(*application_);
 }
+
+/// False if the replay was stopped meanwhile.
+bool Replay::arrive(const TraceRecord& record) {
+  if (arrived_ == 0) first_ns_ = record.time_ns;
+  // Where time starts again, a record is due at once.
+  const std::uint64_t since = record.time_ns - std::min(first_ns_, record.time_ns);
+  const Ps due = std::max(origin_ + since * hw::kPsPerNs, last_due_);
+  last_due_ = due;
+  const Ps now = sc_core::sc_time_stamp().value();
+  const Ps ahead = now + time_to_prepare(record);
+  if (due > ahead) sc_core::wait(sc_core::sc_time::from_value(due - ahead));
+  if (abandoned_) return false;
+  if (arrived_++ == 0 || record.phase != arriving_phase_) {
+    arriving_phase_ = record.phase;
+    phases_begun_.push_back(record.phase);
+    kernel_.wake_from_outside(*application_);
+  }
+  notify_row(RowEvent::taken_up, record);
+  Submitter& owner = submitter(owner_pid(record), true);
+  queue_record(owner, record, due);
+  owner.released = owner.queue.size;
+  kernel_.wake_from_outside(*owner.thread);
+  return true;
+}
+
+/// From the wake-up of an idle core to the submission of the record's first bio: what the kernel
+/// charges on this way (see submit_bio()).
+Ps Replay::time_to_prepare(const TraceRecord& record) const {
+  const hw::CpuCore& core = kernel_.core(0);
+  const kernel::KernelCosts& costs = kernel_.costs();
+  const std::uint64_t bytes = std::min<std::uint64_t>(record.bytes, params_.max_bio_bytes);
+  return core.cycles(costs.context_switch) + core.cycles(costs.slab_alloc) +
+         (bytes + kPageBytes - 1) / kPageBytes * core.cycles(costs.page_alloc);
+}
+
+/// The application in open loop: enters phases as they begin, until all records have arrived.
+void Replay::follow_phases() {
+  for (;;) {
+    arrival_news_.wait_event(
+        [this] { return !phases_begun_.empty() || all_arrived_ || abandoned_; });
+    if (phases_begun_.empty()) return;
+    const std::uint32_t phase = phases_begun_.front();
+    phases_begun_.pop_front();
+    enter_phase(phase);
+  }
+}
+
+// --- handing over -----------------------------------------------------------------------------
 
 void Replay::hand_over(const TraceRecord& record) {
   const bool write = record.op == Op::write;
-  if (!open_loop_) wait_for_room(write ? record.bytes : 0);
+  wait_for_room(write ? record.bytes : 0);
   if (abandoned_) return;
-  // 2.6.12 lets one pdflush at a time write back to a disk; later kernels' captures show its
-  // work under whichever worker thread happened to carry it. O_SYNC and fsync writes are the
-  // caller's own.
-  const bool by_flusher = write && one_flusher_ && (record.flags & kSync) == 0;
-  Submitter& owner = submitter(by_flusher ? kFlusher : record.pid);
-  Pending& pending = allocate_pending();
-  pending.record = record;
-  pending.owner = &owner;
-  pending.bios_left = bios_of(record.bytes);
-  pending.arrived = kernel_.now();
-  ++phases_[record.phase]->metrics.unfinished;
-  ++in_progress_;
-  owner.queue.push(pending);
-  if (write) {
-    dirty_bytes_ += record.bytes;
-  } else {
-    ++queued_reads_;
-  }
-  if (!write || open_loop_) {
+  Submitter& owner = submitter(owner_pid(record));
+  queue_record(owner, record, kernel_.now());
+  if (!write) {
     release(owner);
     return;
   }
@@ -214,6 +237,30 @@ void Replay::hand_over(const TraceRecord& record) {
   held_back_ = &owner;
   held_back_bytes_ += record.bytes;
   if (held_back_bytes_ >= writeback_bytes_) start_writeback();
+}
+
+std::uint32_t Replay::owner_pid(const TraceRecord& record) const {
+  // 2.6.12 lets one pdflush at a time write back to a disk; later kernels' captures show its
+  // work under whichever worker thread happened to carry it. O_SYNC and fsync writes are the
+  // caller's own.
+  const bool by_flusher = record.op == Op::write && one_flusher_ && (record.flags & kSync) == 0;
+  return by_flusher ? kFlusher : record.pid;
+}
+
+void Replay::queue_record(Submitter& owner, const TraceRecord& record, Ps arrived) {
+  Pending& pending = allocate_pending();
+  pending.record = record;
+  pending.owner = &owner;
+  pending.bios_left = bios_of(record.bytes);
+  pending.arrived = arrived;
+  notify_row(RowEvent::queued, record);
+  ++in_progress_;
+  owner.queue.push(pending);
+  if (record.op == Op::write) {
+    dirty_bytes_ += record.bytes;
+  } else {
+    ++queued_reads_;
+  }
 }
 
 void Replay::start_writeback() {
@@ -250,17 +297,20 @@ void Replay::abandon(std::exception_ptr error) {
   abandoned_ = true;
   if (!error_) error_ = std::move(error);
   room_.wake_up();
+  arrival_news_.wake_up();
   all_done_.wake_up();
 }
 
-Replay::Submitter& Replay::submitter(std::uint32_t pid) {
+Replay::Submitter& Replay::submitter(std::uint32_t pid, bool from_outside) {
   Submitter*& slot = by_pid_[pid];
   if (slot == nullptr) {
     slot = &submitters_.emplace_back(kernel_);
     Submitter* const me = slot;
-    kernel_.kthread_run(
-        "pid " + std::to_string(pid), [this, me] { submitter_loop(*me); },
-        -static_cast<int>(params_.submitter_bonus));
+    const std::string name = pid == kFlusher ? "pdflush" : "pid " + std::to_string(pid);
+    const auto body = [this, me] { submitter_loop(*me); };
+    const int nice = -static_cast<int>(params_.submitter_bonus);
+    me->thread = from_outside ? &kernel_.kthread_run_from_outside(name, body, nice)
+                              : &kernel_.kthread_run(name, body, nice);
   }
   return *slot;
 }
@@ -322,7 +372,7 @@ void Replay::submit_bio(Submitter& me, Pending& pending, std::uint64_t sector,
   take_slot(me, direction);
   if (bytes != 0) {
     wait_for_overlap(me, direction, sector, end);
-    intervals_[direction].emplace(sector, end);
+    ranges_.add(direction, sector, end);
   }
   Request& request = allocate_request();
   kernel_.charge_slab_alloc(Activity::fs);
@@ -359,16 +409,14 @@ void Replay::submit_bio(Submitter& me, Pending& pending, std::uint64_t sector,
   log.flags = pending.record.flags;
   log.line = pending.record.line;
   log.arrived = pending.arrived;
-  if (bio.op == BioOp::write) {
-    oracle_.begin_write(sector, bio.sectors());
-    fill(request);
-  } else if (bio.op == BioOp::read) {
-    poison(request);
-  }
   if (!std::exchange(me.plugged, true)) device_.blk_start_plug();
+  // A little early: the core was faster than time_to_prepare().
+  if (open_loop_ && kernel_.now() < log.arrived) {
+    kernel_.charge_ps(Activity::fs, log.arrived - kernel_.now());
+  }
   log.submitted = kernel_.now();
-  count_in_flight(*phases_[log.phase], +1);
-  if (on_submit) on_submit(log);
+  ++in_flight_;
+  for (ReplayListener* listener : listeners_) listener->submitted(log, request.pages);
   device_.submit_bio(bio);
 }
 
@@ -376,7 +424,7 @@ void Replay::consume_read(Submitter& me) {
   if (me.arrived_reads.empty()) return;
   Pending& pending = me.arrived_reads.pop();
   if (!open_loop_) {
-    charge_application(*phases_[pending.record.phase]->cost, pending.record.bytes);
+    charge_application(*phases_[pending.record.phase].cost, pending.record.bytes);
   }
   finish_record(pending);
 }
@@ -411,29 +459,16 @@ void Replay::wake_slot_waiter(Direction direction) {
   if (!slot_waiters_[direction].empty()) slot_waiters_[direction].front()->wait.wake_up();
 }
 
-bool Replay::overlaps(Direction direction, std::uint64_t sector, std::uint64_t end) const {
-  // No interval is longer than a bio, so few can reach over `sector` from below.
-  const auto meets = [&](const Intervals& intervals) {
-    const std::uint64_t longest = params_.max_bio_bytes / kSectorBytes;
-    auto it = intervals.lower_bound(sector > longest ? sector - longest : 0);
-    for (; it != intervals.end() && it->first < end; ++it) {
-      if (it->second > sector) return true;
-    }
-    return false;
-  };
-  return meets(intervals_[kWrite]) || (direction == kWrite && meets(intervals_[kRead]));
-}
-
 void Replay::wait_for_overlap(Submitter& me, Direction direction, std::uint64_t sector,
                               std::uint64_t end) {
-  if (!overlaps(direction, sector, end)) return;
+  if (!ranges_.overlaps(direction, sector, end)) return;
   me.plugged = false;
   device_.unplug();
   me.wanted_sector = sector;
   me.wanted_end = end;
   me.waits_for_overlap = true;
   ++overlap_waiters_;
-  me.wait.wait_event([&] { return !overlaps(direction, sector, end); });
+  me.wait.wait_event([&] { return !ranges_.overlaps(direction, sector, end); });
   --overlap_waiters_;
   me.waits_for_overlap = false;
 }
@@ -474,7 +509,7 @@ bool Replay::attach_pages(Submitter& me, Request& request, std::uint32_t bytes) 
   return true;
 }
 
-/// After an allocation that failed on purpose: the page cache waits and asks again.
+/// After an injected failure of an allocation: the page cache waits and asks again.
 hw::PhysAddr Replay::page_later() {
   const kernel::Kernel::MemoryWait waiting(kernel_, hw::AllocSite::page_cache);
   for (;;) {
@@ -483,30 +518,6 @@ hw::PhysAddr Replay::page_later() {
       return page;
     }
   }
-}
-
-template <class Visit>
-void Replay::for_each_sector(const Request& request, Visit visit) {
-  // From the replay's own record of the request: a driver may have advanced the bio's.
-  constexpr std::uint32_t kPerPage = kPageBytes / kSectorBytes;
-  const std::uint32_t sectors = request.log.bytes / kSectorBytes;
-  for (std::uint32_t i = 0; i < sectors; ++i) {
-    std::uint8_t* const page = kernel_.phys_to_virt(request.pages[i / kPerPage]);
-    visit(request.log.sector + i, page + (i % kPerPage) * kSectorBytes);
-  }
-}
-
-void Replay::fill(Request& request) {
-  for (const kernel::BioVec& vec : request.bio.vecs) kernel_.cpu_write(vec.addr, vec.len);
-  for_each_sector(request, [&](std::uint64_t sector, std::uint8_t* data) {
-    oracle_.fill(sector, oracle_.expected(sector), data);
-  });
-}
-
-void Replay::poison(Request& request) {
-  // The page may hold what an earlier request left there: the very data this read should bring.
-  for_each_sector(
-      request, [](std::uint64_t, std::uint8_t* data) { std::memset(data, kPoison, kPoisonBytes); });
 }
 
 // --- completion (any context) ---------------------------------------------------------------
@@ -518,41 +529,24 @@ void Replay::end_io(kernel::Bio& bio, int error) {
 
 void Replay::end_request(Request& request, int error) {
   if (!request.outstanding) {
-    ++double_ended_;
-    if (on_double_end) on_double_end(request.log);
+    for (ReplayListener* listener : listeners_) listener->completed_again(request.log);
     return;
   }
   request.outstanding = false;
   RequestLog& log = request.log;
   log.ended = kernel_.now();
   log.error = error;
-  Phase& phase = *phases_[log.phase];
-  count_in_flight(phase, -1);
+  --in_flight_;
   ++ended_;
-  OpMetrics& op = phase.metrics.of(log.op);
-  ++op.bios;
-  op.bytes += log.bytes;
-  op.latency.add(log.ended - std::min(log.ended, log.submitted));
-  phase.metrics.ended = std::max(phase.metrics.ended, log.ended);
-  if (error != 0) {
-    ++op.errors;
-    if (log.op == BioOp::write) oracle_.mark_uncertain(log.sector, log.bytes / kSectorBytes);
-  } else if (log.op == BioOp::read) {
-    verify_read(request, phase.metrics);
-  }
-  if (log.op == BioOp::write) check_clobbered(request, phase.metrics);
+  for (ReplayListener* listener : listeners_) listener->completed(log, request.pages);
 
   for (const hw::PhysAddr page : request.pages) kernel_.free_page(page, Activity::fs);
   kernel_.charge_slab_free(Activity::fs);
   const Direction direction = log.op == BioOp::read ? kRead : kWrite;
   if (log.bytes != 0) {
-    Intervals& intervals = intervals_[direction];
-    auto it = intervals.find(log.sector);
-    while (it->second != log.sector + log.bytes / kSectorBytes) ++it;
-    intervals.erase(it);
+    ranges_.remove(direction, log.sector, log.sector + log.bytes / kSectorBytes);
   }
   --slots_taken_[direction];
-  if (on_request) on_request(log);
   const RequestLog ended = log;
   Pending& pending = *request.pending;
   free_requests_.push(request);
@@ -571,44 +565,6 @@ void Replay::end_request(Request& request, int error) {
   wake_waiters(ended);
 }
 
-void Replay::verify_read(Request& request, ReplayMetrics& metrics) {
-  // This stands for the reader's copy out of the page cache.
-  std::uint32_t left = request.log.bytes;
-  for (const hw::PhysAddr page : request.pages) {
-    kernel_.cpu_read(page, std::min(left, kPageBytes));
-    left -= std::min(left, kPageBytes);
-  }
-  for_each_sector(request, [&](std::uint64_t sector, const std::uint8_t* data) {
-    bool right = false;
-    if (!oracle_.written(sector)) {
-      ++metrics.unwritten_sectors;
-      if (!verify_unwritten) return;
-      right = verify_unwritten(sector, data);
-    } else if (!oracle_.certain(sector)) {
-      ++metrics.uncertain_sectors;
-      return;
-    } else {
-      right = oracle_.verify(sector, data);
-    }
-    if (right) {
-      ++metrics.verified_sectors;
-      return;
-    }
-    ++request.log.wrong_sectors;
-    ++metrics.mismatched_sectors;
-    if (first_mismatches_.size() < kMismatchesKept) {
-      first_mismatches_.push_back({sector, request.log.line, request.log.ended});
-    }
-  });
-  if (request.log.wrong_sectors == 0) ++metrics.verified_reads;
-}
-
-void Replay::check_clobbered(const Request& request, ReplayMetrics& metrics) {
-  for_each_sector(request, [&](std::uint64_t sector, const std::uint8_t* data) {
-    if (!oracle_.looks_like_plaintext(sector, data)) ++metrics.clobbered_sectors;
-  });
-}
-
 void Replay::wake_waiters(const RequestLog& ended) {
   if (in_flight_ == 0 && abandoned_) all_done_.wake_up();
   if (overlap_waiters_ == 0 && page_waiters_ == 0) return;
@@ -623,10 +579,7 @@ void Replay::wake_waiters(const RequestLog& ended) {
 }
 
 void Replay::finish_record(Pending& pending) {
-  ReplayMetrics& metrics = phases_[pending.record.phase]->metrics;
-  ++metrics.served;
-  --metrics.unfinished;
-  metrics.ended = std::max(metrics.ended, kernel_.now());
+  notify_row(RowEvent::completed, pending.record);
   Submitter& owner = *pending.owner;
   const bool flush = pending.record.op == Op::flush;
   free_pendings_.push(pending);
@@ -643,15 +596,21 @@ void Replay::for_each_outstanding(const std::function<void(const RequestLog&)>& 
   }
 }
 
-void Replay::count_in_flight(Phase& phase, int change) {
-  // Contexts run a little ahead of simulated time, so that `now` may step back; summed with
-  // its sign the integral is exact all the same.
+bool Replay::waiting() const {
+  if (in_flight_ != 0) return true;
+  std::uint64_t unreleased = 0;
+  for (const Submitter& s : submitters_) unreleased += s.queue.size - s.released;
+  return in_progress_ > unreleased;
+}
+
+void Replay::notify_row(RowEvent event, const TraceRecord& record) {
   const Ps now = kernel_.now();
-  const auto elapsed = static_cast<std::int64_t>(now - phase.in_flight_since);
-  phase.metrics.in_flight_ps += static_cast<double>(phase.in_flight) * static_cast<double>(elapsed);
-  phase.in_flight_since = now;
-  phase.in_flight += static_cast<std::uint64_t>(change);
-  in_flight_ += static_cast<std::uint64_t>(change);
+  for (ReplayListener* listener : listeners_) listener->row(event, record, now);
+}
+
+void Replay::notify_phase(bool entered) {
+  const Ps now = kernel_.now();
+  for (ReplayListener* listener : listeners_) listener->phase(phase_, entered, now);
 }
 
 // --- pools and results ----------------------------------------------------------------------
@@ -679,41 +638,14 @@ ReplayReport Replay::finish() const {
 
 ReplayReport Replay::report() const {
   ReplayReport report;
-  ReplayMetrics& total = report.total;
-  total.name = "total";
-  total.started = std::numeric_limits<Ps>::max();
-  for (const auto& phase : phases_) {
-    ReplayMetrics m = phase->metrics;
-    m.lost = phase->in_flight;
-    // Without barriers the stretches of phases overlap and mean nothing.
-    if (open_loop_) m.duration = m.ended - m.started;
-    total.rows += m.rows;
-    total.served += m.served;
-    total.skipped += m.skipped;
-    total.rejected += m.rejected;
-    total.unfinished += m.unfinished;
-    for (std::size_t i = 0; i < m.ops.size(); ++i) total.ops[i].merge(m.ops[i]);
-    total.lost += m.lost;
-    total.verified_reads += m.verified_reads;
-    total.verified_sectors += m.verified_sectors;
-    total.mismatched_sectors += m.mismatched_sectors;
-    total.unwritten_sectors += m.unwritten_sectors;
-    total.uncertain_sectors += m.uncertain_sectors;
-    total.clobbered_sectors += m.clobbered_sectors;
-    total.fua_or_preflush += m.fua_or_preflush;
-    total.in_flight_ps += m.in_flight_ps;
-    if (m.served + m.unfinished != 0) {
-      total.started = std::min(total.started, m.started);
-      total.ended = std::max(total.ended, m.ended);
-    }
-    report.phases.push_back(std::move(m));
+  report.phases = meter_.phases();
+  for (std::uint32_t i = 0; i < report.phases.size(); ++i) {
+    report.phases[i].name = reader_.phase_name(i);
   }
-  total.started = std::min(total.started, total.ended);
-  total.duration = total.ended - total.started;
-  report.double_ended = double_ended_;
+  report.total = ReplayMeter::total(report.phases);
+  report.double_ended = meter_.double_ended();
   report.skipped_lines = reader_.skipped_lines();
   report.bios_allocated = requests_.size();
-  report.first_mismatches = first_mismatches_;
   return report;
 }
 

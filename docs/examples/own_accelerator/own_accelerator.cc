@@ -6,7 +6,7 @@
 #include <array>
 #include <deque>
 
-#include "driver/ocf/cryptodev.h"
+#include "driver/crypto_driver.h"
 #include "hw_model/soc/soc.h"
 #include "machine/crypto_drivers.h"
 #include "machine/machine.h"
@@ -24,7 +24,7 @@ struct Accelerator : sc_core::sc_module {
     sensitive << done;
     dont_initialize();
   }
-  void start(driver::Cryptop& crp, const std::uint8_t* its_key) {
+  void start(driver::CryptoRequest& crp, const std::uint8_t* its_key) {
     job = &crp;
     key = its_key;
     done.notify(sc_core::sc_time(1000 + 4.0 * crp.crp_desc.crd_len, sc_core::SC_NS));
@@ -42,7 +42,7 @@ struct Accelerator : sc_core::sc_module {
   }
   hw::Soc& soc;
   sc_core::sc_event done;
-  driver::Cryptop* job = nullptr;
+  driver::CryptoRequest* job = nullptr;
   const std::uint8_t* key = nullptr;
   bool ready = false;  // the cause bit of its interrupt
   EVP_CIPHER_CTX* evp = EVP_CIPHER_CTX_new();
@@ -66,7 +66,7 @@ struct MyDriver : driver::CryptoDriver {
     return 0;
   }
   int freesession(std::uint32_t) override { return 0; }
-  int process(driver::Cryptop* crp, int) override {
+  int process(driver::CryptoRequest* crp, int) override {
     const kernel::Kernel::IrqLock lock(kernel, spinlock, hw::Activity::driver);
     if (device.job != nullptr) return full = true, ERESTART;  // the core keeps it for us
     kernel.charge(hw::Activity::driver, 500);
@@ -78,13 +78,13 @@ struct MyDriver : driver::CryptoDriver {
   bool interrupt() {
     if (!std::exchange(device.ready, false)) return false;  // no job may end before its time
     device.soc.intc().set_line(kIrq, false);
-    driver::Cryptop* const crp = std::exchange(device.job, nullptr);
+    driver::CryptoRequest* const crp = std::exchange(device.job, nullptr);
     map(*crp, false);
     core.crypto_done(crp);
     if (std::exchange(full, false)) core.crypto_unblock(id, driver::CRYPTO_SYMQ);
     return true;
   }
-  void map(const driver::Cryptop& crp, bool on) {
+  void map(const driver::CryptoRequest& crp, bool on) {
     using Direction = hw::DmaDirection;
     const auto one = [&](hw::PhysAddr at, Direction way) {
       if (on) kernel.dma_map_single(at, crp.crp_desc.crd_len, way);

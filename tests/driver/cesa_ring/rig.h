@@ -62,7 +62,10 @@ class DirectCore : public driver::CryptoCore {
   }
   void crypto_register(std::uint32_t, driver::Alg) override {}
   int crypto_unregister_all(std::uint32_t) override { return 0; }
-  void crypto_done(driver::Cryptop* crp) override { crp->crp_callback(crp); }
+  void crypto_done(driver::CryptoRequest* request) override {
+    auto* const crp = static_cast<driver::Cryptop*>(request);
+    crp->crp_callback(crp);
+  }
   int crypto_unblock(std::uint32_t, unsigned) override {
     blocked_ = false;
     wait_.wake_up();

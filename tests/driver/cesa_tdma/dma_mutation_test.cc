@@ -1,5 +1,6 @@
 // The real driver on a kernel that gets one DMA mapping call wrong: does the sanitizer see that
 // this driver's memory traffic depends on the call?
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -149,7 +150,7 @@ TEST(DmaMutation, AMapLeftOut) {
   Rig rig({.map = false});
   EXPECT_EQ(rig.run(), (Kinds{Kind::uncleaned_read, Kind::stale_read}));
   EXPECT_EQ(rig.text(0).rfind("TDMA engine 0 reads 512 bytes at ", 0), 0u) << rig.text(0);
-  EXPECT_NE(rig.text(0).find("'test' on cpu 0 wrote there"), std::string::npos) << rig.text(0);
+  EXPECT_THAT(rig.text(0), testing::HasSubstr("'test' on cpu 0 wrote there"));
   EXPECT_EQ(rig.text(1).rfind("'test' on cpu 0 reads 512 bytes at ", 0), 0u) << rig.text(1);
 }
 
@@ -166,19 +167,19 @@ TEST(DmaMutation, AnUnmapTooEarly) {
 TEST(DmaMutation, MappedOnlyToTheDevice) {
   Rig rig({.direction = DmaDirection::to_device});
   EXPECT_EQ(rig.run(), Kinds{Kind::wrong_direction});
-  EXPECT_NE(rig.text(0).find(" writes "), std::string::npos) << rig.text(0);
+  EXPECT_THAT(rig.text(0), testing::HasSubstr(" writes "));
 }
 
 TEST(DmaMutation, MappedOnlyFromTheDevice) {
   Rig rig({.direction = DmaDirection::from_device});
   EXPECT_EQ(rig.run(), Kinds{Kind::wrong_direction});
-  EXPECT_NE(rig.text(0).find(" reads "), std::string::npos) << rig.text(0);
+  EXPECT_THAT(rig.text(0), testing::HasSubstr(" reads "));
 }
 
 TEST(DmaMutation, MappedInPart) {
   Rig rig({.bytes = 256});
   EXPECT_EQ(rig.run(), (Kinds{Kind::uncleaned_read, Kind::stale_read}));
-  EXPECT_NE(rig.text(0).find(" reads 256 bytes"), std::string::npos) << rig.text(0);
+  EXPECT_THAT(rig.text(0), testing::HasSubstr(" reads 256 bytes"));
 }
 
 /// A coherent SoC shows no hazard of the cache, only that the mapping is missing.

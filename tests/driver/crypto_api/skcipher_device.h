@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "driver/crypto_api/crypto_tfm.h"
-#include "driver/ocf/cryptodev.h"
+#include "driver/crypto_driver.h"
 #include "kernel_model/kernel.h"
 
 namespace cesasim::test {
@@ -37,7 +37,7 @@ class SkcipherDevice : public driver::CryptoDriver {
     --sessions;
     return 0;
   }
-  int process(driver::Cryptop* crp, int) override {
+  int process(driver::CryptoRequest* crp, int) override {
     kernel_.charge(kernel::Activity::driver, 500);
     kernel_.sync();
     if (refuse != 0) return refuse;
@@ -50,7 +50,7 @@ class SkcipherDevice : public driver::CryptoDriver {
     return 0;
   }
   void end(std::size_t index = 0, int etype = 0) {
-    driver::Cryptop* crp = queue.at(index);
+    driver::CryptoRequest* crp = queue.at(index);
     queue.erase(queue.begin() + static_cast<std::ptrdiff_t>(index));
     crp->crp_etype = etype;
     if (etype == 0) {
@@ -80,8 +80,8 @@ class SkcipherDevice : public driver::CryptoDriver {
   int sessions = 0;
   std::uint64_t full = 0;
   std::unique_ptr<driver::CryptoTfm> tfm;
-  std::deque<driver::Cryptop*> queue;
-  std::vector<driver::Cryptop*> order;  // as they were taken
+  std::deque<driver::CryptoRequest*> queue;
+  std::vector<driver::CryptoRequest*> order;  // as they were taken
 };
 
 }  // namespace cesasim::test

@@ -346,7 +346,7 @@ TEST_F(SkcipherTest, EndingTwiceIsNoticed) {
   board.run([&] {
     auto tfm = aes();
     One& one = encrypt(*tfm);
-    Cryptop* crp = device.queue.front();
+    CryptoRequest* crp = device.queue.front();
     device.end();
     api.crypto_done(crp);
     EXPECT_EQ(one.callbacks, Answers{0});

@@ -14,9 +14,9 @@
 #include <random>
 #include <vector>
 
-#include "hw_model/cesa/little_endian.h"
 #include "hw_model/cesa/security_accelerator.h"
-#include "hw_model/crypto/aes_key_schedule.h"
+#include "hw_model/common/little_endian.h"
+#include "hw_model/common/aes_key_schedule.h"
 #include "tests/hw_model/cesa/aes_vectors.h"
 
 namespace cesasim::test {

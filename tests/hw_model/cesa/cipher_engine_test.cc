@@ -8,7 +8,7 @@
 #include <cstring>
 #include <random>
 
-#include "hw_model/crypto/aes_key_schedule.h"
+#include "hw_model/common/aes_key_schedule.h"
 #include "tests/hw_model/cesa/aes_vectors.h"
 
 namespace cesasim::hw {

@@ -1,7 +1,7 @@
 // Decode of the accelerator's and the DMA's descriptors, and the DMA's windows.
 #include <gtest/gtest.h>
 
-#include "hw_model/cesa/little_endian.h"
+#include "hw_model/common/little_endian.h"
 #include "hw_model/cesa/sa_descriptor.h"
 #include "hw_model/cesa/tdma_descriptor.h"
 #include "hw_model/cesa/tdma_windows.h"
@@ -158,7 +158,7 @@ TEST(TdmaDescriptorDecode, CountIsSixteenBits) {
 
 class Windows : public testing::Test {
  protected:
-  Windows() : regs(7) {
+  Windows() : regs(cesa_registers(), 7) {
     set(0, 0x00000000, 0x00010E01);  // 128 KiB at 0
     set(1, 0x10000000, 0x00000D01);  // 64 KiB
     set(2, 0x10000000, 0x00000D00);  // disabled double

@@ -1,6 +1,7 @@
 // The register-driven engines, run the way a programmed-I/O driver runs them.
 #include "hw_model/cesa/direct_engines.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/hw_model/cesa/accelerator_bench.h"
@@ -214,10 +215,10 @@ TEST_F(Direct, DesThirdBlockIsLostAndReported) {
   EXPECT_EQ(report, "");
   take_causes();
   des_in(in, 16);
-  EXPECT_NE(report.find("two results wait"), std::string::npos);
+  EXPECT_THAT(report, testing::HasSubstr("two results wait"));
   EXPECT_EQ(take_causes(), 0u);
   write(kDesOutLow, 1);
-  EXPECT_NE(report.find("read only"), std::string::npos);
+  EXPECT_THAT(report, testing::HasSubstr("read only"));
 }
 
 TEST_F(Direct, DesEveryModeAgainstTheJudge) {
@@ -318,7 +319,7 @@ TEST_F(Direct, OnlyTheDecryptionEngineMakesAKey) {
 TEST_F(Direct, AesKeySizeCodeThree) {
   write(kAesEncryptCommand, 3);
   for (unsigned c = 0; c < 4; ++c) write(aes_encrypt_data(c), 0);
-  EXPECT_NE(report.find("key size code 3"), std::string::npos);
+  EXPECT_THAT(report, testing::HasSubstr("key size code 3"));
   EXPECT_EQ(take_causes(), 0u);
 }
 

@@ -104,12 +104,14 @@ class EngineRig {
     return engine.stats().last_report.find(text) != std::string::npos;
   }
 
+  /// The engine goes on by itself.
+  bool due() const { return engine.next_at() != hw::CesaEngine::kNever; }
   /// All that is due up to `until`.
   void run(hw::Ps until = hw::CesaEngine::kNever) {
-    while (engine.wake_at() && *engine.wake_at() <= until) {
-      now = *engine.wake_at();
+    while (due() && engine.next_at() <= until) {
+      now = engine.next_at();
       const bool line = engine.irq();
-      engine.step(now);
+      engine.advance(now);
       if (!line && engine.irq()) interrupts.push_back(now);
     }
     if (until != hw::CesaEngine::kNever) now = until;

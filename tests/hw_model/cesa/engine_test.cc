@@ -204,7 +204,7 @@ TEST(EngineChannels, StopEndsBoth) {
   EXPECT_EQ(rig.read(kStatus), 3u);
   rig.write(kCmd, bit::cmd::kStop);
   EXPECT_EQ(rig.read(kStatus), 0u);
-  EXPECT_FALSE(rig.engine.wake_at());
+  EXPECT_FALSE(rig.due());
   EXPECT_EQ(rig.causes(), 0u);
   EXPECT_EQ(rig.engine.stats().busy_ps, 10 * kCycle);
 }
@@ -286,7 +286,7 @@ TEST(EngineDma, AChannelWaitsForADmaThatSoftwareStarts) {
   rig.config(bit::cfg::kCh0WaitDma | bit::cfg::kMultiPacketChain);
   rig.activate();
   EXPECT_EQ(rig.read(kStatus), 1u);
-  EXPECT_FALSE(rig.engine.wake_at()) << "nothing happens before the DMA is started";
+  EXPECT_FALSE(rig.due()) << "nothing happens before the DMA is started";
   rig.write(kTdmaNext, 0x1000);
   rig.write(kTdmaControl, 0x1904 | bit::tdma_control::kFetchNext);
   rig.run();
@@ -367,7 +367,7 @@ TEST(EngineDma, ClearingEnableStopsIt) {
   rig.run(kStart);
   rig.write(kTdmaControl, 0x0904);
   EXPECT_FALSE(rig.engine.running());
-  EXPECT_FALSE(rig.engine.wake_at());
+  EXPECT_FALSE(rig.due());
   EXPECT_EQ(rig.read(kStatus) | rig.read(kCmd) | rig.causes(), 0u);
 }
 
@@ -513,9 +513,9 @@ class Coalescing : public testing::Test {
 TEST_F(Coalescing, EverySoManyPackets) {
   rig.write(kCoalescePackets, 2);
   chain_of(5);
-  while (rig.engine.wake_at()) {
+  while (rig.due()) {
     const std::size_t seen = rig.interrupts.size();
-    rig.run(*rig.engine.wake_at());
+    rig.run(rig.engine.next_at());
     if (rig.interrupts.size() > seen) {
       EXPECT_TRUE(rig.causes() & irq::kEndOfPacketCoalesce);
       rig.write(kIntCause, ~irq::kEndOfPacketCoalesce);
@@ -586,7 +586,7 @@ class CoalescedData : public testing::TestWithParam<hw::Fidelity> {
   /// Runs to the next rising edge of the line; false if there is none.
   bool next_edge() {
     const std::size_t seen = rig.interrupts.size();
-    while (rig.engine.wake_at() && rig.interrupts.size() == seen) rig.run(*rig.engine.wake_at());
+    while (rig.due() && rig.interrupts.size() == seen) rig.run(rig.engine.next_at());
     return rig.interrupts.size() > seen;
   }
   const Bytes data = counted(kBytes, 5);
@@ -630,7 +630,7 @@ TEST_P(CoalescedData, OfAPacketInTheMiddleIsOutWhenTheNextIsHandedOver) {
 TEST_P(CoalescedData, TimeRunsFromThere) {
   rig.write(kCoalesceTime, 4000);
   chain_of(1);
-  while (rig.engine.running()) rig.run(*rig.engine.wake_at());
+  while (rig.engine.running()) rig.run(rig.engine.next_at());
   const Ps ended = rig.now;
   ASSERT_TRUE(next_edge());
   EXPECT_EQ(rig.interrupts.back(), ended + 4000 * kCycle);
@@ -653,7 +653,7 @@ TEST_P(CoalescedData, EveryPacketsOwnCauseComesWithIt) {
 TEST_P(CoalescedData, APacketThatDoesNotGetOutDoesNotCount) {
   rig.write(kCoalescePackets, 1);
   chain_of(1);
-  while (!(rig.causes() & irq::kAccel0Done)) rig.run(*rig.engine.wake_at());
+  while (!(rig.causes() & irq::kAccel0Done)) rig.run(rig.engine.next_at());
   ASSERT_TRUE(rig.engine.running());
   rig.write(kCmd, bit::cmd::kStop);
   rig.run();

@@ -185,7 +185,7 @@ TEST_P(EngineFaults, AStuckOperationLastsUntilStop) {
   EXPECT_EQ(rig.read(kStatus) & bit::status::kActive0, bit::status::kActive0);
   EXPECT_TRUE(rig.read(kTdmaControl) & bit::tdma_control::kActive);
   EXPECT_TRUE(rig.engine.running());
-  EXPECT_FALSE(rig.engine.wake_at());
+  EXPECT_FALSE(rig.due());
   EXPECT_TRUE(rig.interrupts.empty());
   EXPECT_EQ(rig.read(kTdmaCurrent), descriptor(1, 2));
   EXPECT_EQ(rig.read(kTdmaErrorCause), 0u);

@@ -1,6 +1,7 @@
 // Operations on a descriptor: random ones against one-shot OpenSSL, and every refusal.
 #include "hw_model/cesa/security_accelerator.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -424,8 +425,8 @@ TEST(AcceleratorRefusals, SayWhyAndLeaveEverythingAlone) {
     const auto ivdig = b.ivdig;
     const SaResult r = b.run();
     EXPECT_EQ(r.status, SaStatus::guest_error);
-    EXPECT_NE(r.report.find(refusal.report), std::string::npos) << r.report;
-    EXPECT_NE(r.report.find("descriptor word 0 is 0x"), std::string::npos) << r.report;
+    EXPECT_THAT(r.report, testing::HasSubstr(refusal.report));
+    EXPECT_THAT(r.report, testing::HasSubstr("descriptor word 0 is 0x"));
     EXPECT_EQ(b.sram, sram);
     EXPECT_EQ(b.ivdig, ivdig);
     EXPECT_EQ(r.cipher, SaCipher::none);
@@ -447,12 +448,12 @@ TEST(AcceleratorRefusals, CodesNoBuilderMakes) {
     const auto sram = b.sram;
     const SaResult r = b.run();
     EXPECT_EQ(r.status, SaStatus::guest_error);
-    EXPECT_NE(r.report.find(report), std::string::npos) << r.report;
+    EXPECT_THAT(r.report, testing::HasSubstr(report));
     EXPECT_EQ(b.sram, sram);
   }
   AcceleratorBench b;
-  EXPECT_NE(b.sa.run(b.sram, 2048 - 24, b.ivdig).report.find("DESC_P0 0x7e8 lies outside"),
-            std::string::npos);
+  EXPECT_THAT(b.sa.run(b.sram, 2048 - 24, b.ivdig).report,
+              testing::HasSubstr("DESC_P0 0x7e8 lies outside"));
 }
 
 // What an operation does not use may be anything.

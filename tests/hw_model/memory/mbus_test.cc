@@ -1,5 +1,6 @@
 #include "hw_model/memory/mbus.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <tlm_utils/simple_initiator_socket.h>
 #include <tlm_utils/simple_target_socket.h>
@@ -135,8 +136,8 @@ TEST(Mbus, OverlappingWindowsAreRefusedByName) {
       ADD_FAILURE() << "accepted at " << base;
     } catch (const std::invalid_argument& e) {
       const std::string what = e.what();
-      EXPECT_NE(what.find("'intruder'"), std::string::npos) << what;
-      EXPECT_NE(what.find("'memory'"), std::string::npos) << what;
+      EXPECT_THAT(what, testing::HasSubstr("'intruder'"));
+      EXPECT_THAT(what, testing::HasSubstr("'memory'"));
     }
   }
   EXPECT_EQ(b.bus.windows().size(), 2u);

@@ -80,9 +80,9 @@ Ps chain_time(const hw::CesaParams& params, unsigned requests) {
   engine.write(reg::kTdmaNext, 0x10000, 0);
   engine.write(reg::kCmd, hw::cesa_bit::cmd::kActivate0, 0);
   Ps now = 0;
-  while (const auto due = engine.wake_at()) {
-    now = *due;
-    engine.step(now);
+  while (engine.next_at() != hw::CesaEngine::kNever) {
+    now = engine.next_at();
+    engine.advance(now);
   }
   EXPECT_EQ(engine.stats().operations, requests) << engine.stats().last_report;
   EXPECT_EQ(engine.stats().guest_errors, 0u) << engine.stats().last_report;

@@ -1,6 +1,7 @@
 // The ring as its driver sees it: every rule of docs/ring.md that is not about time alone.
 #include "hw_model/ring/core.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <set>
@@ -377,8 +378,8 @@ TEST_P(Refusal, IsReportedAndHurtsNobodyElse) {
   EXPECT_EQ(d.cause(), irq::kDone | irq::kFailed);
   EXPECT_EQ(m.core->stats().failed, 1u);
   EXPECT_EQ(guest_errors(), 1u) << m.core->stats().last_report;
-  EXPECT_NE(m.core->stats().last_report.find(hw::ring_status_name(GetParam().status)),
-            std::string::npos);
+  EXPECT_THAT(m.core->stats().last_report,
+              testing::HasSubstr(hw::ring_status_name(GetParam().status)));
 
   // What the completion says was written was, and nothing after it.
   EXPECT_EQ(done[1].bytes_written, GetParam().written);
@@ -444,7 +445,7 @@ TEST_F(Ring, AFullRingTakesEverySlotAndNoMore) {
   EXPECT_EQ(d.cause() & irq::kIndexError, irq::kIndexError) << "backwards";
   EXPECT_EQ(d.read(kSqProducer), 64u);
   EXPECT_EQ(guest_errors(), 2u);
-  EXPECT_NE(m.core->stats().last_report.find("doorbell 63"), std::string::npos);
+  EXPECT_THAT(m.core->stats().last_report, testing::HasSubstr("doorbell 63"));
   expect_alive();
 }
 

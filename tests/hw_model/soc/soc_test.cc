@@ -8,7 +8,7 @@
 #include <memory>
 #include <stdexcept>
 
-#include "hw_model/cesa/little_endian.h"
+#include "hw_model/common/little_endian.h"
 #include "hw_model/cesa/sa_descriptor.h"
 #include "hw_model/cesa/tdma_descriptor.h"
 #include "hw_model/soc/map.h"

@@ -1,4 +1,5 @@
 // The options of `cesasim run` that write files beside the results, through the program.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
@@ -14,6 +15,8 @@ namespace fs = std::filesystem;
 
 namespace cesasim::study::test {
 namespace {
+
+using testing::HasSubstr;
 
 struct Outcome {
   int code = -1;
@@ -82,7 +85,7 @@ TEST_F(ObserveCli, RefusesBeforeItRuns) {
   const auto refused = [&](const std::string& arguments, const char* says) {
     const Outcome o = run(arguments);
     EXPECT_EQ(o.code, 2) << arguments;
-    EXPECT_NE(o.err.find(says), std::string::npos) << arguments << ": " << o.err;
+    EXPECT_THAT(o.err, HasSubstr(says)) << arguments << ": " << o.err;
     EXPECT_FALSE(exists("out")) << arguments;
   };
   for (const char* option : {"--requests", "--timeline", "--record", "--record-disk"}) {

@@ -1,4 +1,5 @@
 // What a run writes down beside its results, against its metrics: on every path and driver.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -19,6 +20,8 @@
 
 namespace cesasim::study {
 namespace {
+
+using testing::HasSubstr;
 
 using test::metric;
 using test::run;
@@ -498,7 +501,7 @@ TEST(Files, AnErrorIsThePoints) {
   options.observe.requests = temporary("no-such-folder") + "/rows.csv";
   const PointResult p = run(make({"standard", "cryptosoft"}, trace), options);
   EXPECT_EQ(p.status, Status::failed);
-  EXPECT_NE(p.error.find("no-such-folder"), std::string::npos) << p.error;
+  EXPECT_THAT(p.error, HasSubstr("no-such-folder"));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // docs/ci: the example files are YAML that calls the script, and the script
 // does what it says.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
@@ -11,6 +12,8 @@ namespace fs = std::filesystem;
 
 namespace cesasim::study::test {
 namespace {
+
+using testing::HasSubstr;
 
 class CiTest : public testing::Test {
  protected:
@@ -47,8 +50,7 @@ TEST_F(CiTest, AMovedMetricIsCodeOneAndATable) {
   ASSERT_NE(text, read_file(baseline));
   write_file(baseline, text);
   EXPECT_EQ(compare("test"), 1);
-  EXPECT_NE(read_file(home_.path() / "out/ci/test/diff.txt").find("sim_seconds"),
-            std::string::npos);
+  EXPECT_THAT(read_file(home_.path() / "out/ci/test/diff.txt"), HasSubstr("sim_seconds"));
   EXPECT_EQ(compare("test default=0.1 sim_seconds=1"), 0);
 }
 
@@ -57,7 +59,7 @@ TEST_F(CiTest, AFailedExpectationIsCodeOne) {
   failing.replace(failing.find("min: 1.0"), 8, "min: 1.5");
   write_file(home_.path() / "studies/test.yaml", failing);
   EXPECT_EQ(compare("test"), 1);
-  EXPECT_NE(read_file(home_.path() / "out/ci/test/junit.xml").find("<failure"), std::string::npos);
+  EXPECT_THAT(read_file(home_.path() / "out/ci/test/junit.xml"), HasSubstr("<failure"));
 }
 
 TEST_F(CiTest, WhatCannotRunKeepsItsCode) {
@@ -74,9 +76,9 @@ TEST(CiFiles, AreYamlAndCallTheScript) {
     const Tree tree = load_yaml(file, file, Layer::scenario);
     ASSERT_TRUE(tree.is_map()) << file;
     const std::string text = values_json(tree).dump();
-    EXPECT_NE(text.find("docs/ci/compare-study"), std::string::npos) << file;
-    EXPECT_NE(text.find("./cesasim build"), std::string::npos) << file;
-    EXPECT_NE(text.find("out/ci/"), std::string::npos) << file;
+    EXPECT_THAT(text, HasSubstr("docs/ci/compare-study")) << file;
+    EXPECT_THAT(text, HasSubstr("./cesasim build")) << file;
+    EXPECT_THAT(text, HasSubstr("out/ci/")) << file;
   }
 }
 

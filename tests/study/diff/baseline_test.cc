@@ -1,5 +1,6 @@
 #include "study/diff/baseline.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -8,6 +9,9 @@
 
 namespace cesasim::study::test {
 namespace {
+
+using testing::HasSubstr;
+using testing::Not;
 
 StudyResult sample() {
   StudyResult r;
@@ -33,10 +37,10 @@ StudyResult sample() {
 TEST(Baseline, KeepsWhatIsSimulatedInNineDigits) {
   const auto folder = fresh_folder("baseline");
   const std::string text = baseline_text(sample());
-  EXPECT_EQ(text.find("host_seconds"), std::string::npos);
-  EXPECT_EQ(text.find("config"), std::string::npos);
-  EXPECT_NE(text.find("\"sim_seconds\": 0.333333333,"), std::string::npos) << text;
-  EXPECT_NE(text.find("6.66666667e-08"), std::string::npos) << text;
+  EXPECT_THAT(text, Not(HasSubstr("host_seconds")));
+  EXPECT_THAT(text, Not(HasSubstr("config")));
+  EXPECT_THAT(text, HasSubstr("\"sim_seconds\": 0.333333333,"));
+  EXPECT_THAT(text, HasSubstr("6.66666667e-08"));
   write_file(folder / "b.json", text);
   const LoadedResults read = load_results((folder / "b.json").string());
   EXPECT_EQ(read.digits, 9);
@@ -60,8 +64,8 @@ TEST(Baseline, ZerosAreImpliedWhereEveryPointHasTheMetric) {
   r.points[0].metrics = {{"sim_seconds", 1}, {"ocf.lost", 0}, {"bench.user", 0}};
   r.points[1].metrics = {{"sim_seconds", 2}, {"ocf.lost", 3}};
   const std::string text = baseline_text(r);
-  EXPECT_EQ(text.find("\"ocf.lost\": 0"), std::string::npos) << text;
-  EXPECT_NE(text.find("\"bench.user\": 0"), std::string::npos) << "the second point has none";
+  EXPECT_THAT(text, Not(HasSubstr("\"ocf.lost\": 0")));
+  EXPECT_THAT(text, HasSubstr("\"bench.user\": 0")) << "the second point has none";
   write_file(folder / "b.json", text);
   const LoadedResults read = load_results((folder / "b.json").string());
   EXPECT_EQ(find_value(read.result.points[0].metrics, "ocf.lost"), 0);
@@ -94,8 +98,8 @@ TEST(Baseline, FilesThatAreNone) {
     }
     return "";
   };
-  EXPECT_NE(message("/nowhere").find("/nowhere: no such file"), std::string::npos);
-  EXPECT_NE(message(folder.string()).find("results.json: no such file"), std::string::npos);
+  EXPECT_THAT(message("/nowhere"), HasSubstr("/nowhere: no such file"));
+  EXPECT_THAT(message(folder.string()), HasSubstr("results.json: no such file"));
   const struct {
     const char* text;
     const char* part;
@@ -109,7 +113,7 @@ TEST(Baseline, FilesThatAreNone) {
   };
   for (const auto& c : cases) {
     write_file(folder / "x.json", c.text);
-    EXPECT_NE(message((folder / "x.json").string()).find(c.part), std::string::npos)
+    EXPECT_THAT(message((folder / "x.json").string()), HasSubstr(c.part))
         << c.text << ": " << message((folder / "x.json").string());
   }
 }

@@ -1,11 +1,15 @@
 #include "study/diff/tolerance.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <stdexcept>
 
 namespace cesasim::study::test {
 namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
 
 std::string message(const std::string& text) {
   try {
@@ -36,7 +40,7 @@ TEST(Tolerances, TheNearestNameRules) {
 TEST(Tolerances, Malformed) {
   for (const char* text : {"", "sim_seconds", "=1", "a=", "a=-1", "a=x", "a=1,", "a=1,b", "a=1e999",
                            "a=nan", "a=1,2,3"}) {
-    EXPECT_NE(message(text).find("valid: NAME=PERCENT"), std::string::npos) << text;
+    EXPECT_THAT(message(text), HasSubstr("valid: NAME=PERCENT")) << text;
   }
 }
 
@@ -51,8 +55,8 @@ TEST(Tolerances, UnknownNamesAreToldWithTheNearest) {
     bad.check_names(known);
     FAIL() << "not refused";
   } catch (const std::invalid_argument& error) {
-    EXPECT_TRUE(std::string(error.what())
-                    .starts_with("unknown metric 'sim_second', did you mean 'sim_seconds'?"))
+    EXPECT_THAT(std::string(error.what()),
+                StartsWith("unknown metric 'sim_second', did you mean 'sim_seconds'?"))
         << error.what();
   }
 }

@@ -1,11 +1,15 @@
 #include "study/matrix/study.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/support/fixture.h"
 
 namespace cesasim::study::test {
 namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
 
 class StudyTest : public testing::Test {
  protected:
@@ -153,52 +157,51 @@ TEST_F(StudyTest, PathNoneTakesTheOthersKernel) {
 TEST_F(StudyTest, BadOverrides) {
   EXPECT_EQ(error(good_study(), {"soc.cores"}),
             "--set: soc.cores: not of the form key=value; valid: key=value, as in soc.cores=2");
-  EXPECT_TRUE(error(good_study(), {"soc.coers=2"})
-                  .starts_with("--set: soc.coers: unknown key, did you mean 'cores'?"));
-  EXPECT_TRUE(
-      error(good_study(), {"soc.cores=9"}).starts_with("--set: soc.cores: out of range: 9"));
-  EXPECT_TRUE(error(good_study(), {"soc.cores="}).starts_with("--set: soc.cores: no value"));
-  EXPECT_TRUE(error(good_study(), {"soc.cores=[1, 2]"})
-                  .starts_with("--set: soc.cores: not a single value"));
-  EXPECT_TRUE(error(good_study(), {"soc..cores=1"}).starts_with("--set: soc..cores: an empty"));
-  EXPECT_TRUE(error(good_study(), {"=1"}).starts_with("--set: =1: not of the form"));
+  EXPECT_THAT(error(good_study(), {"soc.coers=2"}),
+              StartsWith("--set: soc.coers: unknown key, did you mean 'cores'?"));
+  EXPECT_THAT(error(good_study(), {"soc.cores=9"}),
+              StartsWith("--set: soc.cores: out of range: 9"));
+  EXPECT_THAT(error(good_study(), {"soc.cores="}), StartsWith("--set: soc.cores: no value"));
+  EXPECT_THAT(error(good_study(), {"soc.cores=[1, 2]"}),
+              StartsWith("--set: soc.cores: not a single value"));
+  EXPECT_THAT(error(good_study(), {"soc..cores=1"}), StartsWith("--set: soc..cores: an empty"));
+  EXPECT_THAT(error(good_study(), {"=1"}), StartsWith("--set: =1: not of the form"));
   EXPECT_NE(error(good_study(), {"seed={"}), "");
 }
 
 TEST_F(StudyTest, TheHead) {
   EXPECT_EQ(error("scenario: {}\n").substr(0, 23), "t.yaml:1: name: missing");
   EXPECT_EQ(error("name: x\n"), "t.yaml:1: scenario: missing; valid: a map of settings");
-  EXPECT_TRUE(error("name: a/b\nscenario: {}\n").starts_with("t.yaml:1: name: '/' in the name"));
-  EXPECT_TRUE(error("name: ..\nscenario: {}\n").starts_with("t.yaml:1: name: starts with a dot"));
-  EXPECT_TRUE(error("name: x\nscenraio: {}\n")
-                  .starts_with("t.yaml:2: scenraio: unknown key, did you mean 'scenario'?"));
-  EXPECT_TRUE(error("- 1\n").starts_with("t.yaml:1: not a study"));
-  EXPECT_TRUE(error("").starts_with("t.yaml:1: not a study"));
-  EXPECT_TRUE(error("name: x\nscenario: 5\n").starts_with("t.yaml:2: scenario: not a map"));
+  EXPECT_THAT(error("name: a/b\nscenario: {}\n"), StartsWith("t.yaml:1: name: '/' in the name"));
+  EXPECT_THAT(error("name: ..\nscenario: {}\n"), StartsWith("t.yaml:1: name: starts with a dot"));
+  EXPECT_THAT(error("name: x\nscenraio: {}\n"),
+              StartsWith("t.yaml:2: scenraio: unknown key, did you mean 'scenario'?"));
+  EXPECT_THAT(error("- 1\n"), StartsWith("t.yaml:1: not a study"));
+  EXPECT_THAT(error(""), StartsWith("t.yaml:1: not a study"));
+  EXPECT_THAT(error("name: x\nscenario: 5\n"), StartsWith("t.yaml:2: scenario: not a map"));
 }
 
 TEST_F(StudyTest, Axes) {
-  EXPECT_TRUE(error(replaced("dmcrypt.path: [", "dmcrypt.paht: ["))
-                  .starts_with("t.yaml:12: exclude[0].dmcrypt.path: not an axis of this study, did "
-                               "you mean 'dmcrypt.paht'?"));
-  EXPECT_TRUE(error("name: t\nscenario: {soc: test-soc, disk: test-disk, workload.trace: "
-                    "traces/a.csv}\naxes:\n  soc.coers: [1]\n")
-                  .starts_with("t.yaml:4: soc.coers: unknown key, did you mean 'cores'?"));
-  EXPECT_TRUE(error(replaced("[standard, ocf-v1, ocf-v3]", "standard"))
-                  .starts_with("t.yaml:10: axes.dmcrypt.path: not a list"));
-  EXPECT_TRUE(error(replaced("[standard, ocf-v1, ocf-v3]", "[]"))
-                  .starts_with("t.yaml:10: axes.dmcrypt.path: no values"));
-  EXPECT_TRUE(error(replaced("[standard, ocf-v1, ocf-v3]", "[{a: 1}]"))
-                  .starts_with("t.yaml:10: axes.dmcrypt.path: an axis takes single values"));
-  EXPECT_TRUE(error(replaced("[standard, ocf-v1, ocf-v3]", "[standard, ocf-v1, standard]"))
-                  .starts_with("t.yaml:10: axes.dmcrypt.path: 'standard' stands there twice"));
-  EXPECT_TRUE(error(replaced("[standard, ocf-v1, ocf-v3]", "[standard, ocf-v2]"))
-                  .find("expect[0].where.dmcrypt.path: the axis has no value 'ocf-v1'") !=
-              std::string::npos);
+  EXPECT_THAT(error(replaced("dmcrypt.path: [", "dmcrypt.paht: [")),
+              StartsWith("t.yaml:12: exclude[0].dmcrypt.path: not an axis of this study, did "
+                         "you mean 'dmcrypt.paht'?"));
+  EXPECT_THAT(error("name: t\nscenario: {soc: test-soc, disk: test-disk, workload.trace: "
+                    "traces/a.csv}\naxes:\n  soc.coers: [1]\n"),
+              StartsWith("t.yaml:4: soc.coers: unknown key, did you mean 'cores'?"));
+  EXPECT_THAT(error(replaced("[standard, ocf-v1, ocf-v3]", "standard")),
+              StartsWith("t.yaml:10: axes.dmcrypt.path: not a list"));
+  EXPECT_THAT(error(replaced("[standard, ocf-v1, ocf-v3]", "[]")),
+              StartsWith("t.yaml:10: axes.dmcrypt.path: no values"));
+  EXPECT_THAT(error(replaced("[standard, ocf-v1, ocf-v3]", "[{a: 1}]")),
+              StartsWith("t.yaml:10: axes.dmcrypt.path: an axis takes single values"));
+  EXPECT_THAT(error(replaced("[standard, ocf-v1, ocf-v3]", "[standard, ocf-v1, standard]")),
+              StartsWith("t.yaml:10: axes.dmcrypt.path: 'standard' stands there twice"));
+  EXPECT_THAT(error(replaced("[standard, ocf-v1, ocf-v3]", "[standard, ocf-v2]")),
+              HasSubstr("expect[0].where.dmcrypt.path: the axis has no value 'ocf-v1'"));
   // An axis value that the scenario refuses is reported where it stands.
-  EXPECT_TRUE(error("name: t\nscenario: {soc: test-soc, disk: test-disk, workload.trace: "
-                    "traces/a.csv}\naxes:\n  soc.cores:\n    - 1\n    - 99\n")
-                  .starts_with("t.yaml:6: soc.cores: out of range: 99"));
+  EXPECT_THAT(error("name: t\nscenario: {soc: test-soc, disk: test-disk, workload.trace: "
+                    "traces/a.csv}\naxes:\n  soc.cores:\n    - 1\n    - 99\n"),
+              StartsWith("t.yaml:6: soc.cores: out of range: 99"));
 }
 
 TEST_F(StudyTest, CasesSetSeveralKeysAtOnce) {
@@ -215,16 +218,16 @@ TEST_F(StudyTest, CasesSetSeveralKeysAtOnce) {
   EXPECT_NE(all[1].scenario.soc.cores, 4u);
   EXPECT_EQ(points(text, {"board=large"}).size(), 2u);
   EXPECT_EQ(points(text, {"board=large", "soc.cores=3"})[0].scenario.soc.cores, 3u);
-  EXPECT_NE(error(text, {"board=lage"}).find("did you mean 'large'"), std::string::npos);
+  EXPECT_THAT(error(text, {"board=lage"}), HasSubstr("did you mean 'large'"));
   const std::string head =
       "name: t\nscenario: {soc: test-soc, disk: test-disk, workload.trace: traces/a.csv}\n";
-  EXPECT_NE(error(head + "axes: {board: {}}\n").find("no cases"), std::string::npos);
-  EXPECT_NE(error(head + "axes: {board: {a: 1}}\n").find("axes.board.a"), std::string::npos);
-  EXPECT_NE(error(head + "axes: {board: {a: {soc: {cores: 1}}}}\n").find("not a single value"),
-            std::string::npos);
-  EXPECT_NE(error(head + "axes: {soc.cores: {a: {}}}\n").find("without dots"), std::string::npos);
-  EXPECT_NE(error(head + "axes: {board: {a: {soc.coers: 2}}}\n").find("did you mean 'cores'"),
-            std::string::npos);
+  EXPECT_THAT(error(head + "axes: {board: {}}\n"), HasSubstr("no cases"));
+  EXPECT_THAT(error(head + "axes: {board: {a: 1}}\n"), HasSubstr("axes.board.a"));
+  EXPECT_THAT(error(head + "axes: {board: {a: {soc: {cores: 1}}}}\n"),
+              HasSubstr("not a single value"));
+  EXPECT_THAT(error(head + "axes: {soc.cores: {a: {}}}\n"), HasSubstr("without dots"));
+  EXPECT_THAT(error(head + "axes: {board: {a: {soc.coers: 2}}}\n"),
+              HasSubstr("did you mean 'cores'"));
 }
 
 TEST_F(StudyTest, TooManyPoints) {
@@ -232,60 +235,60 @@ TEST_F(StudyTest, TooManyPoints) {
   for (const char* key : {"a", "b", "c", "d", "e", "f"}) {
     text += std::string("  ") + key + ": [1,2,3,4,5,6,7,8,9,10]\n";
   }
-  EXPECT_TRUE(error(text).find("more than 10000 points") != std::string::npos);
+  EXPECT_THAT(error(text), HasSubstr("more than 10000 points"));
 }
 
 TEST_F(StudyTest, Selectors) {
-  EXPECT_TRUE(error(replaced("exclude: [{dmcrypt.path: standard", "exclude: [{dmcrypt.paht: x"))
-                  .starts_with("t.yaml:12: exclude[0].dmcrypt.paht: not an axis of this study, did "
-                               "you mean 'dmcrypt.path'?; valid: workload.trace, dmcrypt.path, "));
-  EXPECT_TRUE(error(replaced("baseline: {dmcrypt.path: standard", "baseline: {seed: 1"))
-                  .starts_with("t.yaml:13: baseline.seed: not an axis of this study"));
-  EXPECT_TRUE(error(replaced("where: {workload.trace: traces/a.csv", "where: {trace: x"))
-                  .starts_with("t.yaml:15: expect[0].where.trace: not an axis"));
-  EXPECT_TRUE(error(replaced("baseline: {dmcrypt.path: standard", "baseline: {dmcrypt.path: std"))
-                  .starts_with("t.yaml:13: baseline.dmcrypt.path: the axis has no value 'std'"));
-  EXPECT_TRUE(
-      error(replaced("exclude: [{dmcrypt.path: standard, ocf.driver: cesa_tdma}]", "exclude: [{}]"))
-          .starts_with("t.yaml:12: exclude[0]: names nothing"));
-  EXPECT_TRUE(error(replaced("exclude: [{dmcrypt.path: standard, ocf.driver: cesa_tdma}]",
-                             "exclude: {dmcrypt.path: standard}"))
-                  .starts_with("t.yaml:12: exclude: not a list"));
-  EXPECT_TRUE(error(replaced("exclude: [{dmcrypt.path: standard, ocf.driver: cesa_tdma}]",
-                             "exclude: [{ocf.driver: cryptosoft}, {ocf.driver: cesa_tdma}]"))
-                  .starts_with("t.yaml: exclude: no point is left"));
+  EXPECT_THAT(error(replaced("exclude: [{dmcrypt.path: standard", "exclude: [{dmcrypt.paht: x")),
+              StartsWith("t.yaml:12: exclude[0].dmcrypt.paht: not an axis of this study, did "
+                         "you mean 'dmcrypt.path'?; valid: workload.trace, dmcrypt.path, "));
+  EXPECT_THAT(error(replaced("baseline: {dmcrypt.path: standard", "baseline: {seed: 1")),
+              StartsWith("t.yaml:13: baseline.seed: not an axis of this study"));
+  EXPECT_THAT(error(replaced("where: {workload.trace: traces/a.csv", "where: {trace: x")),
+              StartsWith("t.yaml:15: expect[0].where.trace: not an axis"));
+  EXPECT_THAT(error(replaced("baseline: {dmcrypt.path: standard", "baseline: {dmcrypt.path: std")),
+              StartsWith("t.yaml:13: baseline.dmcrypt.path: the axis has no value 'std'"));
+  EXPECT_THAT(error(replaced("exclude: [{dmcrypt.path: standard, ocf.driver: cesa_tdma}]",
+                             "exclude: [{}]")),
+              StartsWith("t.yaml:12: exclude[0]: names nothing"));
+  EXPECT_THAT(error(replaced("exclude: [{dmcrypt.path: standard, ocf.driver: cesa_tdma}]",
+                             "exclude: {dmcrypt.path: standard}")),
+              StartsWith("t.yaml:12: exclude: not a list"));
+  EXPECT_THAT(error(replaced("exclude: [{dmcrypt.path: standard, ocf.driver: cesa_tdma}]",
+                             "exclude: [{ocf.driver: cryptosoft}, {ocf.driver: cesa_tdma}]")),
+              StartsWith("t.yaml: exclude: no point is left"));
 }
 
 TEST_F(StudyTest, AnUnsupportedPointIsAnErrorUnlessExcluded) {
-  EXPECT_TRUE(
-      error(replaced("exclude: [{dmcrypt.path: standard, ocf.driver: cesa_tdma}]", "exclude: []"))
-          .starts_with("t.yaml:11: ocf.driver: 'cesa_tdma' would never be called"));
+  EXPECT_THAT(
+      error(replaced("exclude: [{dmcrypt.path: standard, ocf.driver: cesa_tdma}]", "exclude: []")),
+      StartsWith("t.yaml:11: ocf.driver: 'cesa_tdma' would never be called"));
 }
 
 TEST_F(StudyTest, Expectations) {
-  EXPECT_TRUE(error(replaced("metric: sim_seconds", "metric: sim_second"))
-                  .starts_with("t.yaml:15: expect[0].metric: unknown metric 'sim_second', did you "
-                               "mean 'sim_seconds'?; valid: sim_seconds, host_seconds, "));
-  EXPECT_TRUE(error(replaced(", min: 1.0", "")).starts_with("t.yaml:15: expect[0]: no bound"));
-  EXPECT_TRUE(error(replaced("min: 1.0", "min: much"))
-                  .starts_with("t.yaml:15: expect[0].min: not a number"));
-  EXPECT_TRUE(error(replaced("min: 1.0", "min: 1.0, max: 0.5"))
-                  .starts_with("t.yaml:15: expect[0]: min 1 above max 0.5"));
-  EXPECT_TRUE(error(replaced("relative_to: baseline", "relative_to: base"))
-                  .starts_with("t.yaml:15: expect[0].relative_to: unknown; valid: baseline"));
-  EXPECT_TRUE(error(replaced("baseline: {dmcrypt.path: standard, ocf.driver: cryptosoft}\n", ""))
-                  .starts_with("t.yaml:14: expect[0].relative_to: the study names no baseline"));
-  EXPECT_TRUE(error(replaced("min: 1.0", "mim: 1.0"))
-                  .starts_with("t.yaml:15: expect[0].mim: unknown key, did you mean 'min'?"));
-  EXPECT_TRUE(
-      error(replaced("name: it costs, ", "")).starts_with("t.yaml:15: expect[0].name: missing"));
-  EXPECT_TRUE(error(replaced("dmcrypt.path: ocf-v1}",
+  EXPECT_THAT(error(replaced("metric: sim_seconds", "metric: sim_second")),
+              StartsWith("t.yaml:15: expect[0].metric: unknown metric 'sim_second', did you "
+                         "mean 'sim_seconds'?; valid: sim_seconds, host_seconds, "));
+  EXPECT_THAT(error(replaced(", min: 1.0", "")), StartsWith("t.yaml:15: expect[0]: no bound"));
+  EXPECT_THAT(error(replaced("min: 1.0", "min: much")),
+              StartsWith("t.yaml:15: expect[0].min: not a number"));
+  EXPECT_THAT(error(replaced("min: 1.0", "min: 1.0, max: 0.5")),
+              StartsWith("t.yaml:15: expect[0]: min 1 above max 0.5"));
+  EXPECT_THAT(error(replaced("relative_to: baseline", "relative_to: base")),
+              StartsWith("t.yaml:15: expect[0].relative_to: unknown; valid: baseline"));
+  EXPECT_THAT(error(replaced("baseline: {dmcrypt.path: standard, ocf.driver: cryptosoft}\n", "")),
+              StartsWith("t.yaml:14: expect[0].relative_to: the study names no baseline"));
+  EXPECT_THAT(error(replaced("min: 1.0", "mim: 1.0")),
+              StartsWith("t.yaml:15: expect[0].mim: unknown key, did you mean 'min'?"));
+  EXPECT_THAT(error(replaced("name: it costs, ", "")),
+              StartsWith("t.yaml:15: expect[0].name: missing"));
+  EXPECT_THAT(error(replaced("dmcrypt.path: ocf-v1}",
                              "dmcrypt.path: standard, ocf.driver: "
-                             "cesa_tdma}"))
-                  .starts_with("t.yaml:15: expect.it costs.where: names no point"));
-  EXPECT_TRUE(error(replaced("exclude: [{dmcrypt.path: standard, ocf.driver: cesa_tdma}]",
-                             "exclude: [{dmcrypt.path: standard}]"))
-                  .starts_with("t.yaml:15: expect.it costs: the baseline point of "));
+                             "cesa_tdma}")),
+              StartsWith("t.yaml:15: expect.it costs.where: names no point"));
+  EXPECT_THAT(error(replaced("exclude: [{dmcrypt.path: standard, ocf.driver: cesa_tdma}]",
+                             "exclude: [{dmcrypt.path: standard}]")),
+              StartsWith("t.yaml:15: expect.it costs: the baseline point of "));
 }
 
 TEST_F(StudyTest, AxisValuesCompareByWhatTheyMean) {

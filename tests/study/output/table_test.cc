@@ -1,11 +1,15 @@
 #include "study/output/table.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/support/fixture.h"
 
 namespace cesasim::study::test {
 namespace {
+
+using testing::HasSubstr;
+using testing::Not;
 
 PointResult point(const std::string& trace, const std::string& path, double seconds) {
   PointResult out;
@@ -112,7 +116,7 @@ TEST(Table, VerdictsOfFaults) {
   r.points[2].broken_guarantees = {"3 writes put plaintext on the disk (first: sector 8)",
                                    "1 requests never ended (first: sector 9)"};
   const std::string text = to_table(parse_study(good_study(), "t.yaml"), r);
-  EXPECT_NE(text.find(R"(
+  EXPECT_THAT(text, HasSubstr(R"(
 verdicts
   traces/a.csv ocf-v1 cryptosoft
     fault lose (lost_interrupt): happened 2 times in 40 opportunities
@@ -122,11 +126,9 @@ verdicts
     requests: 0 right, 0 failed and said so
     BROKEN: 3 writes put plaintext on the disk (first: sector 8)
     BROKEN: 1 requests never ended (first: sector 9)
-)"),
-            std::string::npos)
-      << text;
+)"));
   r.points.resize(1);
-  EXPECT_EQ(to_table(parse_study(good_study(), "t.yaml"), r).find("verdicts"), std::string::npos);
+  EXPECT_THAT(to_table(parse_study(good_study(), "t.yaml"), r), Not(HasSubstr("verdicts")));
 }
 
 /// Whom a failed allocation hit, and each note once with its points.
@@ -140,24 +142,21 @@ TEST(Table, HitsAndNotes) {
   r.points[1].notes = {"the engine was not used"};
   r.points[2].notes = {"on no stock kernel"};
   const std::string text = to_table(parse_study(good_study(), "t.yaml"), r);
-  EXPECT_NE(text.find("    fault f (page_alloc): happened 9 times in 90 opportunities: the page "
-                      "cache 4, elsewhere 5\n"),
-            std::string::npos)
-      << text;
-  EXPECT_NE(text.find(R"(
+  EXPECT_THAT(text,
+              HasSubstr("    fault f (page_alloc): happened 9 times in 90 opportunities: the page "
+                        "cache 4, elsewhere 5\n"));
+  EXPECT_THAT(text, HasSubstr(R"(
 notes
   on no stock kernel (traces/a.csv standard cryptosoft, traces/a.csv ocf-v3 cryptosoft)
   the engine was not used (traces/a.csv ocf-v1 cryptosoft)
-)"),
-            std::string::npos)
-      << text;
+)"));
 }
 
 TEST(Table, OnePointWithoutAnything) {
   const Study study = parse_study("name: bare\nscenario: {}\n", "t.yaml");
   StudyResult r{"bare", "1", {PointResult()}, {}, {}};
   const std::string text = to_table(study, r);
-  EXPECT_NE(text.find("(one point)"), std::string::npos);
+  EXPECT_THAT(text, HasSubstr("(one point)"));
 }
 
 }  // namespace

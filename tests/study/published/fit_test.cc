@@ -3,12 +3,15 @@
 #include "study/published/fit.h"
 
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/support/fixture.h"
 
 namespace cesasim::study::test {
 namespace {
+
+using testing::HasSubstr;
 
 RunnerOptions known_machine() {
   RunnerOptions options;
@@ -118,7 +121,7 @@ TEST_F(FitTest, APointThatFailsIsToldAsWhatItIs) {
   } catch (const std::runtime_error& error) {
     message = error.what();
   }
-  EXPECT_NE(message.find("failed: the worker exited with code 3"), std::string::npos) << message;
+  EXPECT_THAT(message, HasSubstr("failed: the worker exited with code 3"));
 }
 
 TEST_F(FitTest, AParameterOfNoFittedFigureIsRefused) {

@@ -1,9 +1,12 @@
 #include "study/published/validation.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace cesasim::study {
 namespace {
+
+using testing::HasSubstr;
 
 ExpectationResult row(const std::string& name, const char* metric, double published,
                       std::optional<double> simulated, bool fitted, const std::string& note = "") {
@@ -28,7 +31,7 @@ TEST(Validation, EveryFigureAndWhatTheyAddUpTo) {
   r.expectations.emplace_back();  // no published figure: not in the table
   const std::string text = validation_markdown(r);
   const auto has = [&text](const std::string& line) {
-    EXPECT_NE(text.find(line + "\n"), std::string::npos) << line << "\nin\n" << text;
+    EXPECT_THAT(text, HasSubstr(line + "\n")) << line << "\nin\n" << text;
   };
   has("| fitted | 1 | 1 | 1.0 | 1.0 | 1.0 |");
   has("| predicted throughput | 1 | 0 | 20.0 | 20.0 | 20.0 |");

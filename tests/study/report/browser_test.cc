@@ -1,6 +1,7 @@
 // The report in a real browser: charts are drawn, choosers work, nothing is fetched and nothing
 // complains.
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -19,6 +20,8 @@
 
 namespace cesasim::study {
 namespace {
+
+using testing::HasSubstr;
 
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
@@ -175,7 +178,7 @@ TEST(Browser, ChartsAreDrawnAndChoosersWork) {
   for (const char* part :
        {"4 of 6 ok", "1 of 3 hold", "it <i>costs</i>", "the worker died: Killed",
         "3 writes put plaintext on the disk", "engine_error: 1 of 200", "-2.3 %", "soc.cores=1"}) {
-    EXPECT_NE(text.find(part), std::string::npos) << part << " is not in: " << text;
+    EXPECT_THAT(text, HasSubstr(part)) << part << " is not in: " << text;
   }
   // By hand: 11.172 / 10 and 9.5 / 8, each with the same depth's standard path.
   EXPECT_EQ(found.at("table_ratios"), Json({"1.000", "1.117", "1.000", "1.188", "1.000", "-"}));
@@ -187,8 +190,7 @@ TEST(Browser, ChartsAreDrawnAndChoosersWork) {
   expect_drawn(found.at("after_metric"), 5 + 2 * 3 + 2);
   ASSERT_EQ(found.at("comparison").size(), 1u);
   // 100 / 11.172 MB/s over 100 / 10 MB/s.
-  EXPECT_NE(found["comparison"][0].get<std::string>().find("depth 1 ocf-v1 0.895"),
-            std::string::npos)
+  EXPECT_THAT(found["comparison"][0].get<std::string>(), HasSubstr("depth 1 ocf-v1 0.895"))
       << found["comparison"];
   // All against depth 1 of the standard path.
   EXPECT_EQ(found.at("other_baseline"), Json({"1.000", "1.117", "0.800", "0.950", "0.400", "-"}));
@@ -210,7 +212,7 @@ TEST(Browser, OldResults) {
   const Look look = open_report(golden_results("old.results.json"), 1100, false);
   expect_clean(look);
   expect_drawn(look.found.at("first"), 3);  // time, use, latency
-  EXPECT_NE(look.found.at("text").get<std::string>().find("of an older run"), std::string::npos);
+  EXPECT_THAT(look.found.at("text").get<std::string>(), HasSubstr("of an older run"));
 }
 
 /// Every chart of a thousand points is not drawn at once, and the page stays quick.
@@ -237,8 +239,7 @@ TEST(Browser, AThousandPoints) {
   EXPECT_EQ(first.at("blank"), 0);
   EXPECT_GT(first.at("charts").get<int>(), 8);
   EXPECT_LT(first.at("charts").get<int>(), 60);
-  EXPECT_NE(look.found.at("text").get<std::string>().find("6 of 100 groups shown"),
-            std::string::npos);
+  EXPECT_THAT(look.found.at("text").get<std::string>(), HasSubstr("6 of 100 groups shown"));
 }
 
 }  // namespace

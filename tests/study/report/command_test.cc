@@ -1,4 +1,5 @@
 // `cesasim report` as a user runs it, on what `cesasim run` wrote (with a stand-in machine).
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
@@ -11,6 +12,8 @@ namespace fs = std::filesystem;
 
 namespace cesasim::study::test {
 namespace {
+
+using testing::HasSubstr;
 
 struct Outcome {
   int code = -1;
@@ -82,7 +85,7 @@ TEST_F(ReportCommand, BadInputIsNamed) {
   for (const auto& b : bad) {
     const Outcome o = run(b.arguments);
     EXPECT_EQ(o.code, 2) << b.arguments;
-    EXPECT_NE(o.err.find(b.message), std::string::npos) << b.arguments << ": " << o.err;
+    EXPECT_THAT(o.err, HasSubstr(b.message)) << b.arguments << ": " << o.err;
     EXPECT_EQ(o.out, "");
   }
 }

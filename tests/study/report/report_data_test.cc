@@ -1,5 +1,6 @@
 #include "study/report/report_data.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -9,6 +10,9 @@
 
 namespace cesasim::study {
 namespace {
+
+using testing::HasSubstr;
+using testing::Not;
 
 std::string folder() {
   return std::string(std::getenv("TEST_SRCDIR")) + "/" + std::getenv("TEST_WORKSPACE") +
@@ -132,7 +136,7 @@ TEST(ReportData, SeriesOfManyPointsAreMerged) {
 TEST(ReportData, WhatIsWrongIsNamed) {
   Json results = read("sweep.results.json");
   results["schema"] = "other";
-  EXPECT_NE(error_of(results).find("schema 'other'"), std::string::npos) << error_of(results);
+  EXPECT_THAT(error_of(results), HasSubstr("schema 'other'"));
   EXPECT_NE(error_of(Json::array()), "");
   results = read("sweep.results.json");
   results["points"][0]["series"]["read_mb_s"][1] = "fast";
@@ -142,10 +146,10 @@ TEST(ReportData, WhatIsWrongIsNamed) {
   EXPECT_EQ(error_of(results), "series: bin_seconds must be above zero");
   results = read("sweep.results.json");
   results["points"][0]["latency_histogram"]["read"] = Json::array({Json::array({2, 1}), 5});
-  EXPECT_NE(error_of(results).find("latency_histogram.read"), std::string::npos);
+  EXPECT_THAT(error_of(results), HasSubstr("latency_histogram.read"));
   results["points"][0]["latency_histogram"]["read"] =
       Json::array({Json::array({2, 1}), Json::array({1, 1})});
-  EXPECT_NE(error_of(results).find("rising"), std::string::npos);
+  EXPECT_THAT(error_of(results), HasSubstr("rising"));
 }
 
 TEST(ReportBaseline, AxesAndTheirValues) {
@@ -167,24 +171,24 @@ TEST(ReportBaseline, AxesAndTheirValues) {
 /// No name of a study can end the data's element, the title or the page.
 TEST(ReportPage, NamesAreEscaped) {
   const std::string page = report_page(report_data(read("sweep.results.json")));
-  EXPECT_NE(page.find("<title>&lt;/script&gt;&lt;b&gt;&amp;&quot;study&quot;"), std::string::npos);
+  EXPECT_THAT(page, HasSubstr("<title>&lt;/script&gt;&lt;b&gt;&amp;&quot;study&quot;"));
   const std::string begin = R"(<script type="application/json" id="data">)";
   const std::size_t from = page.find(begin) + begin.size();
   const std::string text = page.substr(from, page.find("</script>", from) - from);
   EXPECT_EQ(text.find('<'), std::string::npos);
   EXPECT_EQ(Json::parse(text)["study"], "</script><b>&\"study\"</b><!--");
-  EXPECT_EQ(page.find("{{"), std::string::npos);
+  EXPECT_THAT(page, Not(HasSubstr("{{")));
 }
 
 /// Nothing to fetch, and the licence of what is in the page.
 TEST(ReportPage, StandsAlone) {
   const std::string page = report_page(report_data(read("old.results.json")));
   for (const char* loading : {"src=\"", "<link", "@import", "url(http"}) {
-    EXPECT_EQ(page.find(loading), std::string::npos) << loading;
+    EXPECT_THAT(page, Not(HasSubstr(loading))) << loading;
   }
-  EXPECT_NE(page.find("default-src 'none'"), std::string::npos);
-  EXPECT_NE(page.find("Permission is hereby granted"), std::string::npos);
-  EXPECT_NE(page.find("* Chart.js v3"), std::string::npos);
+  EXPECT_THAT(page, HasSubstr("default-src 'none'"));
+  EXPECT_THAT(page, HasSubstr("Permission is hereby granted"));
+  EXPECT_THAT(page, HasSubstr("* Chart.js v3"));
 }
 
 }  // namespace

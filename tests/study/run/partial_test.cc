@@ -1,5 +1,6 @@
 #include "study/run/partial.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/support/fixture.h"
@@ -8,6 +9,9 @@ namespace fs = std::filesystem;
 
 namespace cesasim::study::test {
 namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
 
 Point make_point(int seed, const std::string& trace = "") {
   Point p;
@@ -105,6 +109,34 @@ TEST(Partial, OtherStudiesAndFilesAreRefused) {
   EXPECT_THROW(other.load(), ResumeError);
   PartialResults none(folder / "nothing", "s");
   EXPECT_THROW(none.load(), ResumeError);
+}
+
+TEST(Partial, ResultsOfAnotherVersionAreRefused) {
+  const fs::path folder = fresh_folder("version");
+  const std::string file = folder / "partial.jsonl";
+  Identifier id;
+  PartialResults(file, "s").append(id.of(make_point(1)), make_result(make_point(1)));
+  const Json line = Json::parse(read_file(file));
+  const auto message = [&](const Json& changed) -> std::string {
+    write_file(file, changed.dump() + "\n");
+    try {
+      PartialResults(file, "s").load();
+    } catch (const ResumeError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(message(line), "");
+  Json version = line;
+  version["version"] = "0.0.1";
+  EXPECT_THAT(message(version), AllOf(HasSubstr("written by cesasim 0.0.1 (cesasim-partial-"),
+                                      HasSubstr("run without --resume to start again")));
+  Json schema = line;
+  schema["schema"] = "cesasim-partial-1";
+  EXPECT_THAT(message(schema), HasSubstr("(cesasim-partial-1), and this is "));
+  Json before = schema;  // lines had no version then
+  before.erase("version");
+  EXPECT_THAT(message(before), HasSubstr("written by an older cesasim (cesasim-partial-1)"));
 }
 
 TEST(Partial, APlaceThatCannotBeWritten) {

@@ -1,6 +1,6 @@
-#include "base/text/errors.h"
 #include "study/run/runner.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -8,10 +8,14 @@
 
 #include <chrono>
 
+#include "base/text/errors.h"
 #include "tests/support/fixture.h"
 
 namespace cesasim::study::test {
 namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
 
 using Clock = std::chrono::steady_clock;
 
@@ -90,7 +94,7 @@ TEST(Runner, GarbageForAnAnswer) {
                              "echo '[1, 2' >&4", "head -c 1000 /dev/zero >&4"}) {
     const auto results = run_points(make_points(1), shell(script));
     EXPECT_EQ(results[0].status, Status::failed) << script;
-    EXPECT_TRUE(results[0].error.starts_with("the worker's answer is unusable")) << script;
+    EXPECT_THAT(results[0].error, StartsWith("the worker's result cannot be read")) << script;
   }
 }
 
@@ -99,8 +103,7 @@ TEST(Runner, AWorkerThatCannotBeStarted) {
   options.worker = {"/nowhere/worker"};
   const auto results = run_points(make_points(1), options);
   EXPECT_EQ(results[0].status, Status::failed);
-  EXPECT_NE(results[0].error.find("cannot start '/nowhere/worker': No such file"),
-            std::string::npos);
+  EXPECT_THAT(results[0].error, HasSubstr("cannot start '/nowhere/worker': No such file"));
 }
 
 TEST(Runner, ATalkativeWorkerDoesNotBlockAndIsCut) {

@@ -1,5 +1,6 @@
 #include "study/sensitivity/parameters.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -8,6 +9,8 @@
 
 namespace cesasim::study::test {
 namespace {
+
+using testing::HasSubstr;
 
 class ParametersTest : public testing::Test {
  protected:
@@ -43,7 +46,7 @@ TEST_F(ParametersTest, AssumedValuesAreHalvedAndDoubled) {
   EXPECT_EQ(found[0].unit, "cycles");
   EXPECT_FALSE(found[0].stated);
   EXPECT_TRUE(found[0].uniform);
-  EXPECT_NE(found[0].preset.find("test-costs.yaml:"), std::string::npos);
+  EXPECT_THAT(found[0].preset, HasSubstr("test-costs.yaml:"));
 }
 
 TEST_F(ParametersTest, MarksChooseAndSetTheBounds) {
@@ -78,7 +81,7 @@ TEST_F(ParametersTest, BoundsThatAreNone) {
     preset("costs", "test-costs", "irq_entry",
            std::string("{value: 100, unit: cycles, mark: assumed, source: s, bounds: ") + bounds +
                "}");
-    EXPECT_NE(error_of([&] { points(); }).find("irq_entry.bounds: "), std::string::npos) << bounds;
+    EXPECT_THAT(error_of([&] { points(); }), HasSubstr("irq_entry.bounds: ")) << bounds;
     // The next round must find a map that ends at its first brace.
     if (std::string(bounds) == "{}") break;
   }

@@ -1,5 +1,6 @@
 #include "study/sensitivity/sensitivity.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -11,6 +12,8 @@ namespace fs = std::filesystem;
 
 namespace cesasim::study::test {
 namespace {
+
+using testing::HasSubstr;
 
 // The stand-in machine with seed 18 takes 10 s on the standard path and, where
 // all the presets' values are 1, 10 + 2 irq_entry + 0.5 context_switch through
@@ -115,9 +118,9 @@ TEST_F(SensitivityTest, MarkdownAndJson) {
   SensitivityResult r = analyse(study_text(kExpect));
   r.version = "1.0";
   const std::string text = to_markdown(r, "cesasim run x --sensitivity");
-  EXPECT_NE(text.find("Made by `cesasim run x --sensitivity`, cesasim 1.0."), std::string::npos);
-  EXPECT_NE(text.find("FLIPS at 2, from about 1.5 up"), std::string::npos) << text;
-  EXPECT_NE(text.find("1 of 2 conclusions flip"), std::string::npos) << text;
+  EXPECT_THAT(text, HasSubstr("Made by `cesasim run x --sensitivity`, cesasim 1.0."));
+  EXPECT_THAT(text, HasSubstr("FLIPS at 2, from about 1.5 up"));
+  EXPECT_THAT(text, HasSubstr("1 of 2 conclusions flip"));
   const Json json = to_json(r);
   EXPECT_EQ(json["schema"], "cesasim-sensitivity-1");
   EXPECT_EQ(json["conclusions"][0]["value"], 1.25);

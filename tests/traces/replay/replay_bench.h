@@ -16,6 +16,7 @@
 #include "hw_model/memory/dram.h"
 #include "kernel_model/kernel.h"
 #include "tests/traces/files.h"
+#include "traces/replay/content_verifier.h"
 #include "traces/replay/replay.h"
 
 namespace cesasim::traces {
@@ -133,7 +134,7 @@ class FakeDevice : public sc_core::sc_module, public kernel::BlockDevice {
 
 /// The machine: one or two 1 GHz cores, 16 MiB of memory, a kernel whose primitives cost nothing
 /// unless `costs` says so.
-struct ReplayBench {
+struct ReplayBench : public ReplayListener, public UnwrittenContent {
   static hw::CpuParams cpu_params() {
     hw::CpuParams p;
     p.clock_hz = 1e9;
@@ -163,8 +164,14 @@ struct ReplayBench {
   FakeDevice device;
   ContentOracle oracle{1};
   ReplayParams params;
+  /// Of a sector that was never written. Set it before make(); without it nobody looks.
+  std::function<bool(std::uint64_t sector, const std::uint8_t* data)> verify_unwritten;
+  std::function<void(const RequestLog&)> on_request = [this](const RequestLog& entry) {
+    log.push_back(entry);
+  };
   std::vector<RequestLog> log;
   std::unique_ptr<TraceReader> reader;
+  std::unique_ptr<ContentVerifier> verifier;
   std::unique_ptr<Replay> replay;
 
   explicit ReplayBench(unsigned cpus = 1, const kernel::KernelCosts& costs = {})
@@ -196,9 +203,10 @@ struct ReplayBench {
   }
   /// Makes the replay; run() does so if it was not done.
   Replay& make() {
-    replay = std::make_unique<Replay>(kernel, device, *reader, oracle, params);
-    replay->on_request = [this](const RequestLog& entry) { log.push_back(entry); };
-    replay->on_done = [] { sc_core::sc_stop(); };
+    replay = std::make_unique<Replay>(kernel, device, *reader, params);
+    verifier = std::make_unique<ContentVerifier>(kernel, oracle, verify_unwritten ? this : nullptr);
+    replay->add_listener(*verifier);
+    replay->add_listener(*this);
     return *replay;
   }
   void simulate() {
@@ -206,9 +214,21 @@ struct ReplayBench {
     replay->start();
     sc_core::sc_start(sc_core::sc_time(1e5, sc_core::SC_SEC));
   }
-  ReplayReport run() {
+  struct Report : ReplayReport {
+    ContentVerifier::Counts content;
+  };
+  Report run() {
     simulate();
-    return replay->report();
+    return {replay->report(), verifier->counts()};
+  }
+
+ private:
+  void completed(RequestLog& entry, BioPages) override {
+    if (on_request) on_request(entry);
+  }
+  void finished() override { sc_core::sc_stop(); }
+  bool is_right(std::uint64_t sector, const std::uint8_t* data) override {
+    return verify_unwritten(sector, data);
   }
 };
 

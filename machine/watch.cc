@@ -1,0 +1,33 @@
+#include "machine/watch.h"
+
+#include "hw_model/common/units.h"
+
+namespace cesasim::study {
+namespace {
+
+constexpr hw::Ps kStall = 300 * hw::kPsPerS;
+
+}  // namespace
+
+bool watch_run(const WatchedRun& run) {
+  std::uint64_t completed = run.completed();
+  hw::Ps silent_since = sc_core::sc_time_stamp().value();
+  while (!run.done()) {
+    sc_core::sc_start(run.slice());
+    if (run.after_slice) run.after_slice();
+    if (run.done()) break;
+    const hw::Ps now = sc_core::sc_time_stamp().value();
+    const std::uint64_t so_far = run.completed();
+    if (so_far != completed || !run.waiting()) {
+      completed = so_far;
+      silent_since = now;
+    } else if (now - silent_since > kStall) {
+      return false;  // something keeps the machine busy, but no request completes any more
+    }
+    // Nothing will ever happen again: whatever is outstanding is lost.
+    if (!sc_core::sc_pending_activity()) return false;
+  }
+  return true;
+}
+
+}  // namespace cesasim::study
