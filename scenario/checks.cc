@@ -135,11 +135,19 @@ void check_tdma(const Tree& tree, const Scenario& s) {
 }
 
 /// Whether the path can do that with this driver on this SoC.
+ConfigError no_crypto_unit(const Tree& tree, const Scenario& s) {
+  return ConfigError(where(tree, "ocf.driver"), "ocf.driver",
+                     fmt::format("'{}' would never be called: soc '{}' has no crypto unit",
+                                 s.ocf.driver, s.soc.preset),
+                     "cryptosoft, or a SoC with a unit");
+}
+
 void check_crypto(const Tree& tree, const Scenario& s) {
   const driver::DriverInfo& driver = driver::driver_info(s.ocf.driver);
   const auto refuse_driver = [&](const std::string& problem, const std::string& valid) {
     throw ConfigError(where(tree, "ocf.driver"), "ocf.driver", problem, valid);
   };
+  if (driver.hardware && s.soc.cesa_preset == "none") throw no_crypto_unit(tree, s);
   const bool none = s.dmcrypt.path == dmcrypt::kNoCrypt;
   if (driver.hardware && (none || s.dmcrypt.path == "standard")) {
     std::string paths;
@@ -195,6 +203,7 @@ void check_bench(const Tree& tree, const Scenario& s) {
   }
   const driver::DriverInfo& driver = driver::driver_info(s.ocf.driver);
   if (!driver.hardware) return;
+  if (s.soc.cesa_preset == "none") throw no_crypto_unit(tree, s);
   if (b.api.user_space) {
     refuse("ocf.driver",
            fmt::format("'{}' would never be called: api '{}' does not call the kernel", driver.name,

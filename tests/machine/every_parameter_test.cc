@@ -90,6 +90,7 @@ const std::vector<NamedScenario>& scenarios() {
                         "faults: {f: {kind: lost_interrupt, nth: 3, first: 22, last: 22}}\n"},
       {"soft", arm9 + hdd + essiv + "dmcrypt.path: standard\nworkload.writeback: pid\n" +
                    "kernel: {timeslice_ms: 1, hz: 1000}\n"},
+      {"plain", arm9 + flash + "dmcrypt.path: none\n"},
       {"soft_flash", arm9 + flash + "dmcrypt.path: standard\n"},
       {"soft_aes192", a385 + flash + "dmcrypt: {path: standard, key_bits: 192}\n"},
       {"soft_des", arm9 + flash + "dmcrypt.path: standard\n" + des},
@@ -115,7 +116,8 @@ const std::vector<NamedScenario>& scenarios() {
                  "plug_max_requests: 4, plug_flush_kib: 64}\n"},
       {"plain", arm9 + hdd + "dmcrypt.path: none\nkernel: linux-2.6.12\n"},
       {"hal", arm9 + flash + "dmcrypt.path: ocf-v3\nocf: {driver: cesa_hal, crypto_nice: 5}\n" +
-                  "ocf.drivers.cesa_hal: {kirkwood_slots: 64}\n"},
+                  "ocf.drivers.cesa_hal: {kirkwood_slots: 64}\n" +
+                  "workload: {max_bio_bytes: 8192, depth: {read: 1, write: 2}}\n"},
       // A slow engine with requests waiting, and no more of them than it has slots.
       {"hal_slow", arm9 + flash + "dmcrypt.path: ocf-v3\nocf.driver: cesa_hal\n" +
                        "soc.cesa.aes128_block_cycles: 200\n" +

@@ -41,6 +41,7 @@ constexpr Generation kGenerations[] = {
 TEST(Presets, EverySocIsComplete) {
   std::vector<std::string> expected;
   for (const Generation& g : kGenerations) expected.emplace_back(g.name);
+  expected.insert(expected.end(), {"pc-2005", "via-nehemiah"});  // the next test
   EXPECT_EQ(shipped().preset_names("soc"), expected);
   for (const Generation& g : kGenerations) {
     SCOPED_TRACE(g.name);
@@ -57,6 +58,25 @@ TEST(Presets, EverySocIsComplete) {
     EXPECT_EQ(s.soc.ring.clock_hz, s.soc.mbus.clock_hz);
     EXPECT_EQ(s.soc.ring.engines, g.engines);
     EXPECT_EQ(s.soc.ring.rings, s.soc.cores);
+  }
+}
+
+TEST(Presets, PcsHaveCoherentDmaAndNoUnit) {
+  for (const char* name : {"pc-2005", "via-nehemiah"}) {
+    SCOPED_TRACE(name);
+    const std::string text = "soc: " + std::string(name) +
+                             "\ndisk: barracuda-7200-7\nworkload.trace: traces/mkfs.csv.zst\n";
+    EXPECT_FALSE(resolve(text).kernel.non_coherent_dma);
+    EXPECT_NO_THROW(resolve(text + "dmcrypt.path: ocf-v1\n"));
+    for (const char* driver : {"cesa_pio", "cesa_tdma", "cesa_ring"}) {
+      try {
+        resolve(text + "dmcrypt.path: ocf-v1\nocf.driver: " + driver + "\n");
+        ADD_FAILURE() << driver << " has nothing to drive";
+      } catch (const std::exception& error) {
+        EXPECT_NE(std::string(error.what()).find("has no crypto unit"), std::string::npos)
+            << error.what();
+      }
+    }
   }
 }
 

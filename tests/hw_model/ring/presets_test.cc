@@ -64,7 +64,8 @@ TEST_P(RingPresets, HaveTheFiguresOfTheCesaOfTheSameSoc) {
   EXPECT_EQ(ring["engines"]["value"].as<unsigned>(), cesa["engines"]["value"].as<unsigned>());
 }
 INSTANTIATE_TEST_SUITE_P(Shipped, RingPresets,
-                         testing::Values("kirkwood", "armada-370", "armada-38x"));
+                         testing::Values("kirkwood", "armada-370", "armada-38x", "armada-375",
+                                         "armada-xp", "dove", "orion-5x"));
 
 }  // namespace
 }  // namespace cesasim::hw
