@@ -8,8 +8,10 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/text/terminal.h"
 #include "base/text/version.h"
 #include "cli/command.h"
+#include "cli/help.h"
 #include "machine/image.h"
 #include "study/run/runner.h"
 #include "traces/trace_reader.h"
@@ -58,6 +60,15 @@ int dispatch(int argc, char** argv) {
   add_fit_command(app, chosen);
   add_validation_command(app, chosen);
   add_baseline_command(app, chosen);
+  CLI::App* completion = app.add_subcommand(
+      "completion", "A script that has bash complete commands, options and studies");
+  completion->footer("In ~/.bashrc:\n  source <(cesasim completion)");
+  completion->callback([&] {
+    chosen = [&app] {
+      fmt::print("{}", bash_completion(app));
+      return int{kOk};
+    };
+  });
 
   // After the commands, which would inherit it.
   app.footer(
@@ -76,6 +87,7 @@ int dispatch(int argc, char** argv) {
   CLI::App* worker_command = app.add_subcommand("worker", "")->group("");
   worker_command->add_option("FD", fds)->required()->expected(3);
   worker_command->callback([&] { chosen = [&] { return worker_main(fds[0], fds[1], fds[2]); }; });
+  set_help(app, terminal_width(STDOUT_FILENO));
 
   try {
     app.parse(argc, argv);
@@ -87,8 +99,15 @@ int dispatch(int argc, char** argv) {
     if (!first.empty() && first[0] != '-' && std::ranges::find(names, first) == names.end()) {
       complain(fmt::format("unknown command '{}'; valid: {} (and, of the launcher: test, build)",
                            first, fmt::join(names, ", ")));
+    } else if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr &&
+               app_reached(app).get_require_subcommand_min() > 0) {
+      // Nothing chosen: what there is.
+      set_help(app, terminal_width(STDERR_FILENO));
+      const CLI::App& reached = app_reached(app);
+      complain(fmt::format("{}name a command\n\n{}",
+                           &reached == &app ? "" : command_reached(app) + ": ", reached.help()));
     } else {
-      complain(fmt::format("{}; see cesasim --help", error.what()));
+      complain(fmt::format("{}; see {} --help", usage_problem(error), command_reached(app)));
     }
     return kBadInput;
   }

@@ -1,5 +1,6 @@
 // cesasim diff.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <memory>
 #include <stdexcept>
@@ -29,13 +30,16 @@ int diff(const DiffArguments& arguments) {
     throw UsageError(fmt::format("--tolerance: {}", error.what()));
   } catch (const ResultsInputError& error) {
     throw UsageError(error.what());
+  } catch (const std::exception&) {
+    throw UsageError(fmt::format("{} and {} cannot be compared: a file is damaged or edited",
+                                 arguments.before, arguments.after));
   }
   if (arguments.json) {
     fmt::print(
         "{}\n",
         to_json(comparison, arguments.all).dump(2, ' ', false, Json::error_handler_t::replace));
   } else {
-    fmt::print("{}", to_text(comparison, arguments.all));
+    fmt::print("{}", to_text(comparison, arguments.all, terminal_width(STDOUT_FILENO)));
   }
   return comparison.same() ? kOk : kExpectationFailed;
 }

@@ -1,8 +1,12 @@
 // cesasim list.
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 
+#include "base/text/terminal.h"
+#include "base/text/wrap.h"
 #include "cli/command.h"
 #include "machine/result/metrics.h"
 #include "scenario/library.h"
@@ -15,27 +19,30 @@
 namespace cesasim::study {
 namespace {
 
+/// "NAME  TEXT" for the screen; names that leave no room for a text beside them have it below.
+void list_entry(const std::string& name, const std::string& text, std::size_t column) {
+  const std::size_t width = terminal_width(STDOUT_FILENO);
+  if (width > 0) column = std::min(column, width / 2);
+  fmt::print("{}", name_and_text(name, text, column, width));
+}
+
 void list_named(const std::vector<Named>& table) {
-  for (const Named& entry : table) fmt::print("{:<18}  {}\n", entry.name, entry.doc);
+  for (const Named& entry : table) list_entry(entry.name, entry.doc, 20);
 }
 
 void list_files(const std::vector<Listed>& files, bool with_kind) {
   for (const Listed& file : files) {
-    if (with_kind) {
-      fmt::print("{:<8}  {:<24}  {}\n", file.kind, file.name, file.doc);
-    } else {
-      fmt::print("{:<24}  {}\n", file.name, file.doc);
-    }
+    list_entry(with_kind ? fmt::format("{:<8}  {}", file.kind, file.name) : file.name, file.doc,
+               with_kind ? 36 : 26);
   }
 }
 
 void list_metrics() {
   for (const Metric& metric : metrics()) {
-    const char* better = metric.better == Metric::Better::lower    ? "lower is better"
-                         : metric.better == Metric::Better::higher ? "higher is better"
+    const char* better = metric.better == Metric::Better::lower    ? "; lower is better"
+                         : metric.better == Metric::Better::higher ? "; higher is better"
                                                                    : "";
-    fmt::print("{:<24}  {:<12}  {}{}{}\n", metric.name, metric.unit, metric.doc,
-               *better != '\0' ? "; " : "", better);
+    list_entry(fmt::format("{:<24}  {}", metric.name, metric.unit), metric.doc + better, 40);
   }
 }
 
@@ -46,7 +53,8 @@ void list_parameter_table() {
       valid =
           fmt::format("{} .. {}{}{}", p.min_text, p.max_text, p.valid.empty() ? "" : "; ", p.valid);
     }
-    fmt::print("{:<44}  {:<7}  {:<14}  {}  [{}]\n", p.path, p.type, p.unit, p.doc, valid);
+    list_entry(fmt::format("{:<44}  {:<7}  {}", p.path, p.type, p.unit),
+               fmt::format("{}  [{}]", p.doc, valid), 71);
   }
 }
 

@@ -61,6 +61,8 @@ int report(const ReportArguments& arguments) {
     data = report_data(results, options);
   } catch (const std::runtime_error& error) {
     throw UsageError(fmt::format("{}: {}", file.string(), error.what()));
+  } catch (const std::exception&) {
+    throw UsageError(fmt::format("{}: damaged or edited; valid: what a run wrote", file.string()));
   }
   if (!arguments.baseline.empty()) {
     try {

@@ -2,6 +2,7 @@
 #include "cli/run_command.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -17,6 +18,7 @@
 #include "cli/command.h"
 #include "study/output/junit.h"
 #include "study/output/table.h"
+#include "study/run/folder_lock.h"
 #include "study/run/partial.h"
 #include "study/run/run_study.h"
 #include "traces/formats/blktrace_reader.h"
@@ -189,12 +191,27 @@ std::vector<std::string> input_files(const RunArguments& arguments, const Librar
   return {out.begin(), out.end()};
 }
 
+/// Says which observation windows the run did not come to: their files hold nothing.
+void warn_of_empty_windows(const ObserveOptions& observe, const PointResult& point) {
+  const std::optional<double> end = find_value(point.metrics, "sim_seconds");
+  if (!end) return;
+  const auto warn = [&end](const char* option, const std::string& file, const TimeWindow& window) {
+    if (file.empty() || window.from < *end) return;
+    complain(fmt::format("{}: the run ended at {:.6f} s, before the window; {} is empty", option,
+                         *end, file));
+  };
+  warn("--requests-window", observe.requests, observe.requests_window);
+  warn("--timeline-window", observe.timeline, observe.timeline_window);
+}
+
 /// What a run says of its results, and its exit code.
 int judge(const PreparedStudy& prepared, const StudyResult& result, const RunArguments& arguments,
-          const VcdWindow& vcd) {
+          const WorkerOptions& worker) {
   if (!arguments.quiet) {
-    fmt::print("{}\nresults: {}/results.json\n", to_table(prepared.study, result), prepared.out);
+    fmt::print("{}\nresults: {}/results.json\n",
+               to_table(prepared.study, result, terminal_width(STDOUT_FILENO)), prepared.out);
   }
+  const VcdWindow& vcd = worker.vcd;
   int code = kOk;
   if (const double end = find_value(result.points[0].metrics, "sim_seconds").value_or(0);
       !vcd.file.empty() && vcd.from >= end) {
@@ -203,6 +220,7 @@ int judge(const PreparedStudy& prepared, const StudyResult& result, const RunArg
         vcd.file));
     code = kBadInput;
   }
+  warn_of_empty_windows(worker.observe, result.points[0]);
   for (const ExpectationResult& e : result.expectations) {
     if (e.ok.value_or(true)) continue;
     code = kExpectationFailed;
@@ -238,7 +256,7 @@ int run_studies(const std::vector<PreparedStudy>& studies, const RunArguments& a
   std::vector<StudyResult> results;
   for (const PreparedStudy& prepared : studies) {
     results.push_back(run_study(prepared, options));
-    code = std::max(code, judge(prepared, results.back(), arguments, runner.vcd));
+    code = std::max(code, judge(prepared, results.back(), arguments, runner));
   }
   // Until here, so that taking up an interrupted run of several studies repeats none of them.
   for (const PreparedStudy& prepared : studies) {
@@ -275,6 +293,12 @@ int run(const RunArguments& arguments) {
   check_outputs(outputs, input_files(arguments, library, studies));
   for (PreparedStudy& prepared : studies) prepared.work = check_traces(prepared.points);
   prepare_folders(studies);
+  std::vector<FolderLock> locks;
+  try {
+    for (const PreparedStudy& prepared : studies) locks.emplace_back(prepared.out, command_line());
+  } catch (const FolderInUse& error) {
+    throw UsageError(fmt::format("--out: {}", error.what()));
+  }
   if (!arguments.junit.empty()) write_file_atomic(arguments.junit, unfinished_junit("cesasim"));
   try {
     return run_studies(studies, arguments, runner);
@@ -346,7 +370,8 @@ void add_run_command(CLI::App& app, Action& chosen) {
   command->add_option("--jobs", arguments.jobs, "points at a time (default: one per processor)")
       ->check(CLI::Range(1u, 4096u));
   command->add_option("--out", arguments.out,
-                      "folder for the results (default: out/STUDY, with the overrides added)");
+                      "folder for the results (default: out/STUDY, with the overrides added); one "
+                      "run at a time");
   command->add_flag("--quiet", arguments.quiet, "no table and no progress, only errors");
   command->add_flag("--progress", arguments.progress,
                     "report the progress on standard error now and then, also where that is "

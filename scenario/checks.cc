@@ -320,14 +320,20 @@ void check_no_crypt(Tree& tree, DmCryptSettings& s) {
   Tree* node = tree.find("dmcrypt");
   const Layer chosen = node->find("path")->layer;
   for (const auto& [key, member] : node->members) {
-    if (key == "path" || member.layer == Layer::standard || member.layer < chosen) continue;
+    // A table says where on the disk the mapping lies.
+    if (key == "path" || key == "table") continue;
+    if (member.layer == Layer::standard || member.layer < chosen) continue;
     throw ConfigError(member.at, "dmcrypt." + key,
                       "means nothing with dmcrypt.path none, which encrypts nothing",
                       "dmcrypt.path alone, or another path");
   }
-  std::erase_if(node->members, [](const auto& member) { return member.first != "path"; });
-  s = {};
-  s.path = dmcrypt::kNoCrypt;
+  std::erase_if(node->members, [](const auto& member) {
+    return member.first != "path" && member.first != "table";
+  });
+  DmCryptSettings kept;
+  kept.path = s.path;
+  kept.table = s.table;
+  s = kept;
 }
 
 void check_scenario(Tree& tree, const Scenario& s) {

@@ -93,7 +93,13 @@ std::string outcome(const TestCase& c) {
 std::string to_xml(const TestCase& c) {
   std::string out = fmt::format("    <testcase classname=\"{}\" name=\"{}\" time=\"{:.3f}\"",
                                 escaped(c.group), escaped(c.name), c.seconds);
-  return out + (c.ok ? "/>\n" : ">\n      " + outcome(c) + "\n    </testcase>\n");
+  std::string inside;
+  for (const auto& [name, value] : c.properties) {
+    inside += fmt::format("<property name=\"{}\" value=\"{}\"/>", escaped(name), escaped(value));
+  }
+  if (!inside.empty()) inside = "<properties>" + inside + "</properties>";
+  if (!c.ok) inside += outcome(c);
+  return out + (inside.empty() ? "/>\n" : ">\n      " + inside + "\n    </testcase>\n");
 }
 
 }  // namespace

@@ -18,6 +18,7 @@ struct TestCase {
   Kind kind = Kind::failure;
   std::string type = {};  ///< of a failure or error: "expectation"; "": not given
   double seconds = 0;     ///< host time
+  std::vector<std::pair<std::string, std::string>> properties = {};
 };
 
 struct TestSuite {

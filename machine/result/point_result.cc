@@ -138,7 +138,7 @@ PointResult point_from_json(const Json& json) {
     if (json.contains("config")) out.config = json["config"];
     return out;
   } catch (const nlohmann::json::exception& error) {
-    throw std::runtime_error(fmt::format("not a point's result: {}", error.what()));
+    throw std::runtime_error(fmt::format("not a point's result: {}", json_problem(error)));
   }
 }
 

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <set>
 #include <vector>
 
 namespace fs = std::filesystem;
@@ -111,6 +112,9 @@ LoadedResults load_results(const std::string& path) {
     std::vector<std::string> point_zeros, phase_zeros;
     if (json.value("schema", "") == kBaselineSchema) {
       out.digits = json.at("digits").get<int>();
+      if (out.digits < 1 || out.digits > 17) {
+        throw std::runtime_error(fmt::format("digits {}; valid: 1 to 17", out.digits));
+      }
       json["schema"] = kResultSchema;
       if (json.contains("zero_where_absent")) {
         const Json& zeros = json["zero_where_absent"];
@@ -119,12 +123,19 @@ LoadedResults load_results(const std::string& path) {
       }
     }
     out.result = study_result_from_json(json);
+    std::set<std::string> seen;
+    for (const PointResult& point : out.result.points) {
+      if (!seen.insert(point.axes.dump(-1, ' ', false, Json::error_handler_t::replace)).second) {
+        throw std::runtime_error(fmt::format(
+            "the point '{}' stands there twice; valid: every point once", point_name(point.axes)));
+      }
+    }
     for (PointResult& point : out.result.points) {
       complete(point.metrics, point_zeros);
       for (PhaseResult& phase : point.phases) complete(phase.metrics, phase_zeros);
     }
   } catch (const nlohmann::json::exception& e) {
-    throw ResultsInputError(fmt::format("{}: not a results file: {}", out.file, e.what()));
+    throw ResultsInputError(fmt::format("{}: not a results file: {}", out.file, json_problem(e)));
   } catch (const std::runtime_error& e) {
     throw ResultsInputError(fmt::format("{}: {}", out.file, e.what()));
   }

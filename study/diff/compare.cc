@@ -59,11 +59,15 @@ class Comparer {
   }
 
   Comparison compare() {
+    if (before_.result.study != after_.result.study) {
+      throw ResultsInputError(
+          fmt::format("{} is of study '{}' and {} of study '{}'; valid: two runs of one study",
+                      before_.file, before_.result.study, after_.file, after_.result.study));
+    }
     tolerances_.check_names(known_metrics());
     out_.old_file = before_.file;
     out_.new_file = after_.file;
-    out_.old_study = before_.result.study;
-    out_.new_study = after_.result.study;
+    out_.study = after_.result.study;
     out_.old_version = before_.result.version;
     out_.new_version = after_.result.version;
     out_.old_overrides = before_.result.overrides;
@@ -261,6 +265,16 @@ double ValueChange::percent() const {
   if (*before == *after) return 0;
   if (*before == 0) return std::copysign(std::numeric_limits<double>::infinity(), *after);
   return (*after - *before) / std::fabs(*before) * 100;
+}
+
+bool ValueChange::is_share() const {
+  const Metric* known = find_metric(metric);
+  return known != nullptr && known->unit == "1";
+}
+
+double ValueChange::points() const {
+  if (!before || !after) return std::nan("");
+  return (*after - *before) * 100;
 }
 
 Comparison compare_results(const LoadedResults& before, const LoadedResults& after,

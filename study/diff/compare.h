@@ -23,6 +23,12 @@ struct ValueChange {
 
   /// Per cent of the old value; infinite where that is zero; NaN where one has no value.
   double percent() const;
+  /// A share of something (unit 1): its change is told in points, as from 10 to 12 % is 2 points.
+  bool is_share() const;
+  /// Of a share: hundredths of the whole; NaN where one has no value.
+  double points() const;
+  /// What it is shown by: points of a share, else per cent.
+  double shown() const { return is_share() ? points() : percent(); }
 };
 
 /// Something other than a number: a status, an expectation, a guarantee, a phase.
@@ -40,7 +46,7 @@ struct ConfigChange {
 
 struct Comparison {
   std::string old_file, new_file;
-  std::string old_study, new_study;
+  std::string study;
   std::string old_version, new_version;
   std::vector<std::string> old_overrides, new_overrides;
   std::size_t points = 0;            ///< found in both
@@ -56,13 +62,13 @@ struct Comparison {
 };
 
 /// Points are matched by their axes, phases by name. host_seconds is left out. If one side is a
-/// baseline, numbers are compared with its digits. Errors: std::invalid_argument for tolerances
-/// that name no metric.
+/// baseline, numbers are compared with its digits. Errors: ResultsInputError for results of two
+/// studies; std::invalid_argument for tolerances that name no metric.
 Comparison compare_results(const LoadedResults& before, const LoadedResults& after,
                            const Tolerances& tolerances);
 
-/// A table for people. `all`: also what did not move.
-std::string to_text(const Comparison& comparison, bool all);
+/// A table for people. `all`: also what did not move. `width`: of the screen; 0 is no limit.
+std::string to_text(const Comparison& comparison, bool all, std::size_t width = 0);
 /// The same for programs, schema cesasim-diff-1.
 Json to_json(const Comparison& comparison, bool all);
 

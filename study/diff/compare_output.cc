@@ -5,6 +5,7 @@
 #include <cmath>
 #include <map>
 
+#include "base/text/wrap.h"
 #include "machine/result/metrics.h"
 #include "study/diff/compare.h"
 #include "study/output/table.h"
@@ -38,6 +39,22 @@ std::string percent(double value) {
   return fmt::format("{:+.3f} %", value);
 }
 
+std::string shown_change(double value, bool share) {
+  if (!share || value == 0) return percent(value);
+  if (std::isnan(value)) return "-";
+  return std::fabs(value) < 0.001 ? fmt::format("{:+.1e} points", value)
+                                  : fmt::format("{:+.3f} points", value);
+}
+
+/// What one looks at first stands first.
+int rank(const std::string& metric) {
+  const char* const first[] = {"sim_seconds", "throughput_mb_s", "latency_us.p99"};
+  for (int i = 0; i < 3; ++i) {
+    if (metric == first[i]) return i;
+  }
+  return 3;
+}
+
 /// "worse" or "better" where the metric has a good direction.
 const char* judgement(const ValueChange& change) {
   if (!change.before || !change.after || *change.before == *change.after) return "";
@@ -53,38 +70,66 @@ const char* judgement(const ValueChange& change) {
   return (metric->better == Metric::Better::higher) == up ? "better" : "worse";
 }
 
-std::string table(const std::vector<const ValueChange*>& changes) {
+/// Groups of a point and a phase, in their order, each with the metrics that matter most first.
+std::vector<const ValueChange*> in_order(const std::vector<const ValueChange*>& changes) {
+  std::vector<const ValueChange*> out = changes;
+  for (std::size_t from = 0; from < out.size();) {
+    std::size_t to = from;
+    while (to < out.size() && out[to]->axes == out[from]->axes &&
+           out[to]->phase == out[from]->phase) {
+      ++to;
+    }
+    const auto at = [&out](std::size_t i) { return out.begin() + static_cast<std::ptrdiff_t>(i); };
+    std::stable_sort(at(from), at(to), [](const ValueChange* a, const ValueChange* b) {
+      return rank(a->metric) < rank(b->metric);
+    });
+    from = to;
+  }
+  return out;
+}
+
+std::string table(const std::vector<const ValueChange*>& changes, std::size_t width) {
   std::vector<std::vector<std::string>> rows = {
       {"point", "phase", "metric", "old", "new", "change", ""}};
-  std::string last;
   for (const ValueChange* c : changes) {
-    const std::string point = shown_axes(c->axes);
-    rows.push_back({point == last ? "" : point, c->phase, c->metric, number(c->before, c->after),
-                    number(c->after, c->before), percent(c->percent()), judgement(*c)});
-    last = point;
+    rows.push_back({shown_axes(c->axes), c->phase, c->metric, number(c->before, c->after),
+                    number(c->after, c->before), shown_change(c->shown(), c->is_share()),
+                    judgement(*c)});
   }
   // Names to the left, numbers to the right.
-  std::vector<std::size_t> width(rows[0].size());
+  std::vector<std::size_t> widths(rows[0].size());
   for (const auto& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) width[i] = std::max(width[i], row[i].size());
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   }
-  std::string out;
-  for (const auto& row : rows) {
+  std::size_t whole = 2;
+  for (const std::size_t w : widths) whole += w == 0 ? 0 : w + 2;
+  // Without room for the names beside the figures they stand above them.
+  const bool above = width > 0 && whole > width + 2;
+  std::string out, last;
+  for (std::size_t k = 0; k < rows.size(); ++k) {
+    const auto& row = rows[k];
+    const std::string name = row[0] + (row[1].empty() ? "" : ", phase " + row[1]);
     std::string line = "  ";
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      if (width[i] == 0) continue;
+    if (above && k > 0 && name != last) out += fold_lines("  " + name + "\n", width, 4);
+    for (std::size_t i = above ? 2 : 0; i < row.size(); ++i) {
+      if (widths[i] == 0) continue;
+      if (above && i == 2) line += "  ";
+      const bool again = i == 0 && row[0] == last && k > 0;
       const bool right = i >= 3 && i <= 5;
-      line += fmt::format(fmt::runtime(right ? "{:>{}}  " : "{:<{}}  "), row[i], width[i]);
+      line += fmt::format(fmt::runtime(right ? "{:>{}}  " : "{:<{}}  "),
+                          again ? std::string() : row[i], widths[i]);
     }
+    last = above ? name : row[0];
     line.erase(line.find_last_not_of(' ') + 1);
     out += line + "\n";
   }
   return out;
 }
 
-std::string summary_by_metric(const std::vector<ValueChange>& moved) {
+std::string summary_by_metric(const std::vector<ValueChange>& moved, std::size_t width) {
   struct Range {
     std::size_t count = 0;
+    bool share = false;
     double low = INFINITY, high = -INFINITY;
   };
   std::vector<std::string> order;
@@ -92,17 +137,21 @@ std::string summary_by_metric(const std::vector<ValueChange>& moved) {
   for (const ValueChange& change : moved) {
     Range& range = ranges[change.metric];
     if (range.count++ == 0) order.push_back(change.metric);
-    const double p = change.percent();
+    range.share = change.is_share();
+    const double p = change.shown();
     if (std::isnan(p)) continue;
     range.low = std::min(range.low, p);
     range.high = std::max(range.high, p);
   }
+  std::stable_sort(order.begin(), order.end(),
+                   [](const std::string& a, const std::string& b) { return rank(a) < rank(b); });
   std::vector<std::vector<std::string>> rows = {{"metric", "values", "lowest", "highest"}};
   for (const std::string& metric : order) {
     const Range& range = ranges[metric];
-    rows.push_back({metric, std::to_string(range.count), percent(range.low), percent(range.high)});
+    rows.push_back({metric, std::to_string(range.count), shown_change(range.low, range.share),
+                    shown_change(range.high, range.share)});
   }
-  return align(rows, "  ");
+  return align(rows, "  ", width);
 }
 
 std::string joined(const std::vector<std::string>& overrides) {
@@ -113,6 +162,11 @@ std::string joined(const std::vector<std::string>& overrides) {
 
 Json optional(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
 
+std::optional<double> finite(double value) {
+  if (!std::isfinite(value)) return std::nullopt;
+  return value;
+}
+
 Json change_json(const ValueChange& change) {
   Json out;
   out["axes"] = change.axes;
@@ -122,6 +176,7 @@ Json change_json(const ValueChange& change) {
   out["new"] = optional(change.after);
   const double p = change.percent();
   out["change_percent"] = std::isfinite(p) ? Json(p) : Json(nullptr);
+  if (change.is_share()) out["change_points"] = optional(finite(change.points()));
   out["tolerance_percent"] = change.tolerance.percent;
   out["tolerance_absolute"] = change.tolerance.absolute;
   const std::string word = judgement(change);
@@ -131,11 +186,8 @@ Json change_json(const ValueChange& change) {
 
 }  // namespace
 
-std::string to_text(const Comparison& c, bool all) {
-  std::string out = fmt::format("{}: {} -> {}\n", c.new_study, c.old_file, c.new_file);
-  if (c.old_study != c.new_study) {
-    out += fmt::format("  studies differ: {} -> {}\n", c.old_study, c.new_study);
-  }
+std::string to_text(const Comparison& c, bool all, std::size_t width) {
+  std::string out = fmt::format("{}: {} -> {}\n", c.study, c.old_file, c.new_file);
   if (c.old_version != c.new_version) {
     out += fmt::format("  versions differ: {} -> {}\n", c.old_version, c.new_version);
   }
@@ -149,7 +201,7 @@ std::string to_text(const Comparison& c, bool all) {
     for (const ConfigChange& change : c.config) {
       rows.push_back({change.key, change.before, change.after, std::to_string(change.points)});
     }
-    out += align(rows, "  ");
+    out += align(rows, "  ", width);
   }
   if (!c.new_metrics.empty()) {
     out += "\nmetrics that only the new run has (nothing to compare with):";
@@ -172,25 +224,31 @@ std::string to_text(const Comparison& c, bool all) {
   std::vector<const ValueChange*> rows;
   if (c.moved.size() > kMostRows && !all) {
     out += fmt::format("\n{} values moved, by metric:\n{}", c.moved.size(),
-                       summary_by_metric(c.moved));
+                       summary_by_metric(c.moved, width));
     for (const ValueChange& change : c.moved) rows.push_back(&change);
     std::stable_sort(rows.begin(), rows.end(), [](const ValueChange* a, const ValueChange* b) {
       const auto size = [](const ValueChange* v) {
-        const double p = std::fabs(v->percent());
+        const double p = std::fabs(v->shown());
         return std::isnan(p) ? INFINITY : p;
       };
-      return size(a) > size(b);
+      // The whole run's first figures, then by size.
+      const int left = a->phase.empty() ? rank(a->metric) : 3;
+      const int right = b->phase.empty() ? rank(b->metric) : 3;
+      return left != right ? left < right : size(a) > size(b);
     });
     rows.resize(kLargest);
-    out += fmt::format("\nthe {} largest (--all shows every one):\n{}", kLargest, table(rows));
+    out += fmt::format(
+        "\nthe {} largest, of the whole run time, throughput and p99 first (--all shows every "
+        "one):\n{}",
+        kLargest, table(rows, width));
   } else if (!c.moved.empty()) {
     for (const ValueChange& change : c.moved) rows.push_back(&change);
-    out += "\nmoved beyond the tolerance:\n" + table(rows);
+    out += "\nmoved beyond the tolerance:\n" + table(in_order(rows), width);
   }
   if (all && !c.within.empty()) {
     rows.clear();
     for (const ValueChange& change : c.within) rows.push_back(&change);
-    out += "\nwithin the tolerance:\n" + table(rows);
+    out += "\nwithin the tolerance:\n" + table(in_order(rows), width);
   }
   std::size_t slight = 0;
   for (const ValueChange& change : c.within) {
@@ -199,7 +257,7 @@ std::string to_text(const Comparison& c, bool all) {
   out += fmt::format("\n{}: {} of {} values of {} points beyond the tolerance, {} within it\n",
                      c.same() ? "the same" : "DIFFERENT", c.moved.size(), c.values, c.points,
                      slight == 0 ? "none" : std::to_string(slight));
-  return out;
+  return fold_lines(out, width, 4);
 }
 
 Json to_json(const Comparison& c, bool all) {
@@ -209,8 +267,8 @@ Json to_json(const Comparison& c, bool all) {
                        const std::string& version, const std::vector<std::string>& overrides) {
     return Json{{"file", file}, {"study", study}, {"version", version}, {"overrides", overrides}};
   };
-  out["old"] = side(c.old_file, c.old_study, c.old_version, c.old_overrides);
-  out["new"] = side(c.new_file, c.new_study, c.new_version, c.new_overrides);
+  out["old"] = side(c.old_file, c.study, c.old_version, c.old_overrides);
+  out["new"] = side(c.new_file, c.study, c.new_version, c.new_overrides);
   out["same"] = c.same();
   out["points"] = c.points;
   out["values"] = c.values;

@@ -108,8 +108,8 @@ double need_number(const Tree& map, const char* key, const std::string& path, do
 }
 
 Published read_published(const Tree& node, const std::string& path) {
-  need_map(node, path, "{value, within, basis, source, note}");
-  check_keys(node, path, {"value", "within", "basis", "source", "note"});
+  need_map(node, path, "{value, within, basis, source, note, tolerated}");
+  check_keys(node, path, {"value", "within", "basis", "source", "note", "tolerated"});
   Published out;
   out.value = need_number(node, "value", path, 1e-12, 1e15);
   out.within = need_number(node, "within", path, 0, 1000);
@@ -121,6 +121,19 @@ Published read_published(const Tree& node, const std::string& path) {
   out.fitted = basis == "fitted";
   out.source = need_text(node, "source", path, "where it was published");
   if (node.find("note") != nullptr) out.note = need_text(node, "note", path, "a text");
+  if (out.within > out.aim()) {
+    throw ConfigError(
+        node.find("within")->at, path + ".within",
+        fmt::format("{:g} % is above the aim of {} rows, {:g} %", out.within, basis, out.aim()),
+        fmt::format("{:g} or less, and a wider bound as tolerated: {{within, reason}}", out.aim()));
+  }
+  if (const Tree* tolerated = node.find("tolerated")) {
+    const std::string key = path + ".tolerated";
+    need_map(*tolerated, key, "{within, reason}");
+    check_keys(*tolerated, key, {"within", "reason"});
+    out.tolerated = need_number(*tolerated, "within", key, out.within, 1000);
+    out.reason = need_text(*tolerated, "reason", key, "why the row misses its aim, in words");
+  }
   return out;
 }
 
@@ -179,7 +192,8 @@ Expectation read_expectation(const Tree& node, const std::string& path, const St
                         "one of the two");
     }
     out.published = read_published(*published, path + ".published");
-    const double margin = out.published->value * out.published->within / 100;
+    const double margin =
+        out.published->value * out.published->tolerated.value_or(out.published->within) / 100;
     out.min = out.published->value - margin;
     out.max = out.published->value + margin;
   }

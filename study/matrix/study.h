@@ -28,13 +28,21 @@ struct Selector {
   Position at;
 };
 
+/// What errors of published figures should stay below, per cent.
+inline constexpr double kFittedAim = 5;
+inline constexpr double kPredictedAim = 15;
+
 /// A measurement of the real thing that an expectation stands for.
 struct Published {
   double value = 0;
-  double within = 0;    ///< per cent that the simulation may be off before the expectation fails
+  double within = 0;    ///< the aim: per cent that the simulation may be off
   bool fitted = false;  ///< parameters were chosen by it: no prediction
   std::string source;
-  std::string note;  ///< what should be known about the figure
+  std::string note;                      ///< what should be known about the figure
+  std::optional<double> tolerated = {};  ///< per cent; a known miss fails beyond this only
+  std::string reason = "";               ///< why a wider bound is tolerated
+
+  double aim() const { return fitted ? kFittedAim : kPredictedAim; }
 };
 
 struct Expectation {
@@ -45,7 +53,7 @@ struct Expectation {
   std::optional<Selector> relative_to;  ///< axes whose values replace the point's
   std::string relative_label;           ///< the same for people: "the baseline", "ocf-v1"
   std::optional<double> min, max;
-  std::optional<Published> published;  ///< min and max then follow from it
+  std::optional<Published> published;  ///< min and max then follow from it, by `tolerated` if given
   Position at;
 };
 

@@ -48,6 +48,8 @@ TestCase case_of(const std::string& study, const ExpectationResult& e) {
   } else if (!*e.ok) {
     out.type = "expectation";
     out.message = failure_text(e);
+  } else if (e.misses_aim()) {
+    out.properties = {{"misses_aim", e.missed_aim_text()}};
   }
   return out;
 }

@@ -5,11 +5,17 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/text/wrap.h"
+
 namespace cesasim::study {
 namespace {
 
 constexpr const char* kTraceAxis = "workload.trace";
 constexpr std::size_t kTopShares = 4;
+constexpr const char* kSharesHead = "top CPU shares";
+
+/// Columns of a screen that the names of the rows may take; the rest is for figures.
+std::size_t name_room(std::size_t width) { return std::max<std::size_t>(width * 2 / 5, 16); }
 
 std::string number(std::optional<double> value, const char* format) {
   if (!value || !std::isfinite(*value)) return "-";
@@ -31,7 +37,8 @@ std::string percent(std::optional<double> value) {
   return fmt::format("{:.1f}%", *value * 100);
 }
 
-std::string shares(const MetricList& list) {
+/// As many as `room` columns hold, but one at least; 0 is no limit.
+std::string shares(const MetricList& list, std::size_t room) {
   const std::string prefix = "cpu.share.";
   std::vector<std::pair<double, std::string>> found;
   for (const auto& [name, value] : list) {
@@ -43,8 +50,9 @@ std::string shares(const MetricList& list) {
                    [](const auto& a, const auto& b) { return a.first > b.first; });
   std::string out;
   for (std::size_t i = 0; i < found.size() && i < kTopShares; ++i) {
-    if (i > 0) out += ' ';
-    out += fmt::format("{} {:.0f}%", found[i].second, found[i].first * 100);
+    const std::string one = fmt::format("{} {:.0f}%", found[i].second, found[i].first * 100);
+    if (i > 0 && room > 0 && out.size() + 1 + one.size() > room) break;
+    out += (i > 0 ? " " : "") + one;
   }
   return out.empty() ? "-" : out;
 }
@@ -156,15 +164,40 @@ std::string machine_line(const Study& study, const StudyResult& result) {
   add("disk", on_disk, "disk", "; ");
   add("depth read", closed, "workload.depth.read", "; ");
   add("write", closed, "workload.depth.write", ", ");
-  return out.empty() ? "" : out + "\n";
+  return out;
+}
+
+/// Without the columns that have "-" or nothing in every row.
+std::vector<std::vector<std::string>> with_values(
+    const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::vector<std::string>> out(rows.size());
+  for (std::size_t i = 0; i < rows[0].size(); ++i) {
+    const bool any = std::any_of(rows.begin() + 1, rows.end(), [i](const auto& row) {
+      return i < row.size() && !row[i].empty() && row[i] != "-";
+    });
+    if (i > 0 && !any) continue;
+    for (std::size_t k = 0; k < rows.size(); ++k) {
+      if (i < rows[k].size()) out[k].push_back(rows[k][i]);
+    }
+  }
+  return out;
 }
 
 std::string main_block(const Study& study, const StudyResult& result,
-                       const std::vector<const PointResult*>& points) {
+                       const std::vector<const PointResult*>& points, std::size_t width) {
   std::vector<std::vector<std::string>> rows = {{"point", "sim s", "vs base", "MB/s", "p50 us",
                                                  "p99 us", "CPU", "copied MB", "irqs", "switches",
-                                                 "engine", "disk", "top CPU shares"}};
-  std::string out;
+                                                 "engine", "disk", kSharesHead}};
+  std::size_t shares_room = 0;
+  if (width > 0) {
+    std::size_t names = 0;
+    for (const PointResult* point : points) {
+      names = std::max(names, text_width(label_of(*point)) +
+                                  (point->status == Status::broken ? sizeof " (broken)" - 1 : 0));
+    }
+    const std::size_t taken = 2 + std::min(names, name_room(width)) + 2;
+    shares_room = width > taken ? width - taken : 1;
+  }
   for (const PointResult* point : points) {
     if (point->status == Status::failed) {
       rows.push_back({label_of(*point), "failed"});
@@ -185,13 +218,13 @@ std::string main_block(const Study& study, const StudyResult& result,
          short_number(value("latency_us.p99")), percent(value("cpu.utilization")),
          short_number(copied), number(value("interrupts"), "{:.0f}"),
          number(value("context_switches"), "{:.0f}"), percent(value("engine.utilization")),
-         percent(value("disk.utilization")), shares(point->metrics)});
+         percent(value("disk.utilization")), shares(point->metrics, shares_room)});
   }
-  return align(rows, "  ");
+  return align(with_values(rows), "  ", width);
 }
 
 std::string phase_block(const Study& study, const StudyResult& result,
-                        const std::vector<const PointResult*>& points) {
+                        const std::vector<const PointResult*>& points, std::size_t width) {
   std::vector<std::string> phases;
   for (const PointResult* point : points) {
     for (const PhaseResult& phase : point->phases) {
@@ -223,7 +256,7 @@ std::string phase_block(const Study& study, const StudyResult& result,
     }
     rows.push_back(row);
   }
-  return "\n" + align(rows, "  ");
+  return "\n" + align(rows, "  ", width);
 }
 
 /// Points with faults or broken guarantees: what happened, and what became of the requests.
@@ -246,7 +279,8 @@ std::string verdict_block(const StudyResult& result) {
     out += fmt::format("    requests: {:.0f} right, {:.0f} failed and said so\n",
                        count("verdict.right"), count("verdict.failed"));
     for (const std::string& text : point.broken_guarantees) {
-      out += fmt::format("    BROKEN: {}\n", text);
+      out += fmt::format("    {}: {}\n",
+                         point.broken_is_tolerated() ? "broken, reported only" : "BROKEN", text);
     }
   }
   return out.empty() ? "" : "\nverdicts\n" + out;
@@ -285,7 +319,8 @@ std::string expectation_line(const ExpectationResult& e) {
   } else if (e.max) {
     bound = fmt::format("<= {:.10g}", *e.max);
   }
-  const char* verdict = !e.ok ? "skip" : *e.ok ? "ok  " : "FAIL";
+  const bool off = e.ok && *e.ok && e.misses_aim();
+  const char* verdict = !e.ok ? "skip" : off ? "OFF " : *e.ok ? "ok  " : "FAIL";
   std::string out = fmt::format("  {}  {}: {}{}", verdict, e.name, e.metric,
                                 e.phase.empty() ? "" : " of phase " + e.phase);
   if (e.relative) out += " relative to " + e.relative_to;
@@ -294,13 +329,107 @@ std::string expectation_line(const ExpectationResult& e) {
                                                 : fmt::format("{:.5g}", *e.value));
   out += fmt::format(", expected {}", bound);
   if (!e.point.empty()) out += fmt::format(" ({})", e.point);
+  if (off) out += fmt::format("; {}", e.missed_aim_text());
   if (!e.note.empty()) out += fmt::format("; {}", e.note);
   return out + "\n";
 }
 
+/// "64: 56 ok, 8 off their aim", where there is more to say than that all hold.
+std::string expectation_count(const std::vector<ExpectationResult>& all) {
+  std::size_t off = 0, failed = 0, skipped = 0;
+  for (const ExpectationResult& e : all) {
+    if (!e.ok) {
+      ++skipped;
+    } else if (!*e.ok) {
+      ++failed;
+    } else if (e.misses_aim()) {
+      ++off;
+    }
+  }
+  if (off + failed + skipped == 0) return "";
+  std::string out =
+      fmt::format("  {} expectations: {} ok", all.size(), all.size() - off - failed - skipped);
+  if (off > 0) out += fmt::format(", {} off their aim (OFF, which a reason tolerates)", off);
+  if (failed > 0) out += fmt::format(", {} failed", failed);
+  if (skipped > 0) out += fmt::format(", {} not checked", skipped);
+  return out + "\n";
+}
+
+/// Rows [name, figures...] in as many blocks as `width` asks for.
+std::string align_narrow(const std::vector<std::vector<std::string>>& rows,
+                         const std::string& indent, std::size_t width) {
+  const std::size_t columns = rows[0].size();
+  const auto cell = [&rows](std::size_t row, std::size_t i) {
+    return i < rows[row].size() ? rows[row][i] : std::string();
+  };
+  // Names within their share, further lines two columns in.
+  std::vector<std::vector<std::string>> names;
+  std::size_t name_width = 0;
+  for (std::size_t k = 0; k < rows.size(); ++k) {
+    names.push_back(wrap_words(cell(k, 0), name_room(width)));
+    for (std::size_t i = 0; i < names.back().size(); ++i) {
+      if (i > 0 && k > 0) names.back()[i].insert(0, "  ");
+      name_width = std::max(name_width, text_width(names.back()[i]));
+    }
+  }
+  // Heads no wider than their figures, as far as their words allow.
+  std::vector<std::vector<std::string>> heads(columns);
+  std::vector<std::size_t> widths(columns);
+  for (std::size_t i = 1; i < columns; ++i) {
+    for (std::size_t k = 1; k < rows.size(); ++k) {
+      widths[i] = std::max(widths[i], text_width(cell(k, i)));
+    }
+    heads[i] = wrap_words(cell(0, i), std::max<std::size_t>(widths[i], 9));
+    for (const std::string& line : heads[i]) widths[i] = std::max(widths[i], text_width(line));
+  }
+  std::string out;
+  for (std::size_t from = 1; from < columns;) {
+    std::size_t to = from;
+    std::size_t used = indent.size() + name_width;
+    while (to < columns && (to == from || used + 2 + widths[to] <= width)) {
+      used += 2 + widths[to++];
+    }
+    const auto add = [&](std::string line) {
+      line.erase(line.find_last_not_of(' ') + 1);
+      out += line + "\n";
+    };
+    const auto padded = [](const std::string& text, std::size_t columns_wide, bool left) {
+      const std::string pad(columns_wide - std::min(columns_wide, text_width(text)), ' ');
+      return left ? text + pad : pad + text;
+    };
+    if (from > 1) out += "\n";
+    std::size_t head_lines = names[0].size();
+    for (std::size_t i = from; i < to; ++i) head_lines = std::max(head_lines, heads[i].size());
+    for (std::size_t n = 0; n < head_lines; ++n) {
+      const auto line_of = [&](const std::vector<std::string>& lines) {
+        const std::size_t skip = head_lines - lines.size();  // heads end on the same line
+        return n < skip ? std::string() : lines[n - skip];
+      };
+      std::string line = indent + padded(line_of(names[0]), name_width, true);
+      for (std::size_t i = from; i < to; ++i) {
+        line += "  " + padded(line_of(heads[i]), widths[i], rows[0][i] == kSharesHead);
+      }
+      add(line);
+    }
+    for (std::size_t k = 1; k < rows.size(); ++k) {
+      for (std::size_t n = 0; n < names[k].size(); ++n) {
+        std::string line = indent + padded(names[k][n], name_width, true);
+        // The figures stand beside the name's end.
+        for (std::size_t i = from; i < to && n + 1 == names[k].size(); ++i) {
+          line += "  " + padded(cell(k, i), widths[i], rows[0][i] == kSharesHead);
+        }
+        add(line);
+      }
+    }
+    from = to;
+  }
+  return out;
+}
+
 }  // namespace
 
-std::string align(const std::vector<std::vector<std::string>>& rows, const std::string& indent) {
+std::string align(const std::vector<std::vector<std::string>>& rows, const std::string& indent,
+                  std::size_t width) {
   std::vector<std::size_t> widths;
   for (const auto& row : rows) {
     for (std::size_t i = 0; i < row.size(); ++i) {
@@ -308,13 +437,16 @@ std::string align(const std::vector<std::vector<std::string>>& rows, const std::
       widths[i] = std::max(widths[i], row[i].size());
     }
   }
+  std::size_t whole = indent.size() - 2;
+  for (std::size_t w : widths) whole += 2 + w;
+  if (width > 0 && whole > width) return align_narrow(rows, indent, width);
   std::string out;
   for (const auto& row : rows) {
     std::string line = indent;
     for (std::size_t i = 0; i < row.size(); ++i) {
       if (i > 0) line += "  ";
       // Words stand to the left: the first column, and whatever the head of a last column is.
-      const bool left = i == 0 || rows[0][i] == "top CPU shares";
+      const bool left = i == 0 || rows[0][i] == kSharesHead;
       line += left ? fmt::format("{:<{}}", row[i], widths[i])
                    : fmt::format("{:>{}}", row[i], widths[i]);
     }
@@ -324,7 +456,7 @@ std::string align(const std::vector<std::vector<std::string>>& rows, const std::
   return out;
 }
 
-std::string to_table(const Study& study, const StudyResult& result) {
+std::string to_table(const Study& study, const StudyResult& result, std::size_t width) {
   std::string out = fmt::format("{}\n", result.study);
   for (const std::string& set : result.overrides) out += fmt::format("set: {}\n", set);
   if (!result.overrides.empty() && !result.expectations.empty()) {
@@ -335,7 +467,7 @@ std::string to_table(const Study& study, const StudyResult& result) {
     for (const auto& [path, value] : study.baseline->values) base[path] = scalar_json(value);
     out += fmt::format("baseline: {}\n", point_label(base));
   }
-  out += machine_line(study, result);
+  for (const std::string& line : wrap_words(machine_line(study, result), width)) out += line + "\n";
   std::vector<std::string> traces;
   for (const PointResult& point : result.points) {
     const std::string trace = trace_of(point);
@@ -347,23 +479,30 @@ std::string to_table(const Study& study, const StudyResult& result) {
       if (trace_of(point) == trace) points.push_back(&point);
     }
     out += fmt::format("\n{}\n", trace.empty() ? "results" : trace);
-    out += main_block(study, result, points);
-    out += phase_block(study, result, points);
+    out += main_block(study, result, points, width);
+    out += phase_block(study, result, points, width);
   }
   out += verdict_block(result);
   out += note_block(result);
-  std::string errors;
+  std::string errors, reported;
   for (const PointResult& point : result.points) {
     if (point.status == Status::ok) continue;
-    errors += fmt::format("  {}: {}: {}\n", point_name(point.axes), status_name(point.status),
-                          point.error);
+    (point.broken_is_tolerated() ? reported : errors) += fmt::format(
+        "  {}: {}: {}\n", point_name(point.axes), status_name(point.status), point.error);
   }
   if (!errors.empty()) out += "\nerrors\n" + errors;
+  if (!reported.empty()) {
+    out +=
+        "\nbroken, which this study only reports (on_broken: report): no matter of the exit "
+        "code\n" +
+        reported;
+  }
   if (!result.expectations.empty()) {
     out += "\nexpectations\n";
     for (const ExpectationResult& e : result.expectations) out += expectation_line(e);
+    out += expectation_count(result.expectations);
   }
-  return out;
+  return fold_lines(out, width, 6);
 }
 
 }  // namespace cesasim::study

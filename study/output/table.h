@@ -1,7 +1,9 @@
 // Results as text for a terminal.
 #pragma once
 
+#include <cstddef>
 #include <string>
+#include <vector>
 
 #include "study/matrix/study.h"
 #include "study/result/result.h"
@@ -9,10 +11,14 @@
 namespace cesasim::study {
 
 /// Tables of a study's results: one block per trace, a line per point; a block of phases for
-/// traces that have several; then the expectations and what went wrong.
-std::string to_table(const Study& study, const StudyResult& result);
+/// traces that have several; then the expectations and what went wrong. Columns that no point has a
+/// value for are left out. `width`: of the screen, in columns; 0 is no limit.
+std::string to_table(const Study& study, const StudyResult& result, std::size_t width = 0);
 
-/// Aligns columns (the first to the left, numbers to the right); row 0 is the head.
-std::string align(const std::vector<std::vector<std::string>>& rows, const std::string& indent);
+/// Aligns columns (the first to the left, numbers to the right); row 0 is the head. What is wider
+/// than `width` (0: no limit) has its names and heads broken between words, and the columns that
+/// have no room stand in further blocks below, each with the names again.
+std::string align(const std::vector<std::vector<std::string>>& rows, const std::string& indent,
+                  std::size_t width = 0);
 
 }  // namespace cesasim::study

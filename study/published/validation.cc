@@ -13,10 +13,6 @@
 namespace cesasim::study {
 namespace {
 
-/// What the errors (per cent) should stay below.
-constexpr double kFittedAim = 5;
-constexpr double kPredictedAim = 15;
-
 /// Of some rows: how many, how many within their bounds, and the errors (per cent, unsigned).
 struct Group {
   std::vector<double> errors;
@@ -55,12 +51,15 @@ std::string validation_markdown(const StudyResult& result) {
     const bool share = unit == "1";
     std::string simulated = "-", error = "-";
     std::string remark = e.published->note;
+    if (!e.published->reason.empty()) {
+      remark += (remark.empty() ? "" : "; ") + e.published->reason;
+    }
     if (e.value) {
       const double off = 100 * (*e.value / e.published->value - 1);
       simulated = figure(*e.value, unit);
       error = fmt::format("{:+.1f}", off);
       Group& group = e.published->fitted ? fitted : share ? shares : predicted;
-      const double aim = e.published->fitted ? kFittedAim : kPredictedAim;
+      const double aim = e.published->aim();
       group.add(off, std::abs(off) <= aim);
       if (std::abs(off) > aim)
         remark = remark.empty() ? "**misses the aim**" : "**misses the aim**; " + remark;

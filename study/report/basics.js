@@ -81,6 +81,8 @@ function with_unit(value, metric) {
   return metric.unit === '' ? number_text(value) : `${number_text(value)} ${unit_text(metric.unit)}`;
 }
 
+const is_printing = () => document.documentElement.classList.contains('printing');
+
 function duration_text(seconds) {
   return is_number(seconds) ? `${number_text(seconds)} s` : '-';
 }

@@ -159,47 +159,103 @@ function log_axis(title, low, high, more = {}) {
 
 // --- Horizontal bars -----------------------------------------------------------------------
 
-const clipped = (text, length) => (text.length > length ? `${text.slice(0, length - 1)}…` : text);
+const pen = document.createElement('canvas').getContext('2d');
 
-/** Draws each row's label above its bar: for charts without room beside it. */
-const labels_above = (labels) => ({
+/** Pixels that `text` takes in a chart. */
+function text_pixels(text, size = 12) {
+  pen.font = font(size);
+  return pen.measureText(text).width;
+}
+
+/** `text` within `room` pixels: its beginning and its end, with what is between cut out. */
+function cut_middle(text, room) {
+  if (text_pixels(text) <= room) return text;
+  let [head, tail] = [Math.ceil(text.length / 2), Math.floor(text.length / 2)];
+  const cut = () => `${text.slice(0, head).trimEnd()}…${text.slice(text.length - tail).trimStart()}`;
+  while (head + tail > 2 && text_pixels(cut()) > room) {
+    if (head > tail) --head;
+    else --tail;
+  }
+  return cut();
+}
+
+/** Words at the beginning and the end that all of `names` have. */
+function common_words(names) {
+  const words = names.map((name) => name.split(' '));
+  const shortest = Math.min(...words.map((list) => list.length)) - 1;
+  const same = (at) => words.every((list) => list.at(at) === words[0].at(at));
+  let head = 0;
+  while (head < shortest && same(head)) ++head;
+  let tail = 0;
+  while (tail < shortest - head && same(-1 - tail)) ++tail;
+  return [head, tail];
+}
+
+/**
+ * Each name in at most two lines of `room` pixels, broken between words. Names that are longer lose what
+ * all of them share, which tells nothing apart, and then their middle.
+ */
+function fitted_names(names, room) {
+  const lines_of = (name) => {
+    const lines = [''];
+    for (const word of name.split(' ')) {
+      const longer = `${lines.at(-1)} ${word}`.trim();
+      if (lines.at(-1) !== '' && text_pixels(longer) > room) lines.push(word);
+      else lines[lines.length - 1] = longer;
+    }
+    return lines;
+  };
+  const fits = (lines) => lines.length <= 2 && lines.every((line) => text_pixels(line) <= room);
+  if (names.length > 1 && !names.every((name) => fits(lines_of(name)))) {
+    const [head, tail] = common_words(names);
+    names = names.map((name) => {
+      const words = name.split(' ');
+      return [...(head > 0 ? ['…'] : []), ...words.slice(head, words.length - tail), ...(tail > 0 ? ['…'] : [])].join(' ');
+    });
+  }
+  return names.map((name) => {
+    const lines = lines_of(name);
+    if (fits(lines)) return lines;
+    // Two lines hold about twice as much; what is between goes.
+    const [first, ...rest] = lines;
+    return text_pixels(first) <= room && rest.length > 0 ? [first, cut_middle(rest.join(' '), room)] : [cut_middle(name, room)];
+  });
+}
+
+/** Draws each row's name above its bar, and its value at the right of the same line: for charts without room beside it. */
+const labels_above = (labels, texts) => ({
   id: 'labels_above',
   afterDatasetsDraw(chart) {
-    const {ctx, chartArea, scales} = chart;
+    const {ctx, scales} = chart;
     ctx.save();
     ctx.font = font(12);
     ctx.fillStyle = theme_colour('text');
     ctx.textBaseline = 'bottom';
     labels.forEach((label, i) => {
-      const row = scales.y.getPixelForValue(i);
-      const half = (scales.y.height / labels.length) / 2;
-      let text = label;
-      while (text.length > 4 && ctx.measureText(text).width > chartArea.right - chartArea.left) {
-        text = `${text.slice(0, -2)}…`;
-      }
-      ctx.fillText(text, chartArea.left, row - half + 17);
+      const y = scales.y.getPixelForValue(i) - (scales.y.height / labels.length) / 2 + 17;
+      const value = texts[i] ?? '';
+      const taken = value === '' ? 0 : text_pixels(value) + 10;
+      ctx.textAlign = 'left';
+      ctx.fillText(cut_middle(label, chart.width - 4 - taken), 2, y);
+      ctx.textAlign = 'right';
+      ctx.fillText(value, chart.width - 2, y);
     });
     ctx.restore();
   },
 });
 
-/** Text behind the end of each row. */
-const labels_behind = (texts, ends) => ({
-  id: 'labels_behind',
+/** Each row's value in a column of its own at the right, where no bar and no line comes. */
+const values_beside = (texts) => ({
+  id: 'values_beside',
   afterDatasetsDraw(chart) {
-    const {ctx, chartArea, scales} = chart;
+    const {ctx, chartArea} = chart;
+    chart.values_shown = texts;
     ctx.save();
     ctx.font = font(12);
     ctx.textBaseline = 'middle';
+    ctx.fillStyle = theme_colour('text');
     texts.forEach((text, i) => {
-      if (!text) return;
-      const width = ctx.measureText(text).width;
-      const y = row_centre(chart, i);
-      const x = Math.min(scales.x.getPixelForValue(ends[i]) + 6, chart.width - width - 2);
-      ctx.fillStyle = theme_colour('card');
-      ctx.fillRect(x - 2, y - 8, width + 4, 16);
-      ctx.fillStyle = theme_colour('text');
-      ctx.fillText(text, x, y);
+      if (text) ctx.fillText(text, chartArea.right + 10, row_centre(chart, i));
     });
     ctx.restore();
   },
@@ -211,10 +267,12 @@ function row_centre(chart, i) {
   return bar === undefined ? chart.scales.y.getPixelForValue(i) : bar.y;
 }
 
+/** A line at `value`; interrupted where names stand between the bars. */
 const reference_line = (value, colour) => ({
   id: 'reference_line',
   afterDatasetsDraw(chart) {
     const {ctx, chartArea, scales} = chart;
+    const between = chart.options.names_above;
     const x = scales.x.getPixelForValue(value);
     if (x < chartArea.left || x > chartArea.right) return;
     ctx.save();
@@ -222,26 +280,37 @@ const reference_line = (value, colour) => ({
     ctx.setLineDash([4, 3]);
     ctx.lineWidth = 1.5;
     ctx.beginPath();
-    ctx.moveTo(x, chartArea.top);
-    ctx.lineTo(x, chartArea.bottom);
+    if (between) {
+      for (let i = 0; i < chart.data.labels.length; ++i) {
+        ctx.moveTo(x, row_centre(chart, i) - 10);
+        ctx.lineTo(x, row_centre(chart, i) + 10);
+      }
+    } else {
+      ctx.moveTo(x, chartArea.top);
+      ctx.lineTo(x, chartArea.bottom);
+    }
     ctx.stroke();
     ctx.restore();
   },
 });
 
 /**
- * rows: [{label, end?: value where `text` stands, text?}]; datasets as Chart.js takes them; x: options of
+ * rows: [{label, text?: the value in words}]; datasets as Chart.js takes them; x: options of
  * the value axis; type: bar, or line for dots.
  */
 function row_chart(rows, {datasets, x, stacked = false, type = 'bar', plugins = [], summary, tooltip, room = 0}) {
-  const narrow = (width) => width < NARROW;
-  // The category axis has equal rows; labels above their bars need taller ones.
-  const height = (width) => rows.length * (narrow(width) ? 42 : 27) + 58;
-  return chart_box(height, summary, (width) => {
-    const above = narrow(width);
-    const labels = rows.map((row) => row.label);
-    const texts = rows.map((row) => row.text);
-    const widest = Math.max(0, ...texts.map((text) => (text ?? '').length)) * 6.7;
+  const labels = rows.map((row) => row.label);
+  const texts = rows.map((row) => row.text);
+  const layout = (width) => {
+    const above = width < NARROW;
+    const names = above ? labels : fitted_names(labels, Math.min(280, width * 0.34));
+    const two_lines = !above && names.some((lines) => lines.length > 1);
+    // The category axis has equal rows; labels above their bars need taller ones.
+    return {above, names, row: above ? 42 : two_lines ? 34 : 27};
+  };
+  return chart_box((width) => rows.length * layout(width).row + 58, summary, (width) => {
+    const {above, names} = layout(width);
+    const widest = Math.max(0, ...texts.map((text) => (text ? text_pixels(text) : 0)));
     const made = datasets();
     for (const set of made) {
       if (type === 'bar') {
@@ -254,7 +323,8 @@ function row_chart(rows, {datasets, x, stacked = false, type = 'bar', plugins = 
       data: {labels, datasets: made},
       options: {
         indexAxis: 'y',
-        layout: {padding: {right: Math.min(widest + 10, width * 0.45) + room}},
+        names_above: above,
+        layout: {padding: {right: (above || widest === 0 ? 8 : widest + 14) + room}},
         interaction: {mode: 'index', axis: 'y', intersect: false},
         plugins: {tooltip: {...tooltip, callbacks: {
           title: (items) => labels[items[0].dataIndex], ...tooltip?.callbacks,
@@ -265,16 +335,16 @@ function row_chart(rows, {datasets, x, stacked = false, type = 'bar', plugins = 
             stacked, offset: true,
             grid: {display: false, drawBorder: false},
             ticks: {
-              display: !above, autoSkip: false, color: theme_colour('text'), font: {size: 12},
-              callback: (_, i) => clipped(labels[i], 34),
+              display: !above, autoSkip: false, color: theme_colour('text'), font: {size: 12, lineHeight: 1.1},
+              callback: (_, i) => names[i],
             },
           },
         },
       },
       plugins: [
-        ...(above ? [shift_down, labels_above(labels)] : []),
+        ...(above ? [shift_down, labels_above(labels, texts)] : []),
         ...plugins.map((plugin) => plugin()),
-        ...(texts.some(Boolean) ? [labels_behind(texts, rows.map((row) => row.end))] : []),
+        ...(!above && widest > 0 ? [values_beside(texts)] : []),
       ],
     };
   });

@@ -29,6 +29,8 @@ function fill_section(id) {
 /** The reader chose something: what depends on it is made anew. `only`: the sections concerned. */
 function change(choice, only = null) {
   Object.assign(state, choice);
+  if (only === null) keep_looking_at_visible();
+  else if ('first' in choice || 'second' in choice) state.wanted = [state.first, state.second];
   const at = document.activeElement?.closest?.('section')?.id;
   const caption = document.activeElement?.closest?.('label')?.firstChild?.textContent;
   for (const [id] of SECTIONS) {
@@ -41,6 +43,16 @@ function change(choice, only = null) {
     const label = [...document.querySelectorAll(`#${at} label`)].find((l) => l.firstChild?.textContent === caption);
     label?.querySelector('select, input')?.focus();
   }
+}
+
+/** What is looked at closely is what was chosen, where the filter leaves that, else something that it leaves. */
+function keep_looking_at_visible() {
+  const shown = visible_points();
+  if (shown.length === 0) return;
+  const [first, second] = state.wanted;
+  const other = (than) => shown.find((p) => p !== than && p.series) ?? shown.find((p) => p !== than) ?? null;
+  state.first = shown.includes(first) ? first : other(second) ?? shown[0];
+  state.second = second === null ? null : shown.includes(second) && second !== state.first ? second : other(state.first);
 }
 
 function look_at(point) {
@@ -66,9 +78,12 @@ function set_theme(theme) {
 function main() {
   Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
   document.getElementById('study').textContent = report.study;
+  document.getElementById('doc').textContent = report.doc ?? '';
   document.getElementById('facts').textContent =
     [`${report.points.length} point${report.points.length === 1 ? '' : 's'}`, `cesasim ${report.version}`,
       ...report.overrides.map((text) => `--set ${text}`)].join(' · ');
+  document.getElementById('about').append(...about().flatMap(([caption, text]) =>
+    [el('dt', {}, caption), el('dd', {}, caption === 'Command' ? el('code', {}, text) : text)]));
 
   const page = document.getElementById('page');
   const contents = document.getElementById('contents');
@@ -100,14 +115,24 @@ function main() {
     wide = !wide;
     for (const [id] of SECTIONS) if (document.getElementById(id) !== null && !STANDING.has(id)) fill_section(id);
   });
-  // Paper is white, and wants every chart.
+  // Paper is white, of one width, and wants every chart and whatever is folded away.
   let before = 'auto';
+  let folded = [];
   addEventListener('beforeprint', () => {
     before = document.getElementById('theme').dataset.theme;
+    document.documentElement.classList.add('printing');
+    folded = [...document.querySelectorAll('main details:not([open])')];
+    for (const details of folded) details.open = true;
+    draw_all();
     set_theme('light');
     draw_all();
   });
-  addEventListener('afterprint', () => set_theme(before));
+  addEventListener('afterprint', () => {
+    document.documentElement.classList.remove('printing');
+    for (const details of folded) details.open = false;
+    set_theme(before);
+  });
+  watch_scrolling();
 }
 
 main();

@@ -28,6 +28,41 @@ function label_of(point, skip = []) {
 const points = report.points.map((point, i) => ({...point, number: i}));
 for (const point of points) point.text = label_of(point);
 
+/** A point's value of a configured key; undefined if it has none. */
+function config_of(point, key) {
+  const i = report.config.keys.indexOf(key);
+  return i < 0 ? report.config.common[key] : point.config[i];
+}
+
+/**
+ * Axes that change what the points have to do (trace, sizes, depth) and nothing else. Times of different
+ * loads do not compare. null: an axis changes the load and more, so that no axis tells loads apart.
+ */
+const load_axes = (() => {
+  const rest_of = (point, skip) => point.axes.map((value, axis) => (axis === skip ? '' : value)).join(',');
+  const out = [];
+  for (const axis of varying) {
+    const seen = new Map();  // the other axes' values -> the first point that has them
+    let load = axis.path === 'workload.trace';
+    let more = false;
+    for (const point of points) {
+      // One that failed before it said what it was tells nothing.
+      if (point.config.every((value) => value === null)) continue;
+      const rest = rest_of(point, axis.index);
+      const other = seen.get(rest);
+      if (other === undefined) { seen.set(rest, point); continue; }
+      report.config.keys.forEach((key, i) => {
+        if (JSON.stringify(point.config[i]) === JSON.stringify(other.config[i])) return;
+        if (key.startsWith('workload.')) load = true;
+        else more = true;
+      });
+    }
+    if (load && more) return null;
+    if (load) out.push(axis.index);
+  }
+  return out;
+})();
+
 /** What the reader has chosen. */
 const state = {
   filter: '',
@@ -36,10 +71,11 @@ const state = {
   baseline: new Map(),   // axis -> index of its value; empty: no comparison
   metric: metric_index.has('sim_seconds') ? 'sim_seconds' : (report.metrics[0]?.name ?? ''),
   order: 'study',
-  panels: -1,            // axis with a panel for each value; -1: one panel
+  panels: [],            // axes with a panel for each combination of their values; empty: one panel
   all_panels: false,
   time: 'seconds',
   first: null, second: null,  // the points looked at closely
+  wanted: [],            // those that the reader chose, whether or not the filter leaves them
   sweep: {},
 };
 
@@ -90,16 +126,18 @@ function visible_points() {
   });
 }
 
-/** [{title, points, skip}]: the visible points, apart by the value of the panels' axis. */
-function groups() {
-  const shown = visible_points();
-  if (state.panels < 0) return [{title: '', points: shown, skip: []}];
-  const axis = report.axes[state.panels];
-  return axis.values.map((_, value) => ({
-    title: value_text(axis, value),
-    points: shown.filter((point) => point.axes[state.panels] === value),
-    skip: [state.panels],
-  })).filter((group) => group.points.length > 0);
+/** [{title, points, skip}]: `of`, apart by the values of `axes`. */
+function groups(axes = state.panels, of = visible_points()) {
+  if (axes.length === 0) return [{title: '', points: of, skip: []}];
+  const by_values = new Map();
+  for (const point of of) {
+    const key = key_of(axes.map((axis) => point.axes[axis]));
+    if (!by_values.has(key)) by_values.set(key, []);
+    by_values.get(key).push(point);
+  }
+  return [...by_values.values()].map((members) => ({
+    title: axes.map((axis) => value_text(report.axes[axis], members[0].axes[axis])).join(', '), points: members, skip: axes,
+  }));
 }
 
 const phase_text = () => (state.phase < 0 ? 'whole run' : `phase ${report.phases[state.phase]}`);
@@ -113,9 +151,10 @@ function choose_defaults() {
     const index = axis < 0 ? -1 : report.axes[axis].values.findIndex((v) => String(v) === String(value));
     if (index >= 0) state.baseline.set(axis, index);
   }
-  const traces = varying.find((axis) => axis.path === 'workload.trace');
-  if (traces !== undefined) state.panels = traces.index;
-  else if (points.length > 14 && varying.length > 1) state.panels = varying[0].index;
+  // A panel for each load, unless every point has its own.
+  const loads = load_axes ?? [];
+  if (loads.length > 0 && groups(loads, points).length * 2 <= points.length) state.panels = loads;
+  else if (points.length > 14 && varying.length > 1) state.panels = [varying[0].index];
 
   const usable = points.filter((point) => point.status !== 'failed');
   // With a baseline: that and what differs most from it; of the last panel, which is often the longest run.
@@ -124,9 +163,12 @@ function choose_defaults() {
   const based = (known.length > 0 ? known : usable).filter((point) => base_of(point) === point);
   state.first = based[based.length - 1] ?? known[0] ?? usable[0] ?? points[0] ?? null;
   if (state.first === null) return;
-  const siblings = (known.length > 1 ? known : usable).filter((p) => p !== state.first &&
-      (state.panels < 0 || p.axes[state.panels] === state.first.axes[state.panels]));
+  const others = (list) => list.filter((p) => p !== state.first);
+  const siblings = (list) => others(list).filter((p) => state.panels.every((axis) => p.axes[axis] === state.first.axes[axis]));
   const seconds = (p) => value_of(p, 'sim_seconds', -1) ?? Infinity;
-  state.second = siblings.sort((a, b) => seconds(a) - seconds(b))[0] ?? null;
+  const quickest = (list) => list.sort((a, b) => seconds(a) - seconds(b))[0];
+  // Of the same load if there is one.
+  state.second = quickest(siblings(known)) ?? quickest(others(known)) ?? quickest(siblings(usable)) ?? null;
 }
 choose_defaults();
+state.wanted = [state.first, state.second];

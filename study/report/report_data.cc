@@ -367,6 +367,9 @@ Json report_data(const Json& results, const ReportOptions& options) {
     out["study"] = study.study;
     out["version"] = version_text(study.version, study.build);
     out["overrides"] = study.overrides;
+    out["doc"] = study.doc;
+    out["date"] = study.date;
+    out["command"] = study.command;
     out["baseline"] = study.baseline.empty() ? Json(nullptr) : study.baseline;
 
     const std::vector<ReportAxis> axes = find_axes(study.points);
@@ -396,8 +399,9 @@ Json report_data(const Json& results, const ReportOptions& options) {
     out["phases"] = columns.phases;
 
     out["expectations"] = Json::array();
-    for (const Json& e : results.at("expectations")) {
-      out["expectations"].push_back(expectation_data(e));
+    for (std::size_t i = 0; i < study.expectations.size(); ++i) {
+      out["expectations"].push_back(expectation_data(results.at("expectations")[i]));
+      if (study.expectations[i].misses_aim()) out["expectations"].back()["misses_aim"] = true;
     }
 
     const Configs configs = compare_configs(study.points);
@@ -418,7 +422,7 @@ Json report_data(const Json& results, const ReportOptions& options) {
     }
     return out;
   } catch (const nlohmann::json::exception& error) {
-    fail(fmt::format("not a results file: {}", error.what()));
+    fail(fmt::format("not a results file: {}", json_problem(error)));
   }
 }
 

@@ -19,14 +19,14 @@ struct ReportOptions {
 
 /// The data of the page:
 ///
-///   schema, study, version, overrides
+///   schema, study, version, overrides, doc, date, command
 ///   baseline      axis -> value, or null
 ///   axes          [{path, unit?, values, numbers?: {name, unit, values}}]; numbers where the
 ///                 values are, or each contain, one number
 ///   metrics       [{name, unit, doc, better}]: those that any point has
 ///   phase_metrics indices of the metrics that any phase has
 ///   phases        names, in the order of their appearance
-///   expectations  as in results.json, bounds as min and max
+///   expectations  as in results.json, bounds as min and max, misses_aim
 ///   config        {common: {key: value}, keys: [those that differ], units: {key: unit}}
 ///   points        [{label, status, tolerated?, error?, axes: [index of the value, or -1],
 ///                   metrics: [value or null, as `metrics`],

@@ -2,6 +2,26 @@
 
 const plural = (count, one, many = `${one}s`) => `${grouped(String(count))} ${count === 1 ? one : many}`;
 
+// --- What it is about -----------------------------------------------------------------------
+
+/** Values of a key over all points, each once. */
+const values_of_key = (key) => [...new Set(points.filter((p) => p.status !== 'failed' || p.config.length > 0)
+    .map((p) => config_of(p, key)).filter((v) => v !== undefined && v !== null).map(String))];
+
+/** [caption, text]: what ran, on what, when and how it was asked for. */
+function about() {
+  const some = (key, short = (text) => text) => {
+    const all = values_of_key(key).map(short);
+    return all.length > 6 ? `${all.slice(0, 6).join(', ')} and ${all.length - 6} more` : all.join(', ');
+  };
+  const bench = values_of_key('workload.bench.algorithm').filter((name) => name !== 'none');
+  return [
+    ['Board', some('soc.preset')], ['Kernel', some('kernel.preset')], ['Disk', bench.length > 0 ? '' : some('disk.preset')],
+    ['Trace', bench.length > 0 ? '' : some('workload.trace')], ['Benchmark', bench.join(', ')], ['Ran', report.date ?? ''],
+    ['Command', report.command ?? ''],
+  ].filter(([, text]) => text !== '');
+}
+
 // --- Summary --------------------------------------------------------------------------------
 
 function bound_text(e) {
@@ -16,11 +36,10 @@ const published_error = (e) => e.published && is_number(e.value) && e.published.
   ? e.value / e.published.value - 1 : null;
 
 function expectation_table() {
-  const verdicts = (e) => (e.ok === null ? 'skipped' : e.ok ? 'ok' : 'FAIL');
+  const verdicts = (e) => (e.ok === null ? '– not checked' : !e.ok ? '✗ FAIL' : e.misses_aim ? '▲ off its aim' : '✓ ok');
   const columns = [
     {title: 'verdict', value: verdicts, node: (e) => el('span',
-        {class: `verdict ${e.ok === null ? 'warn' : e.ok ? 'ok' : 'bad'}`},
-        e.ok === null ? '– skipped' : e.ok ? '✓ ok' : '✗ FAIL')},
+        {class: `verdict ${e.ok === false ? 'bad' : e.ok === null || e.misses_aim ? 'warn' : 'ok'}`}, verdicts(e))},
     {title: 'expectation', words: true, wrap: true, value: (e) => e.name},
     {title: 'metric', words: true, value: (e) => `${e.metric}${e.phase ? `, phase ${e.phase}` : ''}`},
     ...(report.expectations.some((e) => e.relative)
@@ -37,6 +56,9 @@ function expectation_table() {
           const error = published_error(e);
           return error === null ? '-' : `${error > 0 ? '+' : ''}${(error * 100).toFixed(1)} %`;
         }},
+        {title: 'aim', value: (e) => e.published?.within, text: (e) => (e.published ? `${e.published.within} %` : '-')},
+        {title: 'tolerated', words: true, wrap: true, value: (e) => e.published?.tolerated?.within,
+          text: (e) => (e.published?.tolerated ? `to ${e.published.tolerated.within} %: ${e.published.tolerated.reason}` : '')},
         {title: 'basis', words: true, value: (e) => e.published?.basis ?? ''},
         {title: 'source', words: true, wrap: true, value: (e) => e.published?.source ?? ''});
   }
@@ -65,11 +87,12 @@ function summary_section() {
 
   const unmet = report.expectations.filter((e) => e.ok === false).length;
   const skipped = report.expectations.filter((e) => e.ok === null).length;
+  const off = report.expectations.filter((e) => e.ok && e.misses_aim).length;
   if (report.expectations.length > 0) {
-    tiles.push(tile(unmet > 0 ? 'bad' : 'ok', 'Expectations',
-        `${report.expectations.length - unmet - skipped} of ${report.expectations.length} hold`,
-        [unmet > 0 ? `${unmet} failed` : '', skipped > 0 ? `${skipped} not checked` : ''].filter(Boolean).join(', ') ||
-            'all met'));
+    tiles.push(tile(unmet > 0 ? 'bad' : off + skipped > 0 ? 'warn' : 'ok', 'Expectations',
+        `${report.expectations.length - unmet - skipped - off} of ${report.expectations.length} hold`,
+        [unmet > 0 ? `${unmet} failed` : '', off > 0 ? `${off} off their aim, within what is tolerated` : '',
+          skipped > 0 ? `${skipped} not checked` : ''].filter(Boolean).join(', ') || 'all met'));
   }
   tiles.push(...standing_tiles());
 
@@ -88,7 +111,7 @@ function summary_section() {
     out.push(el('details', {open: bad > 0}, el('summary', {},
         `${plural(troubled.length, 'point')} that failed or broke a guarantee`), list));
   }
-  out.push(...notes());
+  out.push(...fastest_table(), ...notes());
   if (report.expectations.length > 0) {
     out.push(el('h3', {}, 'Expectations'), expectation_table());
   }
@@ -114,16 +137,40 @@ function standing_tiles() {
       'disk.utilization'].filter((name) => is_number(value_of(timed[0], name, -1))).map((name) =>
       tile('', metric_named(name).name, with_unit(value_of(timed[0], name, -1), metric_named(name)), metric_named(name).doc));
   }
-  if (report.baseline === null || state.panels < 0 && timed.length < 2) return [];
-  // Relative to the baseline, so that different traces can stand side by side.
-  return groups().slice(0, 4).map((group) => {
-    const rated = group.points.map((p) => [ratio_of(p, 'sim_seconds', -1), p])
-        .filter(([ratio, p]) => is_number(ratio) && p.status === 'ok' && base_of(p) !== p);
-    if (rated.length === 0) return null;
-    const [ratio, point] = rated.reduce((a, b) => (b[0] < a[0] ? b : a));
-    return tile('', `${group.title ? `${group.title}: ` : ''}fastest`, label_of(point, group.skip),
-        `${ratio_text(ratio)} of the time of ${baseline_text()}`);
-  }).filter(Boolean);
+  if (timed.length < 2 || load_axes === null) return [];
+  const all = groups(load_axes, timed.filter((p) => p.status === 'ok')).map(fastest_of).filter(Boolean);
+  // Many tiles are a wall; then they are a table, in fastest_table().
+  return all.length > TILES_AT_MOST ? [] : all.map(({title, point, skip, seconds, beside}) =>
+    tile('', `${title ? `${title}: ` : ''}fastest`, label_of(point, skip), `${duration_text(seconds)}; ${beside}`));
+}
+
+const TILES_AT_MOST = 6;
+
+/** Of points with one load the fastest, whichever it is, and how it stands to its baseline. */
+function fastest_of(group) {
+  if (group.points.length < 2) return null;
+  const seconds_of = (p) => value_of(p, 'sim_seconds', -1);
+  const [point, next] = [...group.points].sort((a, b) => seconds_of(a) - seconds_of(b));
+  const ratio = ratio_of(point, 'sim_seconds', -1);
+  const base = base_of(point);
+  const after = `next ${label_of(next, group.skip)}, ${ratio_text(seconds_of(next) / seconds_of(point))} of its time`;
+  const beside = base === undefined ? after : base === point ? `the baseline; ${after}`
+    : `${ratio_text(ratio)} of the time of ${baseline_text()}`;
+  return {...group, point, seconds: seconds_of(point), beside};
+}
+
+/** The same for more loads than there is room for tiles. */
+function fastest_table() {
+  if (points.length < 2 || load_axes === null) return [];
+  const all = groups(load_axes, points.filter((p) => p.status === 'ok' && is_number(value_of(p, 'sim_seconds', -1))))
+      .map(fastest_of).filter(Boolean);
+  if (all.length <= TILES_AT_MOST) return [];
+  return [el('h3', {}, 'The fastest point of each load'), data_table([
+    {title: 'load', words: true, wrap: true, value: (g) => g.title},
+    {title: 'fastest', words: true, wrap: true, value: (g) => label_of(g.point, g.skip), node: (g) => point_link(g.point, label_of(g.point, g.skip))},
+    {title: 'simulated time', unit: 's', value: (g) => g.seconds, text: (g) => number_text(g.seconds)},
+    {title: 'beside the others', words: true, wrap: true, value: (g) => g.beside},
+  ], all, {label: 'The fastest point of each load'})];
 }
 
 // --- What to show ----------------------------------------------------------------------------
@@ -156,8 +203,10 @@ function view_section() {
         (choice) => apply({phase: Number(choice)})));
   }
   if (varying.length > 1) {
-    fields.push(chooser('A panel for each', [[-1, '(one panel)'], ...varying.map((axis) => [axis.index, axis.path])],
-        state.panels, (choice) => apply({panels: Number(choice), all_panels: false})));
+    const several = (load_axes ?? []).length > 1;
+    fields.push(chooser('A panel for each', [['', '(one panel)'], ...(several ? [[key_of(load_axes), 'load']] : []),
+      ...varying.map((axis) => [axis.index, axis.path])],
+    key_of(state.panels), (choice) => apply({panels: choice === '' ? [] : choice.split(',').map(Number), all_panels: false})));
   }
   const out = [el('p', {class: 'muted small'}, 'Applies to everything below.'), el('div', {class: 'controls'}, fields)];
   if (varying.length > 0) {
@@ -256,7 +305,6 @@ function comparison_section() {
       const absolute = with_unit(value_of(point, metric.name), metric);
       return {
         label: label_of(point, group.skip), value, base, broken: point.status === 'broken',
-        end: Math.max(value ?? 0, log ? log_low : 0),
         text: point.status === 'failed' ? 'failed'
           : value === null ? (relative ? `${absolute}, no baseline` : '-')
           : `${relative ? (base ? `baseline: ${absolute}` : `${ratio_text(value)}  (${absolute})`) : absolute}` +
@@ -349,7 +397,8 @@ function sweep_section() {
       others.map((axis) => chooser(axis.path, axis.values.map((_, i) => [i, value_text(axis, i)]),
           chosen.others.get(axis.index), (value) => again({others: new Map(chosen.others).set(axis.index, Number(value))}))));
 
-  const at = (x, by) => points.find((p) => p.axes[chosen.x] === x && (chosen.by < 0 || p.axes[chosen.by] === by) &&
+  const shown = visible_points();
+  const at = (x, by) => shown.find((p) => p.axes[chosen.x] === x && (chosen.by < 0 || p.axes[chosen.by] === by) &&
       others.every((axis) => p.axes[axis.index] === chosen.others.get(axis.index)));
   const fixed = others.map((axis) => value_text(axis, chosen.others.get(axis.index))).join(', ');
   const title = `${metric.name} by ${report.axes[chosen.x].path}${chosen.by >= 0 ? ` and ${report.axes[chosen.by].path}` : ''}`;
@@ -368,12 +417,24 @@ function sweep_lines(chosen, metric, at) {
       const y = point === undefined ? null : value_of(point, metric.name);
       return {x, y: is_number(y) ? y * (percent ? 100 : 1) : null};
     }).filter((place) => place.y !== null),
-  })).filter((line) => line.data.length > 0).slice(0, LINE_STYLES.length);
+  })).filter((line) => line.data.length > 0);
+  const left_out = Math.max(0, lines.length - LINE_STYLES.length);
+  lines.length = Math.min(lines.length, LINE_STYLES.length);
   if (lines.length === 0) return [el('p', {class: 'muted'}, 'No point has this metric here.')];
   const colour = (i) => LINE_STYLES[i][is_dark() ? 1 : 0];
   const xs = places.map(([x]) => x);
   const log = xs[0] > 0 && xs[xs.length - 1] / xs[0] >= 8;
   const unit = percent ? '%' : unit_text(metric.unit);
+  // The axis fits the lines: logarithmic where they differ much, from zero unless they hardly differ.
+  const ys = lines.flatMap((line) => line.data.map((d) => d.y));
+  const [low, high] = [Math.min(...ys), Math.max(...ys)];
+  const log_y = low > 0 && high / low > 40;
+  const room_y = (high - low || Math.abs(high) || 1) * 0.08;
+  const y_title = `${metric.name}${unit ? ` (${unit})` : ''}`;
+  const y_axis = () => (log_y ? log_axis(y_title, low, high * 1.05)
+    : axis_options(low > high * 0.75 ? `${y_title}, not from zero` : y_title,
+        {min: low > high * 0.75 ? low - room_y : Math.min(0, low), max: high + room_y,
+          ticks: {callback: tick_text, maxTicksLimit: 7}}));
   const x_title = `${axis.numbers.name}${axis.numbers.unit ? ` (${axis.numbers.unit})` : ''}${log ? ', logarithmic' : ''}`;
   const chart = chart_box(360, `${metric.name} along ${axis.path}: ${lines.map((l) =>
     `${l.name} ${l.data.map((d) => `${d.x}: ${number_text(d.y)}`).join(', ')}`).join('; ')}`, (width) => {
@@ -389,7 +450,7 @@ function sweep_lines(chosen, metric, at) {
         scales: {
           x: axis_options(x_title, {type: log ? 'logarithmic' : 'linear', min: xs[0], max: xs[xs.length - 1], grid: {display: false},
             afterBuildTicks: (scale) => { scale.ticks = xs.map((value) => ({value})); }, ticks: {callback: number_text, autoSkip: true}}),
-          y: axis_options(`${metric.name}${unit ? ` (${unit})` : ''}`, {min: 0, ticks: {callback: tick_text, maxTicksLimit: 7}}),
+          y: y_axis(),
         },
         plugins: {tooltip: {callbacks: {
           title: (items) => (items.length > 0 ? `${axis.numbers.name} ${brief(items[0].parsed.x)} ${axis.numbers.unit}` : ''),
@@ -401,7 +462,8 @@ function sweep_lines(chosen, metric, at) {
   });
   // The names stand at the lines' ends where there is room.
   const keys = lines.map((line, i) => ({colour: colour(i), text: line.name, shape: LINE_STYLES[i][2].length > 0 ? 'line dashed' : 'line'}));
-  return [innerWidth < NARROW + 80 ? legend(keys) : null, chart].filter(Boolean);
+  return [innerWidth < NARROW + 80 || is_printing() ? legend(keys) : null, chart,
+    left_out > 0 ? el('p', {class: 'small muted'}, `${plural(left_out, 'line')} more than the eye can tell apart left out; the coloured table has all.`) : null].filter(Boolean);
 }
 
 /** Names at the right ends of lines, moved apart where they would cover each other. */
@@ -476,7 +538,7 @@ function time_section() {
   const chart = (group, group_points) => {
     const rows = group_points.map((point) => {
       const idle = value_of(point, 'cpu.share.idle');
-      return {label: label_of(point, group.skip), end: scale(point) ?? 0,
+      return {label: label_of(point, group.skip),
         text: point.status === 'failed' ? 'failed' : percent ? (is_number(idle) ? `${((1 - idle) * 100).toFixed(0)} % busy` : '')
           : duration_text(value_of(point, 'sim_seconds'))};
     });
@@ -499,7 +561,7 @@ function time_section() {
     el('div', {class: 'controls'}, chooser('Unit', [['seconds', 'seconds'], ['percent', 'per cent']], state.time,
         (time) => change({time}, ['time']))),
     el('h3', {}, 'What the processor cores did, by activity'),
-    el('p', {class: 'muted small'}, `${phase_text()}; ${unit}${!percent && state.panels >= 0 ? '; each panel has its own scale' : ''}`),
+    el('p', {class: 'muted small'}, `${phase_text()}; ${unit}${!percent && state.panels.length > 0 ? '; each panel has its own scale' : ''}`),
     legend(present.map((activity) => ({colour: activity_colour(activity), text: activity[0], title: activity[3]}))),
     panels(chart),
   ];
@@ -560,7 +622,7 @@ function latency_section() {
   const parts = [['median to 95th percentile', 1], ['95th to 99th percentile', 0.55], ['99th percentile to longest', 0.25]];
   const chart = (group, group_points) => {
     const at = (p, name) => Math.max(value_of(p, name) ?? NaN, low);
-    const rows = group_points.map((p) => ({label: label_of(p, group.skip), end: at(p, 'latency_us.max'),
+    const rows = group_points.map((p) => ({label: label_of(p, group.skip),
       text: p.status === 'failed' ? 'failed' : is_number(value_of(p, 'latency_us.p50'))
         ? `${brief(value_of(p, 'latency_us.p50'))} / ${brief(value_of(p, 'latency_us.p99'))}` : '-'}));
     return row_chart(rows, {
@@ -635,7 +697,9 @@ function histogram(direction, looked_at) {
 
 function closely_section() {
   if (state.first === null) return [];
-  const options = points.map((p) => [p.number, p.text]);
+  // What the filter leaves, and what is looked at.
+  const shown = new Set([...visible_points(), state.first, state.second]);
+  const options = points.filter((p) => shown.has(p)).map((p) => [p.number, p.text]);
   const choose = (slot) => (number) =>
     change({[slot]: Number(number) < 0 ? null : points[Number(number)]}, ['closely', 'configuration']);
   const out = [];
@@ -793,14 +857,12 @@ const config_text = (value) => (value === null || value === undefined ? '-' : ty
 function configuration_section() {
   const {common, keys, units} = report.config;
   if (keys.length === 0 && Object.keys(common).length === 0) return [];
-  const of = (point, key) => {
-    const i = keys.indexOf(key);
-    return i < 0 ? common[key] : point.config[i];
-  };
+  const of = config_of;
+  const shown = visible_points();
   const out = [el('p', {class: 'muted small'}, `cesasim ${report.version}; ${plural(Object.keys(common).length, 'value')} that every point shares, ${keys.length} that differ.`)];
   if (keys.length > 0) {
-    const distinct = (key) => [...new Set(points.map((p) => config_text(of(p, key))))];
-    out.push(el('details', {open: keys.length <= 12}, el('summary', {}, `What differs between the points (${plural(keys.length, 'key')})`), data_table([
+    const distinct = (key) => [...new Set(shown.map((p) => config_text(of(p, key))))];
+    out.push(el('details', {open: keys.length <= 12}, el('summary', {}, `What differs between the points (${plural(keys.length, 'key')})${shown.length < points.length ? `, values of the ${plural(shown.length, 'point')} shown` : ''}`), data_table([
       {title: 'key', words: true, value: (key) => key},
       {title: 'unit', words: true, value: (key) => units[key] ?? ''},
       {title: 'values', words: true, wrap: true, value: (key) => distinct(key).join(' · ')},

@@ -86,3 +86,28 @@ function status_node(point) {
   if (point.tolerated) return el('span', {class: 'verdict warn'}, '▲ broken');
   return el('span', {class: 'verdict bad'}, `✗ ${point.status}`);
 }
+
+// --- More to the right ------------------------------------------------------------------------
+
+/** Marks what can be scrolled sideways, so that a hint stands there (report.css). */
+function mark_scrolling(box) {
+  const rest = box.scrollWidth - box.clientWidth;
+  box.classList.toggle('more-right', rest > 4 && box.scrollLeft < rest - 4);
+  box.classList.toggle('wide', rest > 4);
+}
+
+function watch_scrolling() {
+  const sizes = new ResizeObserver((entries) => { for (const entry of entries) mark_scrolling(entry.target); });
+  const adopt = (node) => {
+    if (!(node instanceof Element)) return;
+    for (const box of [node, ...node.querySelectorAll('.scroll')]) {
+      if (!box.matches('.scroll, #contents')) continue;
+      sizes.observe(box);
+      box.addEventListener('scroll', () => mark_scrolling(box), {passive: true});
+    }
+  };
+  adopt(document.getElementById('contents'));
+  adopt(document.getElementById('page'));
+  new MutationObserver((changes) => { for (const change of changes) change.addedNodes.forEach(adopt); })
+      .observe(document.getElementById('page'), {childList: true, subtree: true});
+}

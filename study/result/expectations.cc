@@ -111,6 +111,29 @@ ExpectationResult check(const Study& study, const Expectation& e,
 
 }  // namespace
 
+std::optional<double> ExpectationResult::error_percent() const {
+  if (!published || !value || published->value == 0) return std::nullopt;
+  return 100 * (*value / published->value - 1);
+}
+
+bool ExpectationResult::misses_aim() const {
+  const std::optional<double> error = error_percent();
+  // Older results have the wider bound in `within`. The slack of a rounding, so that a bound and
+  // its aim agree.
+  return error && std::fabs(*error) > std::min(published->within, published->aim()) * (1 + 1e-12);
+}
+
+std::string ExpectationResult::missed_aim_text() const {
+  if (!misses_aim()) return "";
+  std::string out =
+      fmt::format("{:.1f} % off the published {:.6g}, aim {:g} %", std::fabs(*error_percent()),
+                  published->value, std::min(published->within, published->aim()));
+  if (published->tolerated) {
+    out += fmt::format(", tolerated to {:g} %: {}", *published->tolerated, published->reason);
+  }
+  return out;
+}
+
 std::vector<ExpectationResult> check_expectations(const Study& study,
                                                   const std::vector<PointResult>& points) {
   std::vector<ExpectationResult> out;

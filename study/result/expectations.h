@@ -21,6 +21,13 @@ struct ExpectationResult {
   std::string point;        ///< label of the point that gave `value`
   std::string note;         ///< why there is no value
   std::optional<Published> published;
+
+  /// Per cent off the published figure; nothing without one or without a value.
+  std::optional<double> error_percent() const;
+  /// Off the published figure by more than its aim, though the run does not fail by it.
+  bool misses_aim() const;
+  /// "48.2 % off the published 57.7, aim 15 %, tolerated to 60 %: why"; "" where the aim is met.
+  std::string missed_aim_text() const;
 };
 
 /// Checks the study's expectations against the results of all its points.

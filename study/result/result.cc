@@ -27,6 +27,9 @@ Json to_json(const StudyResult& result) {
   if (!result.build.empty()) out["build"] = result.build;
   if (!result.overrides.empty()) out["overrides"] = result.overrides;
   if (!result.baseline.empty()) out["baseline"] = result.baseline;
+  if (!result.doc.empty()) out["doc"] = result.doc;
+  if (!result.date.empty()) out["date"] = result.date;
+  if (!result.command.empty()) out["command"] = result.command;
   Json& points = out["points"] = Json::array();
   for (const PointResult& point : result.points) points.push_back(to_json(point));
   Json& expectations = out["expectations"] = Json::array();
@@ -48,6 +51,11 @@ Json to_json(const StudyResult& result) {
                                {"basis", e.published->fitted ? "fitted" : "predicted"},
                                {"source", e.published->source}};
       if (!e.published->note.empty()) item["published"]["note"] = e.published->note;
+      if (e.published->tolerated) {
+        item["published"]["tolerated"] =
+            Json{{"within", *e.published->tolerated}, {"reason", e.published->reason}};
+      }
+      if (e.misses_aim()) item["misses_aim"] = true;
     }
     expectations.push_back(std::move(item));
   }
@@ -67,6 +75,14 @@ StudyResult study_result_from_json(const Json& json) {
     out.build = json.value("build", "");
     out.overrides = json.value("overrides", std::vector<std::string>{});
     out.baseline = json.value("baseline", Json::object());
+    out.doc = json.value("doc", "");
+    out.date = json.value("date", "");
+    out.command = json.value("command", "");
+    for (const char* list : {"points", "expectations"}) {
+      if (!json.at(list).is_array()) {
+        throw std::runtime_error(fmt::format("not a results file: {} is no list", list));
+      }
+    }
     for (const Json& point : json.at("points")) out.points.push_back(point_from_json(point));
     for (const Json& item : json.at("expectations")) {
       ExpectationResult e;
@@ -85,12 +101,16 @@ StudyResult study_result_from_json(const Json& json) {
         e.published = {p->at("value").get<double>(), p->at("within").get<double>(),
                        p->at("basis").get<std::string>() == "fitted",
                        p->at("source").get<std::string>(), p->value("note", "")};
+        if (const auto wider = p->find("tolerated"); wider != p->end()) {
+          e.published->tolerated = wider->at("within").get<double>();
+          e.published->reason = wider->at("reason").get<std::string>();
+        }
       }
       out.expectations.push_back(std::move(e));
     }
     return out;
   } catch (const nlohmann::json::exception& error) {
-    throw std::runtime_error(fmt::format("not a results file: {}", error.what()));
+    throw std::runtime_error(fmt::format("not a results file: {}", json_problem(error)));
   }
 }
 

@@ -20,6 +20,9 @@ struct StudyResult {
   std::vector<std::string> overrides;  ///< as given with --set
   Json baseline = Json::object();      ///< axis -> value, as the study names it; empty: none
   std::string build = "";              ///< build_description() of the program; empty: unknown
+  std::string doc = {};                ///< what the study asks
+  std::string date = {};               ///< when it ran, as 2026-11-30 21:40 UTC; of the host
+  std::string command = {};            ///< the command line that made it
 };
 
 Json to_json(const StudyResult& result);

@@ -10,6 +10,9 @@
 #include <optional>
 #include <string_view>
 
+#include "base/text/terminal.h"
+#include "base/text/wrap.h"
+
 namespace cesasim::study {
 namespace {
 
@@ -39,7 +42,8 @@ void ProgressLine::show(const RunnerOptions::Status &status) {
                   already_ + status.total, what_, status.sim_seconds, duration_text(elapsed),
                   left ? ", left " + estimate_text(*left) : "");
   if (style_ == Style::in_place) {
-    fmt::print(stderr, "\r{}\x1b[K", text);
+    // One column stays free: a full last one wraps on some terminals.
+    fmt::print(stderr, "\r{}\x1b[K", cut_to(text, terminal_width(STDERR_FILENO) - 1));
     std::fflush(stderr);
     shown_ = true;
   } else if (elapsed >= next_line_ || status.done == status.total) {

@@ -1,10 +1,12 @@
 #include "study/run/run_study.h"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cctype>
 #include <cstdio>
+#include <ctime>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -12,6 +14,7 @@
 #include <utility>
 
 #include "base/file/atomic_file.h"
+#include "base/file/fingerprint.h"
 #include "base/text/terminal.h"
 #include "base/text/version.h"
 #include "hw_model/common/units.h"
@@ -177,14 +180,28 @@ void remove_parts(const WorkerOptions& options) {
 }  // namespace
 
 std::string default_folder(const Study& study, const std::vector<std::string>& overrides) {
+  constexpr std::size_t kMostCharacters = 60;
+  constexpr std::size_t kHashCharacters = 12;
   std::string name = study.name;
-  for (const std::string& set : overrides) name += "," + set;
+  Fingerprint hash;
+  hash.add(study.name);
+  bool exact = study.name.find(',') == std::string::npos;
+  for (const std::string& set : overrides) {
+    name += "," + set;
+    hash.add(set);
+    exact = exact && set.find(',') == std::string::npos;  // which stands between them
+  }
   for (char& c : name) {
     const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 ||
-                       std::string_view("._=,-+:").find(c) != std::string_view::npos;
-    if (!plain) c = '_';
+                       std::string_view("_.=,-+:").find(c) != std::string_view::npos;
+    if (plain) continue;
+    c = '_';
+    exact = false;
   }
-  return "out/" + name.substr(0, 200);
+  // A name with '_' of its own is told from a folded one by the hash of the latter.
+  const std::size_t room = kMostCharacters + study.name.size();
+  if (exact && name.size() <= room) return "out/" + name;
+  return "out/" + name.substr(0, room) + "-" + hash.str().substr(0, kHashCharacters);
 }
 
 std::vector<double> check_traces(const std::vector<Point>& points) {
@@ -257,6 +274,9 @@ StudyResult run_study(const PreparedStudy& prepared, const RunStudyOptions& opti
   result.version = kVersion;
   result.build = build_description();
   result.overrides = options.overrides;
+  result.doc = prepared.study.doc;
+  result.date = fmt::format("{:%Y-%m-%d %H:%M} UTC", fmt::gmtime(std::time(nullptr)));
+  result.command = command_line();
   if (prepared.study.baseline) {
     for (const auto& [path, value] : prepared.study.baseline->values) {
       result.baseline[path] = scalar_json(value);
@@ -269,9 +289,18 @@ StudyResult run_study(const PreparedStudy& prepared, const RunStudyOptions& opti
     throw;
   }
   result.expectations = check_expectations(prepared.study, result.points);
-  write_file_atomic(prepared.out + "/results.json",
-                    to_json(result).dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
-  write_file_atomic(prepared.out + "/results.csv", to_csv(result));
+  try {
+    write_file_atomic(prepared.out + "/results.json",
+                      to_json(result).dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+    write_file_atomic(prepared.out + "/results.csv", to_csv(result));
+  } catch (const OutputError&) {
+    const PartialResults partial(prepared.partial_file(), prepared.study.name);
+    if (partial.exists()) {
+      complain(fmt::format("the points that ran are kept in {}; once there is room: {}{}",
+                           partial.file(), command_line(), options.resume ? "" : " --resume"));
+    }
+    throw;
+  }
   return result;
 }
 

@@ -30,11 +30,13 @@ struct RunStudyOptions {
 };
 
 /// "out/STUDY", or with overrides a folder of their own beside it, so that the results to
-/// compare with stay: "out/STUDY,soc.cores=2".
+/// compare with stay: "out/STUDY,soc.cores=2". Where that would be long, or not tell other
+/// overrides apart, a hash of all of them stands at its end; results.json has them as they were
+/// given.
 std::string default_folder(const Study& study, const std::vector<std::string>& overrides);
 
-/// Reads every trace to its end once, so that a bad line, or a row that cannot go onto the device of
-/// a point, is known before anything runs. Returns how much work each point is, in bytes. Throws
+/// Reads every trace to its end once, so that a bad line, or a row that cannot go onto the device
+/// of a point, is known before anything runs. Returns how much work each point is, in bytes. Throws
 /// TraceError, for rows that do not fit with the first of them, their number and the rule.
 std::vector<double> check_traces(const std::vector<Point>& points);
 

@@ -155,10 +155,12 @@ std::string to_markdown(const SensitivityResult &result, const std::string &comm
     }
     if (!depends.empty()) ++flipping;
     verdicts.push_back({escaped(base.name), number(base.value), bounds_text(base),
-                        !base.holds   ? ""
+                        !base.holds   ? (base.expectation ? "not checked" : "")
                         : *base.holds ? "holds"
                                       : "FAILS",
-                        depends.empty() ? "no parameter alone" : depends});
+                        !depends.empty()                  ? depends
+                        : base.expectation && !base.holds ? "-"
+                                                          : "no parameter alone"});
   }
   out += fmt::format(
       "{} parameters varied over {} points in {} simulations; {} of them move "

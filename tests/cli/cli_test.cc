@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <set>
+#include <sstream>
 
 #include "base/text/version.h"
 #include "study/result/result.h"
@@ -18,6 +20,7 @@ namespace cesasim::study::test {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 struct Outcome {
@@ -29,6 +32,8 @@ struct Outcome {
 Json comparable(const fs::path& file) {
   Json json = Json::parse(read_file(file));
   for (Json& point : json["points"]) point["metrics"].erase("host_seconds");
+  json.erase("date");
+  json.erase("command");
   return json;
 }
 
@@ -208,6 +213,125 @@ TEST_F(CliTest, BadUsageIsCodeTwo) {
   }
 }
 
+/// Errors name what is wrong in this program's words, and the help of the command in question.
+TEST_F(CliTest, ErrorsPointToTheCommandsOwnHelp) {
+  const struct {
+    const char* arguments;
+    const char* message;
+  } cases[] = {
+      {"run", "cesasim: STUDY is missing; see cesasim run --help\n"},
+      {"run s.yaml --frob", "cesasim: not expected: --frob; see cesasim run --help\n"},
+      {"run s.yaml --jobs x", "see cesasim run --help\n"},
+      {"run s.yaml --jobs", "cesasim: --jobs: its value is missing; see cesasim run --help\n"},
+      {"run s.yaml --out \"\"", "see cesasim run --help\n"},
+      {"trace info", "see cesasim trace info --help\n"},
+      {"list nothing", "valid: paths, drivers"},
+  };
+  for (const auto& c : cases) {
+    const Outcome o = run(c.arguments);
+    EXPECT_EQ(o.code, 2) << c.arguments;
+    EXPECT_NE(o.err.find(c.message), std::string::npos) << c.arguments << ": " << o.err;
+    for (const char* inner : {"TEXT", "UINT", "subcommand"}) {
+      EXPECT_EQ(o.err.find(inner), std::string::npos) << c.arguments << ": " << o.err;
+    }
+    EXPECT_FALSE(fs::exists(work_ / "out")) << c.arguments;
+  }
+}
+
+TEST_F(CliTest, HelpFitsTheScreenAndHasNoInnerWords) {
+  for (const char* command : {"", "run", "list", "trace", "trace info", "diff", "report", "image",
+                              "cosim run", "fit", "baseline", "completion"}) {
+    const Outcome o = run(std::string(command) + " --help", "COLUMNS=80");
+    EXPECT_EQ(o.code, 0) << command;
+    std::istringstream in(o.out);
+    for (std::string line; std::getline(in, line);) EXPECT_LE(line.size(), 80u) << command << line;
+    for (const char* inner :
+         {"TEXT", "UINT", "REQUIRED", "SUBCOMMAND", "Positionals", "{assumed"}) {
+      EXPECT_EQ(o.out.find(inner), std::string::npos) << inner << " in\n" << o.out;
+    }
+  }
+  EXPECT_NE(run("run --help").out.find("--jobs N"), std::string::npos);
+  EXPECT_NE(run("run --help").out.find("(1 to 4096)"), std::string::npos);
+}
+
+/// Without a command: what there is.
+TEST_F(CliTest, BareCommandsShowWhatThereIs) {
+  const Outcome bare = run("");
+  EXPECT_EQ(bare.code, 2);
+  EXPECT_TRUE(bare.err.starts_with("cesasim: name a command\n")) << bare.err;
+  EXPECT_NE(bare.err.find("  run           Run every point"), std::string::npos) << bare.err;
+  EXPECT_NE(run("trace").err.find("  convert  "), std::string::npos);
+}
+
+TEST_F(CliTest, TablesKnowTheScreen) {
+  const Outcome o = run("run s.yaml", "COLUMNS=80");
+  EXPECT_EQ(o.code, 0) << o.err;
+  std::istringstream in(o.out);
+  for (std::string line; std::getline(in, line);) EXPECT_LE(line.size(), 80u) << line;
+}
+
+TEST_F(CliTest, BashCompletes) {
+  const Outcome script = run("completion");
+  ASSERT_EQ(script.code, 0) << script.err;
+  write_file(work_ / "complete.bash", script.out);
+  const auto complete = [this](const std::string& words, int at) {
+    write_file(work_ / "ask.bash", "source complete.bash\ncompopt() { :; }\nCOMP_WORDS=(" + words +
+                                       ")\nCOMP_CWORD=" + std::to_string(at) +
+                                       "\n_cesasim\nprintf '%s\\n' \"${COMPREPLY[@]}\"\n");
+    const std::string command = "cd " + work_.string() +
+                                " && CESASIM_HOME=" + home_.path().string() +
+                                " bash ask.bash >answer 2>&1";
+    EXPECT_EQ(std::system(command.c_str()), 0);
+    return read_file(work_ / "answer");
+  };
+  EXPECT_EQ(complete(program_ + " re", 1), "report\n");
+  EXPECT_EQ(complete(program_ + " run --re", 2),
+            "--resume\n--requests\n--requests-window\n--record\n"
+            "--record-disk\n");
+  EXPECT_EQ(complete(program_ + " trace con", 2), "convert\n");
+  EXPECT_NE(complete(program_ + " run s.yaml --set soc.co", 4).find("soc.cores=\n"),
+            std::string::npos);
+}
+
+/// Two runs never write into one folder at once, and other overrides never share one.
+TEST_F(CliTest, AFolderIsOfOneRun) {
+  fs::create_directories(work_ / "here");
+  write_file(
+      work_ / "here/lock",
+      "{\"host\": \"elsewhere\", \"process\": 7, \"start_ticks\": 1, \"started\": \"today\", "
+      "\"command\": \"cesasim run x\"}");
+  const Outcome o = run("run s.yaml --out here --set seed=15");  // would sleep for ever
+  EXPECT_EQ(o.code, 2);
+  EXPECT_NE(o.err.find("--out: here: another run writes there: process 7 on elsewhere since today "
+                       "(cesasim run x)"),
+            std::string::npos)
+      << o.err;
+  EXPECT_EQ(run("run s.yaml --out there --quiet").code, 0);
+  EXPECT_FALSE(fs::exists(work_ / "there/lock"));
+}
+
+TEST_F(CliTest, OtherOverridesHaveAnotherFolder) {
+  write_file(work_ / "a_b.csv", read_file(home_.path() / "traces/a.csv"));
+  fs::create_directories(work_ / "a");
+  write_file(work_ / "a/b.csv", read_file(home_.path() / "traces/a.csv"));
+  EXPECT_EQ(run("run s.yaml --quiet --set workload.trace=a_b.csv").code, 0);
+  EXPECT_EQ(run("run s.yaml --quiet --set workload.trace=a/b.csv").code, 0);
+  std::set<std::string> sets;
+  for (const auto& folder : fs::directory_iterator(work_ / "out")) {
+    const Json json = Json::parse(read_file(folder.path() / "results.json"));
+    sets.insert(json["overrides"][0].get<std::string>());
+    EXPECT_LT(folder.path().filename().string().size(), 100u);
+  }
+  EXPECT_EQ(sets, (std::set<std::string>{"workload.trace=a_b.csv", "workload.trace=a/b.csv"}));
+}
+
+TEST_F(CliTest, ResultsSayWhatTheyAreOf) {
+  EXPECT_EQ(run("run s.yaml --quiet --out o").code, 0);
+  const Json json = Json::parse(read_file(work_ / "o/results.json"));
+  EXPECT_EQ(json["command"], "cesasim run s.yaml --quiet --out o");
+  EXPECT_TRUE(json["date"].get<std::string>().ends_with(" UTC"));
+}
+
 TEST_F(CliTest, AnOutputFolderThatCannotBeWrittenIsSeenBeforeTheRun) {
   write_file(work_ / "file", "x");
   const Outcome o = run("run s.yaml --out file --set seed=15");  // would sleep for ever
@@ -246,6 +370,8 @@ TEST_F(CliTest, BrokenPointsCanBeReportedOnly) {
   EXPECT_EQ(told.code, 0) << told.err;
   EXPECT_EQ(told.err, "");
   EXPECT_THAT(told.out, HasSubstr("broken: integrity broken: lost_requests 2"));
+  EXPECT_THAT(told.out, HasSubstr("only reports (on_broken: report)"));
+  EXPECT_THAT(told.out, Not(HasSubstr("errors\n"))) << "it is none";
   // A point that did not run to its end is an error all the same, and so is what was expected of
   // the broken ones.
   EXPECT_EQ(run("run n.yaml --set seed=14 --set on_broken=report --quiet").code, 3);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 
 #include "tests/support/fixture.h"
 
@@ -61,6 +62,7 @@ TEST(Baseline, ZerosAreImpliedWhereEveryPointHasTheMetric) {
   const auto folder = fresh_folder("zeros");
   StudyResult r = sample();
   r.points.push_back(r.points[0]);
+  r.points[1].axes["soc.cores"] = 1;
   r.points[0].metrics = {{"sim_seconds", 1}, {"ocf.lost", 0}, {"bench.user", 0}};
   r.points[1].metrics = {{"sim_seconds", 2}, {"ocf.lost", 3}};
   const std::string text = baseline_text(r);
@@ -86,6 +88,35 @@ TEST(Baseline, ResultsAreFoundInFoldersAndSeriesArePassedOver) {
   EXPECT_EQ(read.digits, 0);
   EXPECT_EQ(find_value(read.result.points[0].metrics, "sim_seconds"), 1.0 / 3);
   EXPECT_EQ(read.result.points[0].config["seed"], 1) << "what follows is read again";
+}
+
+/// What somebody has edited: named, in words, and never by the library's.
+TEST(Baseline, EditedFiles) {
+  const auto folder = fresh_folder("edited");
+  const auto message = [&](const std::function<void(Json&)>& edit) -> std::string {
+    Json json = to_json(sample());
+    edit(json);
+    write_file(folder / "results.json", json.dump());
+    try {
+      load_results(folder.string());
+    } catch (const ResultsInputError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  const std::string twice = message([](Json& j) { j["points"].push_back(j["points"][0]); });
+  EXPECT_NE(twice.find("stands there twice; valid: every point once"), std::string::npos) << twice;
+  for (const char* key : {"schema", "study", "version", "points", "expectations"}) {
+    for (const Json& value : {Json(5), Json(Json::array({1})), Json(nullptr)}) {
+      const std::string text = message([&](Json& j) { j[key] = value; });
+      EXPECT_NE(text, "") << key << " " << value;
+      EXPECT_EQ(text.find("json.exception"), std::string::npos) << text;
+    }
+  }
+  Json baseline = Json::parse(baseline_text(sample()));
+  baseline["digits"] = -3;
+  write_file(folder / "b.json", baseline.dump());
+  EXPECT_THROW(load_results((folder / "b.json").string()), ResultsInputError);
 }
 
 TEST(Baseline, FilesThatAreNone) {

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <sstream>
 #include <stdexcept>
 
 #include "tests/support/fixture.h"
@@ -175,6 +176,75 @@ TEST(Compare, ManyChangesAreSummedUp) {
   EXPECT_THAT(text, HasSubstr("i=99 "));
   EXPECT_THAT(text, Not(HasSubstr("i=5 ")));
   EXPECT_THAT(to_text(compare_results(old, now, {}), true), HasSubstr("i=5 "));
+}
+
+TEST(Compare, TwoStudiesAreRefused) {
+  LoadedResults other = after();
+  other.result.study = "three";
+  try {
+    compare_results(before(), other, {});
+    FAIL() << "compared";
+  } catch (const ResultsInputError& error) {
+    EXPECT_STREQ(error.what(),
+                 "old/results.json is of study 'two' and new/results.json of study 'three'; valid: "
+                 "two runs of one study");
+  }
+}
+
+/// 40 to 50 % of the time is 10 points more, and not 25 per cent.
+TEST(Compare, SharesMoveInPoints) {
+  LoadedResults old = before(), now = before();
+  old.result.points[1].metrics = {{"cpu.utilization", 0.4}};
+  now.result.points[1].metrics = {{"cpu.utilization", 0.5}};
+  const Comparison c = compare_results(old, now, {});
+  EXPECT_NE(to_text(c, false).find("+10.000 points"), std::string::npos) << to_text(c, false);
+  EXPECT_EQ(to_text(c, false).find("25"), std::string::npos) << to_text(c, false);
+  EXPECT_DOUBLE_EQ(to_json(c, false)["moved"][0]["change_points"].get<double>(), 10);
+}
+
+TEST(Compare, TimeThroughputAndTailStandFirst) {
+  LoadedResults old = before(), now = before();
+  const MetricList metrics = {{"bytes_copied", 1},
+                              {"latency_us.p99", 1},
+                              {"interrupts", 1},
+                              {"throughput_mb_s", 1},
+                              {"sim_seconds", 1}};
+  old.result.points[1].metrics = now.result.points[1].metrics = metrics;
+  for (auto& [name, value] : now.result.points[1].metrics) value = name == "bytes_copied" ? 99 : 2;
+  const auto in_order = [](const std::string& text) {
+    std::size_t at = 0;
+    for (const char* name :
+         {"sim_seconds", "throughput_mb_s", "latency_us.p99", "bytes_copied", "interrupts"}) {
+      const std::size_t next = text.find(name, at);
+      if (next == std::string::npos) return false;
+      at = next;
+    }
+    return true;
+  };
+  const std::string few = to_text(compare_results(old, now, {}), false);
+  EXPECT_TRUE(in_order(few)) << few;
+  for (int i = 0; i < 20; ++i) {
+    for (LoadedResults* r : {&old, &now}) {
+      r->result.points.push_back(r->result.points[1]);
+      r->result.points.back().axes = {{"i", i}};
+    }
+  }
+  const std::string many = to_text(compare_results(old, now, {}), false);
+  EXPECT_TRUE(in_order(many.substr(many.find("by metric")))) << many;
+}
+
+/// Names above their figures where there is no room beside them.
+TEST(Compare, FitsAScreenOfEightyColumns) {
+  LoadedResults old = before(), now = after();
+  for (LoadedResults* r : {&old, &now}) {
+    r->result.points[0].axes = {{"row", "5: kernel C, AES-128-XTS (256-bit key), encrypt, twice"}};
+  }
+  const std::string text = to_text(compare_results(old, now, {}), false, 80);
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) EXPECT_LE(line.size(), 80u) << text;
+  EXPECT_NE(text.find("  5: kernel C, AES-128-XTS (256-bit key), encrypt, twice\n    sim_seconds"),
+            std::string::npos)
+      << text;
 }
 
 TEST(Compare, UnknownMetricsInTolerances) {

@@ -291,6 +291,34 @@ TEST_F(StudyTest, Expectations) {
               StartsWith("t.yaml:15: expect.it costs: the baseline point of "));
 }
 
+/// Aims are 5 and 15 %; a wider bound is a field of its own and says why.
+TEST_F(StudyTest, PublishedFiguresHaveAnAim) {
+  const auto with = [this](const std::string& published) {
+    return replaced("min: 1.0", "published: {value: 100, source: s, " + published + "}");
+  };
+  const Study plain = parse_study(with("within: 15, basis: predicted"), "t.yaml");
+  EXPECT_EQ(plain.expect[0].max, 115.0);
+  const Study known = parse_study(
+      with("within: 15, basis: predicted, tolerated: {within: 60, reason: it polls}"), "t.yaml");
+  EXPECT_EQ(known.expect[0].max, 160.0);
+  EXPECT_EQ(known.expect[0].published->within, 15);
+  EXPECT_EQ(known.expect[0].published->reason, "it polls");
+  const struct {
+    const char* published;
+    const char* message;
+  } bad[] = {
+      {"within: 60, basis: predicted", "60 % is above the aim of predicted rows, 15 %"},
+      {"within: 15, basis: fitted", "15 % is above the aim of fitted rows, 5 %"},
+      {"within: 5, basis: fitted, tolerated: {within: 60}", "tolerated.reason: missing"},
+      {"within: 5, basis: fitted, tolerated: {within: 4, reason: r}", "tolerated.within: out of"},
+      {"within: 5, basis: fitted, tolerated: 60", "tolerated: not a map"},
+  };
+  for (const auto& b : bad) {
+    EXPECT_NE(error(with(b.published)).find(b.message), std::string::npos)
+        << b.published << ": " << error(with(b.published));
+  }
+}
+
 TEST_F(StudyTest, AxisValuesCompareByWhatTheyMean) {
   EXPECT_TRUE(same_value(5, 5.0));
   EXPECT_TRUE(same_value("2005", 2005));

@@ -187,6 +187,26 @@ TEST(Junit, AFailureTellsValueBoundAndPoint) {
             "at most 1.2 expected, point 'ocf-v3 cryptosoft'");
 }
 
+/// Off its aim but tolerated: a passed case that says so.
+TEST(Junit, AMissedAimIsAPropertyOfAPassedCase) {
+  StudyResult r;
+  ExpectationResult e;
+  e.name = "row";
+  e.ok = true;
+  e.value = 148.2;
+  e.published = Published{100, 15, false, "site", "", 60, "it <polls>"};
+  r.expectations = {e};
+  const auto root = XmlParser(to_junit({r})).parse();
+  EXPECT_EQ(root->attributes["failures"], "0");
+  const auto cases = root->all("testcase");
+  ASSERT_EQ(cases.size(), 1u);
+  const auto properties = cases[0]->all("property");
+  ASSERT_EQ(properties.size(), 1u);
+  EXPECT_EQ(properties[0]->attributes.at("name"), "misses_aim");
+  EXPECT_EQ(properties[0]->attributes.at("value"),
+            "48.2 % off the published 100, aim 15 %, tolerated to 60 %: it <polls>");
+}
+
 TEST(Junit, Nothing) { EXPECT_EQ(XmlParser(to_junit({})).parse()->attributes["tests"], "0"); }
 
 }  // namespace

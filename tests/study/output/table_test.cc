@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <iterator>
+#include <set>
+#include <sstream>
+
 #include "tests/support/fixture.h"
 
 namespace cesasim::study::test {
@@ -150,6 +154,90 @@ notes
   on no stock kernel (traces/a.csv standard cryptosoft, traces/a.csv ocf-v3 cryptosoft)
   the engine was not used (traces/a.csv ocf-v1 cryptosoft)
 )"));
+}
+
+/// The lines of a text that are wider than `width`.
+std::string wider_lines(const std::string& text, std::size_t width) {
+  std::istringstream in(text);
+  std::string out;
+  for (std::string line; std::getline(in, line);) {
+    if (line.size() > width) out += line + "\n";
+  }
+  return out;
+}
+
+std::set<std::string> words_of(const std::string& text) {
+  std::istringstream in(text);
+  return {std::istream_iterator<std::string>(in), {}};
+}
+
+/// The default study: phases, five points to a trace.
+TEST(Table, FitsAScreenOfEightyColumns) {
+  StudyResult r{"test", "1", {}, {}, {}};
+  for (const char* path : {"standard", "ocf-v1", "ocf-v3"}) {
+    r.points.push_back(point("traces/a.csv", path, 61.48));
+    r.points.back().metrics.insert(r.points.back().metrics.end(),
+                                   {{"cpu.share.fs", 0.04}, {"cpu.share.block", 0.02}});
+    for (const char* phase : {"Writing_intelligently", "Reading_intelligently"}) {
+      r.points.back().phases.push_back({phase, {{"sim_seconds", 44.52}}});
+    }
+  }
+  const Study study = parse_study(good_study(), "t.yaml");
+  r.expectations = check_expectations(study, r.points);
+  r.expectations[0].name = "an expectation whose name is longer than a line of the screen is";
+  r.points[0].notes = {"a note that says much, so much that it has no room on a line of its own"};
+  const std::string wide = to_table(study, r);
+  const std::string narrow = to_table(study, r, 80);
+  EXPECT_EQ(wider_lines(narrow, 80), "");
+  EXPECT_NE(wider_lines(wide, 80), "") << "or the test says nothing";
+  // No word is broken, and none is missing.
+  for (const std::string& word : words_of(wide)) {
+    EXPECT_TRUE(words_of(narrow).contains(word)) << word << " is not in\n" << narrow;
+  }
+  // A second block with the names again, and heads in two lines.
+  EXPECT_NE(narrow.find("  point                irqs  switches  engine   disk"), std::string::npos)
+      << narrow;
+  EXPECT_NE(narrow.find("                                 standard         ocf-v1         ocf-v3\n"
+                        "  phase: seconds (vs base)     cryptosoft     cryptosoft     cryptosoft\n"
+                        "  Writing_intelligently     44.52 (1.000)"),
+            std::string::npos)
+      << narrow;
+}
+
+/// Names longer than their share of the screen are broken between words.
+TEST(Table, LongNamesOnANarrowScreen) {
+  StudyResult r{"test", "1", {}, {}, {}};
+  PointResult p = point("", "", 1);
+  p.axes = {{"row", "5: kernel C, AES-128-XTS (256-bit key), 64 KiB, encrypt"}};
+  r.points = {p, p};
+  const std::string text = to_table(parse_study("name: bare\nscenario: {}\n", "t.yaml"), r, 80);
+  EXPECT_EQ(wider_lines(text, 80), "");
+  EXPECT_NE(text.find("  5: kernel C, AES-128-XTS\n"
+                      "    (256-bit key), 64 KiB, encrypt  1.000"),
+            std::string::npos)
+      << text;
+  EXPECT_EQ(text.find("vs base"), std::string::npos) << "there is no baseline: " << text;
+}
+
+/// What is off its aim, though tolerated, is not just ok.
+TEST(Table, ARowOffItsAimIsShownAsSuch) {
+  ExpectationResult met, off;
+  met.name = "met";
+  met.metric = off.metric = "throughput_mb_s";
+  met.ok = off.ok = true;
+  met.value = 101;
+  met.published = Published{100, 15, false, "site", ""};
+  off.name = "off";
+  off.value = 148.2;
+  off.published = Published{100, 15, false, "site", "", 60, "it polls"};
+  StudyResult r{"bare", "1", {PointResult()}, {met, off}, {}};
+  const std::string text = to_table(parse_study("name: bare\nscenario: {}\n", "t.yaml"), r);
+  EXPECT_NE(text.find("  ok    met: "), std::string::npos) << text;
+  EXPECT_NE(text.find("  OFF   off: "), std::string::npos) << text;
+  EXPECT_NE(text.find("; 48.2 % off the published 100, aim 15 %, tolerated to 60 %: it polls\n"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("  2 expectations: 1 ok, 1 off their aim"), std::string::npos) << text;
 }
 
 TEST(Table, OnePointWithoutAnything) {

@@ -167,8 +167,10 @@ TEST(Browser, ChartsAreDrawnAndChoosersWork) {
   const Look look = open_report(golden_results("sweep.results.json"), 1280, true);
   const Json& found = look.found;
   expect_clean(look);
-  // Comparison, sweep, time, use, latency; three over time for each of two points, two histograms.
-  expect_drawn(found.at("first"), 5 + 2 * 3 + 2);
+  // A panel for each of three loads in comparison, time, use and latency; the sweep; three over
+  // time for each of two points, two histograms.
+  constexpr std::size_t kCharts = 4 * 3 + 1 + 2 * 3 + 2;
+  expect_drawn(found.at("first"), kCharts);
   EXPECT_EQ(found.at("study"), "</script><b>&\"study\"</b><!--");
   EXPECT_EQ(found.at("title"), "</script><b>&\"study\"</b><!-- - cesasim report");
   EXPECT_EQ(found.at("sections"),
@@ -187,24 +189,34 @@ TEST(Browser, ChartsAreDrawnAndChoosersWork) {
   EXPECT_EQ(found.at("only_ocf"), Json({"depth 1 ocf-v1", "depth 4 ocf-v1", "depth 32 ocf-v1"}));
   EXPECT_EQ(found.at("only_depth_32"), Json({"depth 32 standard", "depth 32 ocf-v1"}));
   EXPECT_EQ(found.at("seconds_of_read"), Json({"2.500", "2.793", "2", "2.375", "1", "-"}));
-  expect_drawn(found.at("after_metric"), 5 + 2 * 3 + 2);
-  ASSERT_EQ(found.at("comparison").size(), 1u);
+  expect_drawn(found.at("after_metric"), kCharts);
+  ASSERT_EQ(found.at("comparison").size(), 3u);
   // 100 / 11.172 MB/s over 100 / 10 MB/s.
-  EXPECT_THAT(found["comparison"][0].get<std::string>(), HasSubstr("depth 1 ocf-v1 0.895"))
+  EXPECT_THAT(found["comparison"][0].get<std::string>(), HasSubstr("ocf-v1 0.895"))
       << found["comparison"];
   // All against depth 1 of the standard path.
   EXPECT_EQ(found.at("other_baseline"), Json({"1.000", "1.117", "0.800", "0.950", "0.400", "-"}));
   EXPECT_EQ(found.at("theme"), "dark");
-  expect_drawn(found.at("dark"), 5 + 2 * 3 + 2);
+  expect_drawn(found.at("dark"), kCharts);
   EXPECT_EQ(found.at("printed_theme"), "light");
-  expect_drawn(found.at("printed"), 5 + 2 * 3 + 2);
-  expect_drawn(found.at("after_link"), 5 + 2 * 3 + 2);
+  expect_drawn(found.at("printed"), kCharts);
+  EXPECT_EQ(found.at("printed_folded"), 0) << "what is folded away is printed";
+  EXPECT_GT(found.at("folded_again").get<int>(), 0);
+  EXPECT_EQ(found.at("covered").dump(), "[]");
+  // The filter is the sweep's and the two points' too.
+  EXPECT_EQ(found.at("only_ocf_sweep"), Json({"ocf-v1"}));
+  EXPECT_EQ(found.at("only_ocf_closely"), found.at("only_ocf"));
+  expect_drawn(found.at("after_link"), kCharts);
 }
 
 TEST(Browser, FitsAPhone) {
   const Look look = open_report(golden_results("sweep.results.json"), 390, false);
   expect_clean(look);
-  expect_drawn(look.found.at("first"), 5 + 2 * 3 + 2);
+  expect_drawn(look.found.at("first"), 4 * 3 + 1 + 2 * 3 + 2);
+  // What is wider than the screen says that it goes on, and nothing is written over anything else.
+  EXPECT_GT(look.found.at("scrolling").get<int>(), 0);
+  EXPECT_EQ(look.found.at("scrolling"), look.found.at("scrolling_hints"));
+  EXPECT_EQ(look.found.at("covered").dump(), "[]");
 }
 
 /// One point, no series, no histogram.
@@ -213,6 +225,92 @@ TEST(Browser, OldResults) {
   expect_clean(look);
   expect_drawn(look.found.at("first"), 3);  // time, use, latency
   EXPECT_THAT(look.found.at("text").get<std::string>(), HasSubstr("of an older run"));
+}
+
+bool has(const Look& look, const std::string& text) {
+  return look.found.at("text").get<std::string>().find(text) != std::string::npos;
+}
+
+TEST(Browser, SaysWhatItIsAbout) {
+  Json results = golden_results("sweep.results.json");
+  results["doc"] = "Does it pay?";
+  results["date"] = "2026-11-30 21:40 UTC";
+  results["command"] = "cesasim run sweep --set soc.cores=1";
+  for (Json& point : results["points"]) {
+    if (point["config"].empty()) continue;
+    point["config"]["soc"]["preset"] = "kirkwood-88f6281";
+    point["config"]["workload"]["trace"] = "traces/a.csv";
+  }
+  const Look look = open_report(results, 1200, false);
+  expect_clean(look);
+  for (const char* part : {"Does it pay?", "2026-11-30 21:40 UTC", "kirkwood-88f6281",
+                           "traces/a.csv", "cesasim run sweep --set soc.cores=1"}) {
+    EXPECT_TRUE(has(look, part)) << part << " is not in " << look.found.at("text");
+  }
+}
+
+/// The baseline takes part, and every load has its fastest.
+TEST(Browser, TheBaselineMayBeTheFastest) {
+  Json results = golden_results("sweep.results.json");
+  Json points = Json::array();
+  for (int depth = 1; depth <= 5; ++depth) {
+    for (const char* path : {"standard", "ocf-v1"}) {
+      Json point = results["points"][0];
+      point["axes"] = Json{{"depth", "depth " + std::to_string(depth)}, {"dmcrypt.path", path}};
+      point["config"]["workload"]["depth"]["read"] = depth;
+      point["config"]["dmcrypt"]["path"] = path;
+      point["metrics"]["sim_seconds"] = path[0] == 's' ? 1 : 10;
+      points.push_back(point);
+    }
+  }
+  results["points"] = points;
+  const Look look = open_report(results, 1210, false);
+  expect_clean(look);
+  EXPECT_EQ(look.found.at("fastest").size(), 5u) << look.found.at("fastest");
+  for (const Json& tile : look.found.at("fastest")) {
+    EXPECT_NE(
+        tile.get<std::string>().find("standard\n1 s; the baseline; next ocf-v1, 10.00 of its"),
+        std::string::npos)
+        << tile;
+  }
+}
+
+/// Off its aim but tolerated is neither green nor "met".
+TEST(Browser, WhatIsOffItsAimIsAmber) {
+  Json results = golden_results("sweep.results.json");
+  Json row = results["expectations"][1];
+  row["ok"] = true;
+  row["published"]["tolerated"] = Json{{"within", 60}, {"reason", "it polls"}};
+  results["expectations"] = Json::array({row});
+  const Look look = open_report(results, 1220, false);
+  expect_clean(look);
+  for (const char* part : {"0 of 1 hold", "1 off their aim", "off its aim", "to 60 %: it polls"}) {
+    EXPECT_TRUE(has(look, part)) << part << " is not in " << look.found.at("text");
+  }
+  EXPECT_FALSE(has(look, "all met"));
+  EXPECT_EQ(look.found.at("amber"), 1);
+}
+
+/// Long names keep what tells them apart.
+TEST(Browser, LongNamesAreCutWhereTheyAreTheSame) {
+  Json results = golden_results("sweep.results.json");
+  Json points = Json::array();
+  const std::string same =
+      "a very long beginning of a name that all of these points of it share, and it goes on and on "
+      "until two lines of any chart are full ";
+  for (const char* end : {"first and more", "second and more", "third and more"}) {
+    Json point = results["points"][0];
+    point["axes"] = Json{{"row", same + end}};
+    points.push_back(point);
+  }
+  results["points"] = points;
+  results["expectations"] = Json::array();
+  const Look look = open_report(results, 1230, false);
+  expect_clean(look);
+  EXPECT_EQ(look.found.at("row_names").dump(), Json({{"\xe2\x80\xa6 first \xe2\x80\xa6"},
+                                                     {"\xe2\x80\xa6 second \xe2\x80\xa6"},
+                                                     {"\xe2\x80\xa6 third \xe2\x80\xa6"}})
+                                                   .dump());
 }
 
 /// Every chart of a thousand points is not drawn at once, and the page stays quick.

@@ -30,6 +30,20 @@
       overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
     };
   }
+  /** Values that are written where a bar, the plot or the edge of the chart is. */
+  function covered_values() {
+    const out = [];
+    for (const canvas of document.querySelectorAll('#comparison canvas, #latency canvas')) {
+      const chart = Chart.getChart(canvas);
+      if (chart === undefined || chart.options.names_above) continue;
+      const right = Math.max(chart.chartArea.right, ...chart.getDatasetMeta(0).data.map((bar) => bar.x || 0));
+      for (const text of chart.values_shown ?? []) {
+        if (!text) continue;
+        if (right > chart.chartArea.right + 1 || chart.chartArea.right + 10 + text_pixels(text) > chart.width) out.push(text);
+      }
+    }
+    return out;
+  }
   function choose(section, caption, value) {
     const label = [...document.querySelectorAll(`#${section} label`)].find((l) => l.firstChild.textContent === caption);
     const field = label.querySelector('select, input');
@@ -47,6 +61,14 @@
     found.study = text_of('study');
     found.sections = [...document.querySelectorAll('main > section')].map((section) => section.id);
     found.text = document.body.innerText;
+    const wide = [...document.querySelectorAll('.scroll')].filter((box) => !box.closest('details:not([open])') && box.scrollWidth > box.clientWidth + 4);
+    found.scrolling = wide.length;
+    found.scrolling_hints = wide.filter((box) => getComputedStyle(box, '::after').content.includes('scroll')).length;
+    found.fastest = [...document.querySelectorAll('.tile')].map((tile) => tile.innerText).filter((text) => /fastest\n/.test(text));
+    found.amber = document.querySelectorAll('.tile.warn').length;
+    found.covered = covered_values();
+    const bars = Chart.getChart(document.querySelector('#comparison canvas') ?? document.createElement('canvas'));
+    found.row_names = bars === undefined ? [] : bars.data.labels.map((_, i) => bars.options.scales.y.ticks.callback.call(bars.scales.y, i, i, []));
     if (typeof use_choosers !== 'undefined') {
       found.table_ratios = column('table', 3);
       const head = document.querySelectorAll('#table thead button')[2];  // simulated time
@@ -57,6 +79,9 @@
       choose('view', 'dmcrypt.path', '1');
       await pause();
       found.only_ocf = column('table', 0);
+      await look();
+      found.only_ocf_sweep = Chart.getChart(document.querySelector('#sweep canvas')).data.datasets.map((set) => set.label);
+      found.only_ocf_closely = [...document.querySelector('#closely select').options].map((option) => option.textContent);
       choose('view', 'dmcrypt.path', '-1');
       choose('view', 'Filter points', 'DEPTH 32');
       await new Promise((resolve) => setTimeout(resolve, 400));
@@ -80,7 +105,9 @@
       dispatchEvent(new Event('beforeprint'));
       found.printed = await look();
       found.printed_theme = document.documentElement.dataset.theme;
+      found.printed_folded = document.querySelectorAll('main details:not([open])').length;
       dispatchEvent(new Event('afterprint'));
+      found.folded_again = document.querySelectorAll('main details:not([open])').length;
       document.querySelector('#table td button').click();
       found.after_link = await look();
     }
