@@ -23,7 +23,8 @@ std::optional<std::string> default_kernel(const Tree& tree) {
 Scenario read_scenario(Tree& tree, const Library& library) {
   Scenario scenario;
   if (const std::optional<std::string> kernel = default_kernel(tree)) {
-    scenario.kernel_preset = *kernel;
+    // Of a path that there is not the reader says so, and not that a kernel is missing.
+    scenario.kernel_preset = kernel->empty() ? dmcrypt::crypt_paths().front().kernel : *kernel;
   } else {
     throw ConfigError(tree.find_path("dmcrypt.path")->at, "kernel",
                       "missing: path none has no kernel of its own",

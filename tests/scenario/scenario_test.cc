@@ -175,7 +175,7 @@ TEST_F(ScenarioTest, WrongTypesAndRanges) {
             "s.yaml:1: soc.io_coherent: neither true nor false: 'maybe'; valid: true, false");
   EXPECT_EQ(error("dmcrypt: {path: stndard}\n"),
             "s.yaml:1: dmcrypt.path: unknown: 'stndard', did you mean 'standard'?; valid: "
-            "standard, ocf-v1, ocf-v3, ocf-lsp, ocf-async, modern");
+            "standard, ocf-v1, ocf-v3, ocf-lsp, ocf-async, modern, none");
   EXPECT_EQ(error("dmcrypt: fast\n"),
             "s.yaml:1: dmcrypt: 'fast' where a map of settings is needed; valid: key: value");
   EXPECT_EQ(error("soc.cpu: fast\n"),
