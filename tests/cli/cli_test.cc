@@ -444,6 +444,35 @@ TEST_F(CliTest, OutputsThatCannotBeAreRefusedBeforeAnythingRuns) {
   }
 }
 
+/// The points that ran are kept, and the message says how they are taken up.
+TEST_F(CliTest, AFullDiskNamesResume) {
+  std::string text = good_study();
+  text.erase(text.find("axes:"));
+  text += "axes:\n  disk.rpm: [1000";
+  for (int rpm = 1001; rpm < 1040; ++rpm) text += ", " + std::to_string(rpm);
+  write_file(work_ / "s.yaml", text + "]\n");
+  EXPECT_EQ(run("run s.yaml --quiet --out whole").code, 0);
+  // Room for the points as they are kept, but not for results.json, which has a line for each
+  // value.
+  const auto blocks = fs::file_size(work_ / "whole/results.json") * 9 / 10 / 512;
+  const Outcome o = run("run s.yaml --quiet", "ulimit -f " + std::to_string(blocks) + ";");
+  EXPECT_EQ(o.code, 3);
+  EXPECT_NE(
+      o.err.find("the points that ran are kept in out/test/partial.jsonl; once there is room: "
+                 "cesasim run s.yaml --quiet --resume"),
+      std::string::npos)
+      << o.err;
+  EXPECT_EQ(run("run s.yaml --quiet --resume").code, 0);
+  EXPECT_TRUE(fs::exists(work_ / "out/test/results.json"));
+}
+
+TEST_F(CliTest, AFullStandardOutputIsNoticed) {
+  const std::string command = "CESASIM_HOME=" + home_.path().string() + " " + program_ +
+                              " list metrics >/dev/full 2>" + (work_ / "stderr").string();
+  EXPECT_EQ(WEXITSTATUS(std::system(command.c_str())), 3);
+  EXPECT_EQ(read_file(work_ / "stderr"), "cesasim: standard output cannot be written\n");
+}
+
 TEST_F(CliTest, CtrlCBeforeAPointHasEndedWritesNothing) {
   const std::string command = "cd " + work_.string() + " && CESASIM_HOME=" + home_.path().string() +
                               " exec timeout -s INT 1 " + program_ +
