@@ -22,6 +22,9 @@ std::vector<const CLI::App*> visible_commands(const CLI::App& app) {
   return out;
 }
 
+/// The library gives flags no type.
+bool is_flag(const CLI::Option& option) { return option.get_type_name().empty(); }
+
 /// What stands for an option's value: FILE, FOLDER, N ...; "" for a flag.
 std::string value_name(const CLI::Option& option) {
   static const std::map<std::string, std::string> names = {
@@ -47,7 +50,7 @@ std::string value_name(const CLI::Option& option) {
   };
   const std::string name = option.get_name(false, false);
   if (name == "--sensitivity") return "";
-  if (option.get_type_size() == 0) return "";
+  if (is_flag(option)) return "";
   if (const auto it = names.find(name); it != names.end()) return it->second;
   const std::string type = option.get_type_name();
   return type.starts_with("UINT") || type.starts_with("INT") || type.starts_with("FLOAT") ? "N"
@@ -58,6 +61,7 @@ std::string value_name(const CLI::Option& option) {
 std::string valid_values(const CLI::Option& option) {
   static const std::regex range(R"(in \[([^ ]+) - ([^ ]+)\])");
   static const std::regex list(R"(\{(.*)\})");
+  if (option.check_name("--sensitivity")) return "";  // its name shows them
   const std::string type = option.get_type_name();
   std::smatch found;
   if (std::regex_search(type, found, range)) return found[1].str() + " to " + found[2].str();
@@ -136,7 +140,7 @@ class Help : public CLI::Formatter {
 void adopt(CLI::App& app, const std::shared_ptr<Help>& help) {
   app.formatter(help);
   for (CLI::Option* option : app.get_options()) {
-    if (option->get_positional() || option->get_type_size() == 0) continue;
+    if (option->get_positional() || is_flag(*option)) continue;
     option->check(
         [](const std::string& value) {
           return value.empty() ? std::string("'' is no value; valid: a value that is not empty")
@@ -192,7 +196,7 @@ std::string usage_problem(const CLI::ParseError& error) {
   const std::pair<const char*, const char*> words[] = {
       {R"(^A subcommand is required$)", "a command is missing"},
       {R"(^(.*) is required$)", "$1 is missing"},
-      {R"(^(\S+): \d+ required \S+ missing$)", "$1: its value is missing"},
+      {R"(^(\S+): \d+ required .* missing$)", "$1: its value is missing"},
       {R"(^The following arguments? (was|were) not expected: (.*)$)", "not expected: $2"},
       {R"(^Could not convert: (\S+) = (.*)$)", "$1: '$2' is no number"},
       {R"(^(\S+): Value (\S*) not in range (\S+) to (\S+)$)",
@@ -202,7 +206,10 @@ std::string usage_problem(const CLI::ParseError& error) {
   const std::string text = error.what();
   for (const auto& [pattern, plain] : words) {
     const std::regex regex(pattern);
-    if (std::regex_match(text, regex)) return std::regex_replace(text, regex, plain);
+    if (!std::regex_match(text, regex)) continue;
+    // Lists of the library have no spaces.
+    return std::regex_replace(std::regex_replace(text, regex, plain), std::regex(",(?=[a-z])"),
+                              ", ");
   }
   return text;
 }

@@ -259,7 +259,7 @@ TEST_F(CliTest, BareCommandsShowWhatThereIs) {
   const Outcome bare = run("");
   EXPECT_EQ(bare.code, 2);
   EXPECT_TRUE(bare.err.starts_with("cesasim: name a command\n")) << bare.err;
-  EXPECT_NE(bare.err.find("  run           Run every point"), std::string::npos) << bare.err;
+  EXPECT_NE(bare.err.find("  run         Run every point"), std::string::npos) << bare.err;
   EXPECT_NE(run("trace").err.find("  convert  "), std::string::npos);
 }
 
