@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/text/nearest.h"
@@ -78,11 +79,21 @@ class ParameterLister : public ScenarioVisitor {
     std::string path;
     for (const std::string& part : path_) path += part + ".";
     path += name;
-    for (const ParameterInfo& info : found) {
-      if (info.path == path) return;
+    for (ParameterInfo& info : found) {
+      if (info.path == path) return add_choices(info, added.choices);
     }
     added.path = path;
     found.push_back(std::move(added));
+  }
+  /// What may be chosen can hang on another choice (kernel.elevator on kernel.block): list it all.
+  static void add_choices(ParameterInfo& info, const std::vector<std::string>& more) {
+    const std::size_t before = join_names(info.choices).size();
+    for (const std::string& choice : more) {
+      if (std::ranges::find(info.choices, choice) == info.choices.end()) {
+        info.choices.push_back(choice);
+      }
+    }
+    if (!info.choices.empty()) info.valid.replace(0, before, join_names(info.choices));
   }
   std::vector<std::string> path_;
 };

@@ -570,6 +570,24 @@ TEST_F(ScenarioTest, PathNoneHasNoOtherKeys) {
             std::string::npos);
 }
 
+// What one of them takes is listed, though the other refuses it.
+TEST_F(ScenarioTest, ChoicesOfBothBlockLayersAreListed) {
+  unsigned found = 0;
+  for (const ParameterInfo& info : list_parameters()) {
+    if (info.path == "kernel.elevator") {
+      ++found;
+      EXPECT_EQ(info.valid, "noop, deadline, none, mq-deadline; default deadline");
+      EXPECT_EQ(info.choices,
+                (std::vector<std::string>{"noop", "deadline", "none", "mq-deadline"}));
+    }
+    for (const char* key : {"unplug_threshold", "plug_max_requests", "plug_flush_kib",
+                            "deadline_async_depth", "schedule_jitter_us"}) {
+      if (info.path == std::string("kernel.") + key) ++found;
+    }
+  }
+  EXPECT_EQ(found, 6u);
+}
+
 // Each block layer has keys of its own.
 TEST_F(ScenarioTest, BlockLayers) {
   EXPECT_EQ(resolve().kernel.block, "sq");

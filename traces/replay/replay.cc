@@ -351,6 +351,12 @@ void Replay::submit_record(Submitter& me, Pending& pending) {
       left -= bytes;
     }
   }
+  if (record.op == Op::read && kernel_.settings().mq()) {
+    // A row of reads is a read-ahead of its own, with its own plug (read_pages of 6.1). With more
+    // of them in one, reads that follow each other would merge, and all wait for all.
+    me.plugged = false;
+    device_.unplug();
+  }
   if (record.op == Op::write) {
     dirty_bytes_ -= record.bytes;
     if (dirty_bytes_ <= dirty_limit_ / 2) room_.wake_up();
