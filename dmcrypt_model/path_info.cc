@@ -99,9 +99,9 @@ void check_path(const std::string& path, const CryptTable& table, const PathSett
                 bool driver_out_of_place) {
   if (path == kNoCrypt) {
     if (table.cipher.cipher.empty() && table.options().empty()) return;
-    throw CipherSpecError(
-        "path 'none': nothing is encrypted, and a cipher or an option given; "
-        "valid: neither, or another path");
+    throw CipherSpecError("path",
+                          "path 'none': nothing is encrypted, and a cipher or an option is given",
+                          "neither, or another path");
   }
   const Abilities* can = abilities(path);
   if (can == nullptr) {

@@ -22,12 +22,18 @@ std::optional<std::uint64_t> parse_seed(const std::string& key) {
 }
 
 dmcrypt::CryptTable crypt_table(const DmCryptSettings& s, std::uint64_t disk_sectors) {
-  if (s.table != kNoTable) return dmcrypt::CryptTable::parse(s.table);
   dmcrypt::CryptTable table;
   if (s.path == dmcrypt::kNoCrypt) {
+    // Of a table line: where on the disk the mapping lies.
     table.sectors = disk_sectors;
+    if (s.table != kNoTable) {
+      const dmcrypt::CryptTable given = dmcrypt::CryptTable::parse(s.table);
+      table.start = given.start;
+      table.sectors = given.sectors;
+    }
     return table;
   }
+  if (s.table != kNoTable) return dmcrypt::CryptTable::parse(s.table);
   table.cipher = dmcrypt::CipherSpec::parse(s.cipher);
   table.key = dmcrypt::parse_key(to_hex(key_bytes(s)), table.cipher);
   table.iv_offset = s.iv_offset;
