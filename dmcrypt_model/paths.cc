@@ -1,12 +1,31 @@
 #include "dmcrypt_model/paths.h"
 
 #include "dmcrypt_model/modern.h"
-#include "dmcrypt_model/path_none.h"
 #include "dmcrypt_model/path_ocf.h"
 #include "dmcrypt_model/path_ocf_async.h"
 #include "dmcrypt_model/path_standard.h"
 
 namespace cesasim::dmcrypt {
+namespace {
+
+/// What a target is where there is none: every bio goes to the device below as it is, at no cost. A
+/// table says where on the device they lie, as a partition does.
+class NoCryptPath : public CryptTarget {
+ public:
+  using CryptTarget::CryptTarget;
+
+  void submit_bio(Bio& bio) override {
+    ++stats_.bios;
+    if (bio.op != BioOp::flush) bio.sector += table_.start;
+    lower_.submit_bio(bio);
+  }
+  const char* path() const override { return kNoCrypt; }
+
+ protected:
+  int crypt_map(Bio&) override { return -1; }  // never asked: submit_bio passes everything on
+};
+
+}  // namespace
 
 std::unique_ptr<CryptTarget> make_target(const std::string& path, kernel::Kernel& kernel,
                                          const CryptTable& table, const DmCryptCosts& costs,

@@ -321,14 +321,14 @@ void check_no_crypt(Tree& tree, DmCryptSettings& s) {
   const Layer chosen = node->find("path")->layer;
   for (const auto& [key, member] : node->members) {
     // A table says where on the disk the mapping lies.
-    if (key == "path" || key == "table") continue;
+    if (key == "path" || (key == "table" && s.table != kNoTable)) continue;
     if (member.layer == Layer::standard || member.layer < chosen) continue;
     throw ConfigError(member.at, "dmcrypt." + key,
                       "means nothing with dmcrypt.path none, which encrypts nothing",
                       "dmcrypt.path alone, or another path");
   }
-  std::erase_if(node->members, [](const auto& member) {
-    return member.first != "path" && member.first != "table";
+  std::erase_if(node->members, [&s](const auto& member) {
+    return member.first != "path" && (member.first != "table" || s.table == kNoTable);
   });
   DmCryptSettings kept;
   kept.path = s.path;

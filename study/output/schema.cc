@@ -141,12 +141,17 @@ Json axes_schema(const std::vector<ParameterInfo>& all) {
 }
 
 Json published_schema() {
-  return object({{"value", type("number")},
-                 {"within", described(type("number"), "per cent that the simulation may be off")},
-                 {"basis", Json{{"enum", {"fitted", "predicted"}}}},
-                 {"source", described(type("string"), "where it was published")},
-                 {"note", type("string")}},
-                {"value", "within", "basis", "source"});
+  return object(
+      {{"value", type("number")},
+       {"within", described(type("number"), "per cent that the simulation may be off")},
+       {"basis", Json{{"enum", {"fitted", "predicted"}}}},
+       {"source", described(type("string"), "where it was published")},
+       {"note", type("string")},
+       {"tolerated",
+        object({{"within", described(type("number"), "per cent that do not fail the run")},
+                {"reason", described(type("string"), "why it is off its aim")}},
+               {"within", "reason"})}},
+      {"value", "within", "basis", "source"});
 }
 
 Json expectation_schema() {

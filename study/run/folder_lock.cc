@@ -122,7 +122,7 @@ FolderLock::FolderLock(const std::string& folder, const std::string& command) {
     if (std::rename(file.c_str(), aside.c_str()) != 0) continue;  // another took it over
     if (read_holder(aside).text != holder.text) {
       // It was not the dead one any more: back with it.
-      (void)::link(aside.c_str(), file.c_str());
+      (void)!::link(aside.c_str(), file.c_str());
       std::remove(aside.c_str());
       refuse(folder, file, read_holder(file));
     }

@@ -46,8 +46,9 @@ const std::map<std::string, std::vector<std::string>> kAllowed = {
      {"base/", "hw_model/", "kernel_model/", "driver/", "dmcrypt_model/", "traces/", "scenario/"}},
     // Many points. Of the machine it knows how to run one and what that leaves behind.
     {"study",
-     {"base/", "hw_model/common/", "traces/", "scenario/", "machine/machine.h",
-      "machine/point_options.h", "machine/observe/options.h", "machine/result/"}},
+     {"base/", "hw_model/common/", "dmcrypt_model/path_info.h", "traces/", "scenario/",
+      "machine/machine.h", "machine/point_options.h", "machine/observe/options.h",
+      "machine/result/"}},
     {"cli",
      {"base/", "hw_model/", "kernel_model/", "driver/", "dmcrypt_model/", "traces/", "scenario/",
       "machine/", "study/", "cosim/"}},

@@ -90,7 +90,6 @@ const std::vector<NamedScenario>& scenarios() {
                         "faults: {f: {kind: lost_interrupt, nth: 3, first: 22, last: 22}}\n"},
       {"soft", arm9 + hdd + essiv + "dmcrypt.path: standard\nworkload.writeback: pid\n" +
                    "kernel: {timeslice_ms: 1, hz: 1000}\n"},
-      {"plain", arm9 + flash + "dmcrypt.path: none\n"},
       {"soft_flash", arm9 + flash + "dmcrypt.path: standard\n"},
       {"soft_aes192", a385 + flash + "dmcrypt: {path: standard, key_bits: 192}\n"},
       {"soft_des", arm9 + flash + "dmcrypt.path: standard\n" + des},

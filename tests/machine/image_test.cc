@@ -171,19 +171,23 @@ TEST_F(ImageTest, LargeAndSparse) {
   EXPECT_LT(info.st_blocks * 512, 1'000'000) << "zeros are holes";
 }
 
-// The lower device may be larger than the mapping, and the file may replace itself.
-TEST_F(ImageTest, APartOfALargerDeviceInPlace) {
+// The lower device may be larger than the mapping. Its file is never replaced.
+TEST_F(ImageTest, APartOfALargerDevice) {
   std::string disk = random_bytes(20 * 512);
   write_file(work_ / "disk", disk);
   const std::string table = "0 8 crypt aes-cbc-plain " + std::string(kKey) + " 100 - 5";
-  const Outcome o = image("decrypt", table, "--quiet disk disk");
+  const Outcome same = image("decrypt", table, "--quiet disk disk");
+  EXPECT_EQ(same.code, 2);
+  EXPECT_THAT(same.err, HasSubstr("OUT: disk: is also an input"));
+  EXPECT_TRUE(read_file(work_ / "disk") == disk);
+  const Outcome o = image("decrypt", table, "--quiet disk plain");
   ASSERT_EQ(o.code, 0) << o.err;
   std::string expected;
   for (std::uint32_t i = 0; i < 8; ++i) {
     expected += cbc_plain(false, 100 + i, disk.substr((5 + i) * 512, 512));
   }
-  EXPECT_TRUE(read_file(work_ / "disk") == expected);
-  EXPECT_EQ(files(), 1u);
+  EXPECT_TRUE(read_file(work_ / "plain") == expected);
+  EXPECT_EQ(files(), 2u);
 }
 
 TEST_F(ImageTest, WhatIsWrongIsSaidAndNothingWritten) {
@@ -209,7 +213,7 @@ TEST_F(ImageTest, WhatIsWrongIsSaidAndNothingWritten) {
       {"decrypt", "0 8 " + cbc + "1", "in out", "the table's mapping ends at byte 4608"},
       {"encrypt", "0 8 " + cbc + "18446744073709551615", "in out", "beyond 2^64"},
       {"encrypt", "0 9007199254740992 " + cbc + "0", "in out", "out of range"},
-      {"encrypt", good, "--path none in out", "--path: dmcrypt.path: unknown: 'none'"},
+      {"encrypt", good, "--path none in out", "--path: dmcrypt.path: 'none' encrypts nothing"},
       {"encrypt", good, "--driver none in out", "--driver: ocf.driver: unknown: 'none'"},
       {"encrypt", good, "--policy 1999 in out", "--policy: ocf.policy: unknown: '1999'"},
       {"encrypt", good, "--soc none in out", "--soc: soc: no soc preset 'none'"},
@@ -224,7 +228,7 @@ TEST_F(ImageTest, WhatIsWrongIsSaidAndNothingWritten) {
       {"encrypt", good, ". out", ".: cannot be an image"},
       {"encrypt", good, "in /absent/out", "/absent/out: cannot be created"},
       {"encrypt", good, "in /dev/null", "/dev/null: is no regular file"},
-      {"encrypt", good, "in", "OUT is required"},
+      {"encrypt", good, "in", "OUT is missing"},
   };
   for (const auto& b : bad) {
     SCOPED_TRACE(b.table + " " + b.rest);
@@ -315,7 +319,7 @@ TEST_F(ImageTest, TheDiskOfAStudy) {
   write_file(work_ / "two.yaml", read_file(work_ / "s.yaml") + "axes:\n  soc.cores: [1, 2]\n");
   const Outcome two = run("run two.yaml --out other --export-image other-disk");
   EXPECT_EQ(two.code, 2);
-  EXPECT_THAT(two.err, HasSubstr("2 points, and an image shows the disk of one"));
+  EXPECT_THAT(two.err, HasSubstr("the studies have 2 points, and the file shows one"));
   EXPECT_FALSE(fs::exists(work_ / "other")) << "nothing ran";
   EXPECT_FALSE(fs::exists(work_ / "other-disk"));
 }

@@ -33,6 +33,10 @@ using test::scenario;
 using test::Trace;
 
 std::string combination(const char* path, const char* driver, const char* soc) {
+  if (std::string(path) == "none") {
+    return std::string("soc: ") + soc +
+           "\nkernel: linux-2.6.12\ndisk: flash\ndmcrypt.path: none\n" + "workload.trace: t.csv\n";
+  }
   return std::string("soc: ") + soc + "\ndisk: flash\ndmcrypt: {path: " + path +
          ", cipher: aes-cbc-essiv:sha256, iv_offset: 77}\nocf: {policy: " +
          (std::string(path) == "ocf-lsp" ? "marvell" : "\"2005\"") + ", driver: " + driver +
@@ -506,7 +510,8 @@ TEST(Machine, DriversThatAllocateMemoryMayBePassedOver) {
   EXPECT_EQ(metric(refused, "engine.operations"), 0);
   EXPECT_EQ(metric(refused, "driver.requests"), 0);
   EXPECT_EQ(metric(refused, "skcipher.synchronous"), operations);
-  EXPECT_EQ(metric(refused, "sim_seconds"), metric(soft, "sim_seconds"));
+  // But for ties between the cores.
+  EXPECT_NEAR(metric(refused, "sim_seconds") / metric(soft, "sim_seconds"), 1, 0.01);
   EXPECT_EQ(metric(ring, "engine.operations"), operations);
   EXPECT_GT(metric(pio, "engine.operations"), 0);
   ASSERT_EQ(taken.notes.size(), 1u);
