@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <bit>
 
-#include "hw_model/common/little_endian.h"
 #include "hw_model/common/aes_key_schedule.h"
+#include "hw_model/common/little_endian.h"
 
 namespace cesasim::hw {
 namespace {

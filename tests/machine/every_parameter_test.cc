@@ -250,6 +250,7 @@ const std::map<std::string, std::vector<std::string>>& chosen_values() {
       {"dmcrypt.sector_size", {"4096"}},
       {"dmcrypt.iv_offset", {"8"}},
       {"kernel.workqueue_nice_magnitude", {"0"}},
+      {"kernel.plug_flush_kib", {"1"}},
       {"kernel.schedule_seed", {"1"}},
       {"kernel.schedule_jitter_us", {"3"}},
       {"ocf.crypto_nice", {"19", "-20"}},

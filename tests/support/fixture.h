@@ -18,7 +18,8 @@ void write_file(const std::filesystem::path& file, const std::string& text);
 std::string read_file(const std::filesystem::path& file);
 
 /// Home folder with the presets test-soc, no-tdma (soc), test-cesa, plain-cesa (cesa), test-disk
-/// (disk), test-costs (costs), linux-2.6.12 and linux-6.1 (kernel), linux-2.6-arm9 (user) and two traces.
+/// (disk), test-costs (costs), linux-2.6.12 and linux-6.1 (kernel), linux-2.6-arm9 (user) and two
+/// traces.
 class Home {
  public:
   Home();

@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "hw_model/cesa/security_accelerator.h"
-#include "hw_model/common/little_endian.h"
 #include "hw_model/common/aes_key_schedule.h"
+#include "hw_model/common/little_endian.h"
 #include "tests/hw_model/cesa/aes_vectors.h"
 
 namespace cesasim::test {

@@ -1,10 +1,10 @@
 // Decode of the accelerator's and the DMA's descriptors, and the DMA's windows.
 #include <gtest/gtest.h>
 
-#include "hw_model/common/little_endian.h"
 #include "hw_model/cesa/sa_descriptor.h"
 #include "hw_model/cesa/tdma_descriptor.h"
 #include "hw_model/cesa/tdma_windows.h"
+#include "hw_model/common/little_endian.h"
 
 namespace cesasim::hw {
 namespace {

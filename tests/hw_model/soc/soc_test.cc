@@ -8,9 +8,9 @@
 #include <memory>
 #include <stdexcept>
 
-#include "hw_model/common/little_endian.h"
 #include "hw_model/cesa/sa_descriptor.h"
 #include "hw_model/cesa/tdma_descriptor.h"
+#include "hw_model/common/little_endian.h"
 #include "hw_model/soc/map.h"
 #include "tests/hw_model/ring/ring_bench.h"
 

@@ -80,7 +80,7 @@ TEST_F(ReportCommand, BadInputIsNamed) {
       {"report other", "other/results.json: schema 'x' where 'cesasim-results-1' is needed"},
       {"report out/test --baseline dmcrypt.pth=ocf-v1", "did you mean dmcrypt.path?"},
       {"report out/test --output /nowhere/a.html", "--output: "},
-      {"report", "OUT is required"},
+      {"report", "OUT is missing"},
   };
   for (const auto& b : bad) {
     const Outcome o = run(b.arguments);
