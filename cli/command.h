@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the files of the commands share: each adds its command to the command line by one function.
 #pragma once
 

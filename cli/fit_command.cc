@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // cesasim fit and cesasim validation: the model against published figures.
 #include <fmt/format.h>
 #include <unistd.h>

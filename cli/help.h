@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the program says of itself: the text of --help, and completion for a shell.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // cesasim image encrypt|decrypt.
 #include <fmt/format.h>
 #include <unistd.h>

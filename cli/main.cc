@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // SystemC's library would bring its own main(), which prints a banner; ours hands over quietly.
 #include <cstdlib>
 #include <systemc>

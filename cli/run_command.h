@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What `cesasim run` and the commands that run studies besides share.
 #pragma once
 

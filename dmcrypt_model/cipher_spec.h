@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // dm-crypt's cipher string: "cipher-chainmode-ivmode[:ivopts]", as dmsetup takes it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The device-mapper target "crypt", whatever its data path: what lies around crypt_map.
 #pragma once
 

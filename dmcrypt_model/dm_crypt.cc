@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "dmcrypt_model/dm_crypt.h"
 
 #include <algorithm>

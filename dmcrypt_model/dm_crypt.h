@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // dm-crypt as in Linux 2.6.12 (drivers/md/dm-crypt.c, target 1.1.0): what all data paths share.
 // A path differs in how crypt_convert gets its sectors ciphered; see path_*.h.
 //

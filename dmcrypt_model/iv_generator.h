@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // dm-crypt's IV generators (crypt_iv_operations).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // modern: dm-crypt as in Linux 6.1 (target 1.24) over the asynchronous crypto API, with the size
 // limits that came with 6.11.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Costs of device-mapper and dm-crypt, in core cycles; values and sources in the presets.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The data paths by name, and what each of them can do.
 #pragma once
 

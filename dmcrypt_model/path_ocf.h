@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The OCF patch of 2005 in its two forms, and Marvell's descendant of it. All post one OCF request
 // per 512-byte sector, in place, so a write first copies the sector to its bounce page. Source: R.
 // Shitrit, cryptoapi list, 2005-09-05/06; the surviving patched dm-crypt.c (target 1.1.0); for

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ocf-async: dm-crypt over OCF with what the patch of 2005 leaves for the future. Ours, built on
 // the parts of 2.6.12; no original exists.
 //

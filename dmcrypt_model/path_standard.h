@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // standard: dm-crypt of 2.6.12 over the kernel's cipher API. crypt_convert is a serial loop in
 // the caller: the submitter for writes, kcryptd for reads. No lock: n submitters cipher at once.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The table line of a crypt mapping, as dmsetup takes and prints it.
 #pragma once
 

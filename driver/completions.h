@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How a driver completes its requests: in the order in which they ended, unless fault injection
 // changes it.
 #pragma once

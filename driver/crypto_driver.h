@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a crypto driver is, and what it registers with.
 #pragma once
 
@@ -21,7 +22,7 @@ inline constexpr int CRYPTO_HINT_MORE = 1;
 struct DriverStats {
   std::uint64_t requests = 0;  ///< taken
   std::uint64_t failed = 0;    ///< ended with an error in crp_etype
-  std::uint64_t restarts = 0;  ///< ERESTART answers
+  std::uint64_t restarts = 0;  ///< returns of ERESTART
   std::uint64_t launches = 0;  ///< chains, fragments or doorbells given to the device
   std::uint64_t interrupts = 0;
   std::uint64_t polls = 0;  ///< looks at the device without an interrupt
@@ -42,7 +43,7 @@ class CryptoCore {
   virtual int crypto_unregister_all(std::uint32_t driverid) = 0;
   /// Called by drivers, in any context, when a request has ended.
   virtual void crypto_done(CryptoRequest* crp) = 0;
-  /// Called by drivers that answered ERESTART, once they have room.
+  /// Called by drivers that returned ERESTART, once they have room.
   virtual int crypto_unblock(std::uint32_t driverid, unsigned what) = 0;
 };
 

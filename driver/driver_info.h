@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The drivers by name, and what each of them is: known without the driver, which asks here itself.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A driver of the table in driver_info.h.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Costs of the crypto software below dm-crypt, in core cycles. Values and sources stand in the
 // cost presets.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a crypto driver is asked to do: sessions and requests, below OCF and the kernel's cipher
 // API, which both hand them to the same drivers. Names are OCF's (cryptodev.h of ocf-linux,
 // 2005-2010), for whose drivers they were made.

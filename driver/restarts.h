@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ERESTART and its end, for drivers whose queue is bounded.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // struct bio: one block I/O of the kernel, down to the pages it moves.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The block layer of Linux 6.1 (blk-mq) over a disk with one hardware queue.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The block layer over a disk: what every kernel's has in common (DiskQueue: limits of a request,
 // the disk's driver, the ends of bios), and the request queue of Linux 2.6.12: merging, plugging,
 // an elevator, a bounded number of requests. That of Linux 6.1 is in blk_mq.h.

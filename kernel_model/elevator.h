@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // I/O schedulers of the block layers of 2.6.12 and 6.1: which queued request goes to the disk next.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A small Linux on the modelled cores, put together from its services (kernel_model/services).
 //
 // Software is straight-line C++ on SystemC threads. It *charges* what it costs (charge()), and

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // mempool_t: a reserve of preallocated elements behind an allocator that may fail.
 #pragma once
 

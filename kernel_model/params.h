@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Costs and settings of the modelled kernel. Costs are in core cycles so that one table
 // serves every clock; values and sources stand in the presets.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the modelled software reports to whoever looks at a run closely (Linux: tracepoints).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Workqueues: create_workqueue of 2.6.12 (a thread per CPU, work runs on the CPU that queued it)
 // and the kinds of 6.x that dm-crypt asks for.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Floors 1 to 4 of a scenario put together: board, kernel, crypto framework, driver and target.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs the workload `bench`: threads that cipher one block after another and wait for each, as
 // openssl speed and cryptsetup benchmark do.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a machine has done so far, and the metrics made of it.
 #pragma once
 

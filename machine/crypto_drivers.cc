@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "machine/crypto_drivers.h"
 
 #include <stdexcept>

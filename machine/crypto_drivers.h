@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The crypto drivers by name, each on the hardware of a board.
 #pragma once
 

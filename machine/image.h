@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A real file sent through the simulated dm-crypt: encrypted onto the disk, or read back from it.
 #pragma once
 

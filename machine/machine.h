@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The whole machine of one scenario: built, run to the end of its workload, measured.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What may be asked of the run of one point beside its scenario.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A trace file in the writing: there completely or not at all.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The crypto unit's signals in a VCD file, for a window of simulated time.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "machine/watch.h"
 
 #include "hw_model/common/units.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs a simulation to the end of its workload, or until it is clear that there is none.
 #pragma once
 

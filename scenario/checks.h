@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the keys of a scenario ask of each other; the ranges of single keys are the reader's.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The mapping of a scenario as dm-crypt takes it.
 #pragma once
 

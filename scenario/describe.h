@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The one table that ties keys to fields: a new parameter struct is one more line there.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where presets, studies and traces are found.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The names that choose a part: data paths, drivers, kinds of fault.
 #pragma once
 

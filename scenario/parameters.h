@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // All keys of a scenario as a list.
 #pragma once
 

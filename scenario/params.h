@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The workload `bench`: a crypto benchmark, without disk and dm-crypt.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One simulation, fully typed: what each key of a scenario means to the program. describe.h ties
 // the keys to these fields.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Configuration as a tree of values that remember where they came from. Layers (preset file,
 // scenario, axis, command line) are merged into one tree; typed readers then walk it.
 #pragma once

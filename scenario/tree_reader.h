@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Fills typed parameters from a tree, expanding references to presets on the way.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a scenario adds to hw::ParamVisitor: references to presets, free texts, and values with
 // a default. One walk (describe_scenario) serves the reader, the parameter list and the test
 // that varies every parameter.

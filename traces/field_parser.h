@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Cutting fields out of a line without copying: shared by the text trace readers.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Lines of a file that may be compressed, read as a stream: memory does not grow with length.
 #pragma once
 

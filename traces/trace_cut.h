@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A part of a trace (`cesasim trace cut`).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How many requests were outstanding, over a whole trace, in constant memory beside those.
 #pragma once
 

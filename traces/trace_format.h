@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The one table of trace formats: recognising, reading, writing, help and errors come from it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Statistics of a trace (`cesasim trace info`), gathered in one pass.
 #pragma once
 

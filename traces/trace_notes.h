@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a trace reader left out, put right or passed over: counted by kind, said once.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Trace readers: one interface over the formats, each a stream with memory independent of the
 // trace's length.
 #pragma once

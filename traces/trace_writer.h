@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Trace writers: one interface over the formats, each a stream with memory bounded by what is
 // outstanding in the trace.
 #pragma once

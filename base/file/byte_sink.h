@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where bytes go, and compression on the way: a stream, memory independent of its length.
 #pragma once
 

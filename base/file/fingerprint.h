@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checksums: of what a cached or kept result depends on.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a command is going to write, checked before it does anything.
 #pragma once
 

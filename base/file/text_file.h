@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A text that grows during a run and becomes a file at its end.
 #pragma once
 

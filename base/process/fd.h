@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // File descriptors: owned, and whole messages or an exception.
 #pragma once
 

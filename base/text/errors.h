@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How a command ends, and what it throws to end so.
 #pragma once
 

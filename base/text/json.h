@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // JSON with the members of an object in the order in which they were added.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Results as JUnit XML, which CI systems show as test results.
 #pragma once
 

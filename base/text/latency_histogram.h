@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Log-linear histogram: percentiles of any range of values in fixed memory.
 #pragma once
 

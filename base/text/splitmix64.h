@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // SplitMix64 (public domain, S. Vigna): numbers well mixed from any seed, the same everywhere.
 #pragma once
 

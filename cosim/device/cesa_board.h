@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The simulated hardware behind the guest's PCI function: the CESA unit, the guest's RAM as its
 // bus, and a bridge that turns BAR accesses into transactions.
 #pragma once

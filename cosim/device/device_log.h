@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the driver and the device said to each other, one line per event. Two runs of the same
 // guest give the same bytes.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The device as a process: elaborates the board and serves one guest.
 #pragma once
 

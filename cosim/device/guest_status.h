@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the device's process reports to the command: plain data in memory that both share, so
 // that it can be read also after the process was killed.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs inside the guest: hashes and enciphers through AF_ALG (the kernel's crypto API from user
 // space) by driver name, and measures in simulated time. One result per line on standard output.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A load of many users at once; every result is compared with the software implementation's.
 #pragma once
 

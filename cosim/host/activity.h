@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What processes do, and when their silence is an end. Nothing here is judged by the clock alone:
 // on a loaded machine a process that waits for a processor is not silent.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An initramfs archive (cpio, "newc"), as the kernel reads it: uncompressed.
 #pragma once
 

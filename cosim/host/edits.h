@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Patches for a copy of the kernel's or the driver's sources: cosim/kernel/patches, mends, mutants.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the stock driver offers on each SoC, and which of its self tests are known to fail through
 // faults of the driver. The model does not mend them.
 #pragma once

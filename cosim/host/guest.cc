@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "cosim/host/guest.h"
 
 #include <fcntl.h>
@@ -325,7 +326,7 @@ class Boot {
     if (device_silence_.silent() || device_silence_.spins()) {
       stop(GuestEnd::device_silent,
            device_silence_.silent()
-               ? "the device has not answered for " + seconds(options_.silence_limit)
+               ? "the device has not responded for " + seconds(options_.silence_limit)
                : "the device has computed for " + seconds(options_.computing_limit) +
                      " of processor time without an answer");
       return false;

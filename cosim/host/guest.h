@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Boots the guest on the simulated device and watches both to their end.
 #pragma once
 
@@ -43,7 +44,7 @@ enum class GuestEnd {
   simulated_limit,  ///< simulated time is over
   device_error,     ///< the device ended with a message: a fault of the model
   device_died,      ///< the device's process is gone
-  device_silent,    ///< the device leaves a message unanswered
+  device_silent,    ///< the device does not respond to a message
   orphan,           ///< the guest lives on without its device
   silent,           ///< neither of the two does anything
   spins,            ///< they compute without getting on

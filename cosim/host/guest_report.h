@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the guest's first process (cosim/guest/init) says on its result line.
 #pragma once
 

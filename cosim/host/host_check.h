@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whether this host lets a User-mode Linux run, asked before it is started: its own words are few.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The guest's kernel and modules: built once and kept, or a user's own.
 #pragma once
 

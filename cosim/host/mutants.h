@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How sharp a judge the load of `cosim selftest` is: bugs that drivers once had are put back into a
 // copy of the stock driver, one at a time.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The real driver and the real kernel as judges of the model.
 #pragma once
 

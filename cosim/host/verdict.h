@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Judges one boot: whether what was expected has happened, and for its reason.
 #pragma once
 

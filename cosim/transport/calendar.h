@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The calendar of User-mode Linux's time travel (um_timetravel): one guest whose time is the
 // simulation's.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The guest's RAM, shared with it by mmap.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A PCI function with memory BARs and MSI-X, driven by the messages of virtio_pcidev.
 #pragma once
 
@@ -17,7 +18,7 @@ class BarTarget {
   virtual void bar_read(unsigned bar, std::uint32_t offset, std::span<std::uint8_t> data) = 0;
   virtual void bar_write(unsigned bar, std::uint32_t offset,
                          std::span<const std::uint8_t> data) = 0;
-  /// A BAR answers at `address` from now on.
+  /// A BAR decodes `address` from now on.
   virtual void bar_moved(unsigned bar, std::uint32_t address) = 0;
 };
 
@@ -63,7 +64,7 @@ class PciFunction {
   PciFunction(const PciIdentity& identity, BarTarget& target);
 
   /// Executes one message and returns how many bytes of `reply` it filled (0 for a write).
-  /// Accesses that no BAR or register answers read all ones and drop writes, as on PCI.
+  /// Accesses that no BAR or register decodes read all ones and drop writes, as on PCI.
   /// Throws ProtocolError for a message that is none.
   std::uint32_t execute(std::span<const std::uint8_t> message, std::span<std::uint8_t> reply);
 
@@ -75,7 +76,7 @@ class PciFunction {
 
   std::uint32_t bar_address(unsigned bar) const { return config_word(0x10 + 4 * bar) & ~0xFu; }
   bool memory_enabled() const { return (config_[4] & 2) != 0; }
-  /// Accesses that nothing answered.
+  /// Accesses that nothing decoded.
   std::uint64_t unclaimed() const { return unclaimed_; }
 
  private:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One guest from its first message to its end: serves the calendar and the device.
 #pragma once
 

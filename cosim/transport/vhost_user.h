@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // vhost-user, the back end's side, as far as User-mode Linux 6.1 uses it: two virtqueues, one
 // memory table, kicks and interrupts as messages (no eventfds).
 #pragma once

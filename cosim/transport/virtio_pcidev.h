@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // virtio_pcidev: a PCI function behind two virtqueues, commands from the guest and interrupts
 // to it.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where a board has its crypto unit (platform data, device tree), as all CESA drivers need it.
 #pragma once
 

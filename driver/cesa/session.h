@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The cipher sessions of a CESA driver: configuration word and keys, as the drivers that use the
 // Linux layout of the SRAM keep them.
 #pragma once

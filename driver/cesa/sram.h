@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where the drivers that use the Linux layout of the SRAM put things.
 #pragma once
 

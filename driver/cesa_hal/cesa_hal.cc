@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "driver/cesa_hal/cesa_hal.h"
 
 #include <algorithm>

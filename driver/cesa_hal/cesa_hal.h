@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // cesa_hal: Marvell's own OCF driver over its hardware abstraction layer (HAL), in two generations.
 //
 // kirkwood: cesa_ocf_drv.c and mvCesa.c of the Orion and Kirkwood kernels (crypto/ocf/kirkwood in
@@ -32,7 +33,7 @@
 namespace cesasim::driver {
 
 /// Registered HARDWARE (not SYNC): AES-CBC with 128, 192 and 256 bits, DES-CBC, 3DES-CBC. process()
-/// answers ERESTART while at most one slot is free (in the armada driver the value is negative;
+/// returns ERESTART while at most one slot is free (in the armada driver the value is negative;
 /// here both are), and EINVAL, without crypto_done, for what it cannot do: no session, a length of
 /// 0, beyond 64 KiB or not in whole blocks, no memory, an IV asked for that is also present.
 class CesaHal : public KnownDriver {

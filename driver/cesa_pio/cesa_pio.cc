@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "driver/cesa_pio/cesa_pio.h"
 
 #include <algorithm>

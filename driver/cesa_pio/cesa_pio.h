@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // cesa_pio: an OCF driver that feeds the CESA by the processor, as Linux's mv_cesa did (until 4.15)
 // and as it must be on an Orion, whose unit has no DMA of its own. For every piece of at most the
 // SRAM less 128 bytes (1920 of 2048): copy in, start, interrupt, wake the queue's thread, copy out.

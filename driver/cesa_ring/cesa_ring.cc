@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "driver/cesa_ring/cesa_ring.h"
 
 #include <algorithm>

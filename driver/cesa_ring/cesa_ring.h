@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // cesa_ring: a driver for the descriptor ring of docs/ring.md. What it has that the CESA's drivers
 // have not: a ring per core, one doorbell for many requests, results in another buffer than the
 // data, interrupts for several completions, and polling instead of interrupts under light load.
@@ -59,7 +60,7 @@ struct CesaRingStats {
 /// nobody has submitted. From 1 to coalesce_count; set when the tasklet ends, and with the last of
 /// many. A request whose promised successor never comes may wait for coalesce_us.
 ///
-/// Errors. A completion with another status than ok ends its request with EIO. process() answers
+/// Errors. A completion with another status than ok ends its request with EIO. process() returns
 /// ERESTART while the ring is full, and until the probe is through; what it cannot do ends with
 /// EINVAL, without memory for a key with ENOMEM.
 ///
@@ -125,7 +126,7 @@ class CesaRing : public KnownDriver {
     bool more = false;                // the last request came with CRYPTO_HINT_MORE
     bool draining = false;            // the tasklet is at work or will be
     bool polling = false;             // a submitter is at work
-    bool refused = false;          // answered ERESTART since the core was last unblocked for good
+    bool refused = false;          // returned ERESTART since the core was last unblocked for good
     bool stopped = false;          // by an error on the bus; nothing more is fetched
     std::uint16_t stopped_at = 0;  // what it had fetched before
     bool must_reset = false;

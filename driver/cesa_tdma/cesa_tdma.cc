@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "driver/cesa_tdma/cesa_tdma.h"
 
 #include <algorithm>

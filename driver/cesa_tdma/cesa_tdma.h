@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // cesa_tdma: an OCF driver for the CESA that works the engine as Linux's marvell-cesa driver
 // does with TDMA (drivers/crypto/marvell/cesa/{cesa,cipher,tdma}.c, v6.1): a chain of DMA
 // descriptors per request, requests that arrive while the engine runs linked into the next
@@ -31,7 +32,7 @@ struct CesaTdmaStats : DriverStats {
 };
 
 /// Registered HARDWARE (not SYNC): AES-CBC with 128, 192 and 256 bits, DES-CBC and 3DES-CBC, in
-/// place or with crp_out_buf. process() answers ERESTART while the engine's queue is full, and
+/// place or with crp_out_buf. process() returns ERESTART while the engine's queue is full, and
 /// until the probe is through; what it cannot do ends with EINVAL in crp_etype, what it has no
 /// memory for (and nothing in flight whose memory will come back) with ENOMEM. Callbacks run in its
 /// interrupt thread, or in the hard interrupt without one.

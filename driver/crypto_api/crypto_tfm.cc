@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "driver/crypto_api/crypto_tfm.h"
 
 #include <openssl/evp.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The kernel's own cipher API as it was in 2.6.12: a crypto_tfm bound to one key, working in
 // the caller's context. Used by standard dm-crypt, by the ESSIV generator, by cryptosoft and,
 // where no driver has the algorithm, by the asynchronous API of later kernels (skcipher.h).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "driver/crypto_api/skcipher.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The asynchronous symmetric cipher API of later kernels (crypto_skcipher, Linux 6.x), as dm-crypt
 // meets it: requests that end by callback, and a backlog instead of failure when a driver is full.
 #pragma once
@@ -36,7 +37,7 @@ struct SkcipherRequest {
   std::array<std::uint8_t, 16> iv{};  ///< not changed (the API would leave the next IV)
   std::uint32_t flags = 0;
   /// In the context in which the driver ends requests. `error` is 0 or -errno; -EINPROGRESS says
-  /// that a request answered with -EBUSY has left the backlog, and its end is still to come.
+  /// that a request that got -EBUSY has left the backlog, and its end is still to come.
   void (*complete)(SkcipherRequest& request, int error) = nullptr;
   void* data = nullptr;
   std::uint64_t id = 0;  ///< for tracers, as CryptoRequest::crp_id
@@ -80,8 +81,8 @@ struct SkcipherStats {
   std::uint64_t requests = 0;     ///< to drivers, refused ones included
   std::uint64_t synchronous = 0;  ///< to the kernel's own code
   std::uint64_t errors = 0;       ///< ended with an error, or refused other than by -ENOSPC
-  std::uint64_t backlogged = 0;   ///< answered with -EBUSY
-  std::uint64_t no_space = 0;     ///< answered with -ENOSPC
+  std::uint64_t backlogged = 0;   ///< returned -EBUSY
+  std::uint64_t no_space = 0;     ///< returned -ENOSPC
   std::uint64_t max_backlog = 0;
   std::uint64_t unregister_refused = 0;  ///< drivers that wanted to go while in use
   std::uint64_t ended_twice = 0;         ///< crypto_done for a request that had ended
@@ -93,7 +94,7 @@ struct SkcipherStats {
 /// requests go on in order: when the driver reports room, ends a request, or, if it has none in
 /// flight that could end, after a tick. While there is a backlog new requests line up behind it.
 ///
-/// A driver with transforms cannot go: crypto_unregister_all answers EBUSY (in Linux the module's
+/// A driver with transforms cannot go: crypto_unregister_all returns EBUSY (in Linux the module's
 /// reference count keeps it) and the driver goes on serving; FaultKind::unregister tries at each
 /// request.
 class SkcipherApi : public CryptoCore {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // cryptosoft: OCF's software driver over the kernel's cipher API.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The OCF core (crypto.c): driver table, sessions, the request queue and its threads.
 #pragma once
 

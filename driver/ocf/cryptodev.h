@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The OpenCrypto framework's types and flags for its clients (cryptodev.h of ocf-linux, 2005-2010).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The CESA unit: one or two engines behind TLM-2.0 sockets.
 #pragma once
 

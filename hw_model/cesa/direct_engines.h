@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The engines behind the accelerator, driven by a core through registers 0xDD00..0xDDFF: a
 // block is written word by word, its last word starts the engine.
 //

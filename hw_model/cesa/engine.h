@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One engine of the unit without SystemC: registers, SRAM, DMA and accelerator as a state
 // machine that its owner steps from one instant to the next.
 //

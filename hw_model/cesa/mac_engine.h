@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The authentication engine's function: MD5, SHA-1, SHA-256 and their HMACs, in fragments.
 #pragma once
 

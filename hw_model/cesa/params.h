@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What differs between the CESA units of the SoC generations, as data.
 #pragma once
 

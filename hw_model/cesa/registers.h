@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The register map of one CESA engine as one table: decode, reset, masks, the drivers'
 // constants, the dump and the register page all come from it.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The accelerator's descriptor: eight little-endian words in SRAM.
 #pragma once
 

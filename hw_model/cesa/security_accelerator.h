@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The accelerator's function: run the operation that a descriptor in SRAM describes.
 //
 // What drivers of the silicon confirm:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The DMA's descriptor: 16 bytes in DRAM, little endian, aligned to 16.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Address windows of the DMA: which bus addresses it may reach.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How long the parts of a CESA unit take. Knows no bytes; the functional cores know no time.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // TLM-2.0 base protocol checker: stands between an initiator and a target and reports every
 // broken rule of a b_transport or transport_dbg call through SC_REPORT_ERROR.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The end of the AES key schedule (FIPS 197, section 5.2) from the key, and back: software gives
 // the CESA the end of the expanded schedule to decrypt with, and OpenSSL wants the key.
 #pragma once

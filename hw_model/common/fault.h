@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Fault injection: rules say when, the models ask at the places where one could happen.
 #pragma once
 

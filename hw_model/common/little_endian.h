@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // 32-bit little-endian words in memory, whatever the host's order and the alignment.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Temporal decoupling without a quantum: a process may run ahead of simulated time as long as
 // no other event is due before the time it has reached, because nobody could tell.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Objects that are used again and again instead of being made and freed.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every model keeps its physical parameters in a struct that lists its own fields once, in
 // `describe(ParamVisitor&)`. The preset loader, --print-config and the parameter list are all
 // visitors, so they cannot drift apart.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the hardware reports to whoever looks at a run closely. A unit without a tracer reports
 // nothing.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Simulated time as integer picoseconds: plain C++ cores and software models count in it,
 // SystemC shells convert at the edge (sc_time resolution is 1 ps).
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a core's cycles are spent on. Every charged cycle belongs to exactly one activity.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One processor core as silicon: a clock, a cycle account, an interrupt input and a bus port.
 // What runs on it (threads, interrupt handlers) belongs to the kernel model one floor up.
 #pragma once

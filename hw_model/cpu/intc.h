@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Interrupt controller: level inputs, per-input enable and routing to one core.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Parameters of a core and of the interrupt controller, and how many lines that has.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The cipher engines' function: bytes in, bytes out, through OpenSSL.
 #pragma once
 

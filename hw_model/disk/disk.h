@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The disk as a device: commands in, data by DMA over the Mbus, a level interrupt out.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a disk is asked to do, and its answer.
 #pragma once
 

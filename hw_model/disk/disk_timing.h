@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How long a disk takes: a hard disk with a real angular position, or flash with channels.
 //
 // Plain C++; moves no bytes. Background work (look-ahead, writing back the cache) is not ticked:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The bytes of a disk: memory only where something was written.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How long a DMA master's transfer takes by itself, burst by burst.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A device's way to the SoC's memory as its plain core sees it.
 #pragma once
 

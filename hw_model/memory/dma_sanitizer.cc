@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "hw_model/memory/dma_sanitizer.h"
 
 #include <sys/mman.h>
@@ -334,17 +335,22 @@ void DmaSanitizer::unmap(PhysAddr addr, std::size_t bytes, DmaDirection directio
   for_each_piece(r, [&](const Piece& p) { find_flags(p.line); });
 }
 
+DmaSanitizer::Mapping* DmaSanitizer::synced(PhysAddr addr, std::size_t bytes, const char* whom,
+                                            DmaDirection direction) {
+  auto* m = const_cast<Mapping*>(mapping_of(addr, addr + bytes));
+  if (m != nullptr) return m;
+  const DmaContext c = context();
+  report(Kind::bad_unmap, addr, bytes, c.at,
+         name_of(c) + " syncs " + where(addr, bytes) + " " + whom + " as " + name_of(direction) +
+             when(c.at) + ": nothing is mapped there");
+  return nullptr;
+}
+
 void DmaSanitizer::sync_for_cpu(PhysAddr addr, std::size_t bytes, DmaDirection direction) {
   Range r;
   if (!range(addr, bytes, r)) return;
-  auto* m = const_cast<Mapping*>(mapping_of(addr, addr + bytes));
-  if (m == nullptr) {
-    const DmaContext c = context();
-    report(Kind::bad_unmap, addr, bytes, c.at,
-           name_of(c) + " syncs " + where(addr, bytes) + " for the CPU as " + name_of(direction) +
-               when(c.at) + ": nothing is mapped there");
-    return;
-  }
+  Mapping* const m = synced(addr, bytes, "for the CPU", direction);
+  if (m == nullptr) return;
   m->with_cpu = addr <= m->addr && m->addr + m->bytes <= addr + bytes;
   for_each_piece(r, [&](const Piece& p) {
     state_[p.line] = static_cast<std::uint8_t>((state_[p.line] & ~kDev) | kLook);
@@ -354,14 +360,8 @@ void DmaSanitizer::sync_for_cpu(PhysAddr addr, std::size_t bytes, DmaDirection d
 void DmaSanitizer::sync_for_device(PhysAddr addr, std::size_t bytes, DmaDirection direction) {
   Range r;
   if (!range(addr, bytes, r)) return;
-  auto* m = const_cast<Mapping*>(mapping_of(addr, addr + bytes));
-  if (m == nullptr) {
-    const DmaContext c = context();
-    report(Kind::bad_unmap, addr, bytes, c.at,
-           name_of(c) + " syncs " + where(addr, bytes) + " for the device as " +
-               name_of(direction) + when(c.at) + ": nothing is mapped there");
-    return;
-  }
+  Mapping* const m = synced(addr, bytes, "for the device", direction);
+  if (m == nullptr) return;
   m->with_cpu = false;
   for_each_piece(r, [&](const Piece& p) {
     if (!coherent_) maintain(p, direction);

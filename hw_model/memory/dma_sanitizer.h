@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Finds what a driver does wrong with DMA on a machine whose devices do not see the caches.
 //
 // The model has no cache: all bytes are in the DRAM at once. This is the state that a write-back
@@ -166,6 +167,8 @@ class DmaSanitizer {
   template <class Visit>
   void for_each_mapping(Line line, Visit visit);
   const Mapping* mapping_of(PhysAddr from, PhysAddr to);
+  /// The mapping that a sync is about; none: nullptr, and a report.
+  Mapping* synced(PhysAddr addr, std::size_t bytes, const char* whom, DmaDirection direction);
   bool owned_by_device(const Piece& p, bool cpu_writes);
   bool permitted(const Piece& p, bool write);
   void maintain(const Piece& p, DmaDirection direction);

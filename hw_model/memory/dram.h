@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // DRAM: bytes in host memory (touched pages only) and one shared bandwidth.
 #pragma once
 

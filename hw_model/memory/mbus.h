@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Mbus: the SoC's interconnect. Decodes an address to a window and forwards the transaction
 // with the window's base taken off.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a Mbus transaction carries beside the generic payload.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A bandwidth that several masters share, as a fluid: no event per burst.
 #pragma once
 

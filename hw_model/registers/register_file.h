@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Values of a device's registers with the access semantics of its table.
 #pragma once
 

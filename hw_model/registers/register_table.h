@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A device's registers as one table: decode, reset, masks, the names in dumps and VCD files and
 // the generated register page all come from it.
 #pragma once

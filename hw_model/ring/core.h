@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The crypto ring without SystemC: registers, rings, descriptor fetch, dispatch, engines and
 // write-back as a machine that its owner steps from one instant to the next (docs/ring.md).
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The crypto ring of docs/ring.md behind TLM-2.0 sockets.
 #pragma once
 

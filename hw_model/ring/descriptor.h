@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What stands in memory between a driver and the crypto ring (docs/ring.md, sections 3 and 4).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One engine behind the rings: SRAM buffers that pass a read channel, a cipher and a write
 // channel, each of which does one thing at a time while all of them work.
 #pragma once

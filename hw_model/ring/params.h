@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is built into a crypto ring and how fast it is. The data sheet is docs/ring.md.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The crypto ring's register map (docs/ring.md, section 2): the unit's page and the page that
 // each ring has, as tables of the same kind as the CESA's.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where everything on the board stands: one list of its address windows and interrupt lines, for
 // the board itself and for whoever checks a description of one.
 #pragma once

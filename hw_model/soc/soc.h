@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A system on chip put together: cores, interrupt controller, Mbus, DRAM, CESA, crypto ring and
 // disk.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A bus master's transactions: how every model here calls b_transport.
 #pragma once
 

@@ -1,4 +1,5 @@
-// What a memory answers to a generic payload, for every target that is one.
+// SPDX-License-Identifier: Apache-2.0
+// How a memory responds to a generic payload, for every target that is one.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +8,7 @@
 
 namespace cesasim::hw {
 
-/// What a memory answers that takes whole, incrementing accesses only: OK, or an error for byte
+/// The response of a memory that takes whole, incrementing accesses only: OK, or an error for byte
 /// enables and for a streaming width below the length. Where the access goes is another question.
 inline tlm::tlm_response_status whole_access_response(const tlm::tlm_generic_payload& trans) {
   if (trans.get_byte_enable_ptr() != nullptr) return tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE;

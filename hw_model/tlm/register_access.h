@@ -1,4 +1,5 @@
-// What a window of registers answers to a generic payload.
+// SPDX-License-Identifier: Apache-2.0
+// How a window of registers responds to a generic payload.
 #pragma once
 
 #include <cstdint>

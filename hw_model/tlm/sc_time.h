@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Simulated time at the edge between SystemC (sc_time) and everything that counts picoseconds.
 // SystemC's resolution is 1 ps, so nothing is rounded.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The streaming DMA API: cache maintenance, and who may touch a buffer when.
 #pragma once
 

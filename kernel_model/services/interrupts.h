@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Hard interrupts, their threads, and what they leave to softirq context. Handlers run on the stack
 // of whatever context they interrupt, as on hardware.
 #pragma once

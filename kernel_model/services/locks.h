@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What keeps interrupts and other cores out.
 #pragma once
 

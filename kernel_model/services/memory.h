@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Pages and slabs of the modelled DRAM, copies, and what the processor does with memory that
 // devices use too.
 #pragma once

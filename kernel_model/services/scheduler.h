@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Cores, threads and the passing of time: what software costs, who runs where, and when simulated
 // time catches up.
 #pragma once

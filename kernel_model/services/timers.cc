@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "kernel_model/services/timers.h"
 
 #include <sysc/kernel/sc_spawn.h>

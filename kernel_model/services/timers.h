@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Kernel timers, and the sleeping that a timer ends.
 #pragma once
 

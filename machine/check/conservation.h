@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Conservation laws: what must hold for a run whatever its parameters are.
 #pragma once
 

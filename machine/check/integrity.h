@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whether a run kept its data: what was read, what reached the disk, and what is on it at the end.
 #pragma once
 

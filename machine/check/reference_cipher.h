@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // dm-crypt's transformation of one encryption unit, written a second time straight over
 // OpenSSL's one-shot interface: the judge of what the simulated stack left on the disk. It shares
 // no code with the data paths, the drivers or the device.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What became of every request: right, failed and reported, or which guarantee it broke.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Records requests of a run as a trace.
 #pragma once
 

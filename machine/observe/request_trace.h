@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The way of one request through the machine: when it passed which stage.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Watches a run from the inside and writes what ObserveOptions ask for.
 #pragma once
 

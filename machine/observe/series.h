@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How a run went over time: the point's `series` in results.json.
 #pragma once
 

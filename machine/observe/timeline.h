@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A run as Chrome trace events (the JSON that Perfetto and chrome://tracing open).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The metrics that a run reports: one table for those who emit them, the printed table, the
 // listing and the expectations.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "machine/result/point_result.h"
 
 #include <fmt/format.h>

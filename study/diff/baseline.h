@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Results as files: whole ones, and the short form that a repository keeps to compare with.
 #pragma once
 

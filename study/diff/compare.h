@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What changed from one run of a study to another.
 #pragma once
 
@@ -23,7 +24,7 @@ struct ValueChange {
 
   /// Per cent of the old value; infinite where that is zero; NaN where one has no value.
   double percent() const;
-  /// A share of something (unit 1): its change is told in points, as from 10 to 12 % is 2 points.
+  /// A share of something (unit 1): its change is shown in points, as from 10 to 12 % is 2 points.
   bool is_share() const;
   /// Of a share: hundredths of the whole; NaN where one has no value.
   double points() const;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A comparison as text and as JSON.
 #include <fmt/format.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How far a metric may move before a comparison of two results minds.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A study: a base scenario, axes that vary it, and what is expected of the outcome.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The guide to study files (docs/studies.md), made of the tables that the reader works by.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // JSON Schemas (draft 7): of a study, by which editors complete and check its keys, and of
 // results.json.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Chooses preset values so that a study meets the published figures it was given to fit.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The table of published and simulated figures (docs/validation.md).
 #pragma once
 

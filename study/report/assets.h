@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The files of this folder and the chart library, as the build puts them into the program.
 #pragma once
 

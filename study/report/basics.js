@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Elements and numbers.
 
 /** Element with attributes and children. Strings become text nodes, so nothing needs escaping. */

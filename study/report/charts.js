@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Charts: drawn by Chart.js when they come into view, labelled directly where there is room.
 
 const NARROW = 560;        // px of a chart's width below which labels stand above the bars

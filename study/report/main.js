@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Puts the page together and keeps it up to date with what the reader chooses.
 
 /** [id, title, title in the bar of links, function that makes the content]. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The data of the page (see report_data.h) and what the reader has chosen to see of it.
 
 const report = JSON.parse(document.getElementById('data').textContent);

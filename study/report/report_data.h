@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the HTML report shows, computed from results.json and free of everything that only
 // matters to the page.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The sections of the page. Each function gives the list of what stands under the section's head.
 
 const plural = (count, one, many = `${one}s`) => `${grouped(String(count))} ${count === 1 ? one : many}`;

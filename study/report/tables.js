@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tables that sort by a click on a column's head and show what a filter leaves.
 
 const ROWS_AT_ONCE = 100;

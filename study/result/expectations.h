@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The expectations of a study, held against its results.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a study leaves behind: results.json.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Finished points of a run that has not ended yet, kept so that it can be resumed.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "study/run/run_study.h"
 
 #include <fmt/chrono.h>

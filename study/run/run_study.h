@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One study from its prepared points to its results, kept as they come so that an interrupted run
 // can be resumed.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs points in parallel, each in a process of its own (SystemC elaborates once per process).
 #pragma once
 

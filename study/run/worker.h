@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One point in a process of its own: the parent's side and the worker's side.
 #pragma once
 

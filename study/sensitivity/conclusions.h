@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a study says, in numbers that can be compared when a parameter changes.
 #pragma once
 

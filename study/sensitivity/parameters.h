@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The parameters of a study that nobody measured, and between what values they
 // may lie.
 #pragma once

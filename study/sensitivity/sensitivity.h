@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which assumptions a conclusion depends on: every parameter that nobody measured
 // is set to both ends of its bounds, one at a time, and the conclusions are
 // drawn again.

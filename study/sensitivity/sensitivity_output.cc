@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The analysis as Markdown and as JSON.
 #include <fmt/format.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whole-run benchmark: 4 KiB writes, then reads of the same sectors, through dm-crypt (ocf-v3),
 // OCF, cesa_tdma, the accelerator, the block layer and a flash disk, with real bytes and all
 // checks. Prints requests and sectors per host second, simulated seconds per host second and

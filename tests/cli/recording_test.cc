@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Outputs of the real program: checked before anything runs, and whole or not there afterwards.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

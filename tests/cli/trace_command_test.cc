@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // cesasim trace: options, exit codes and what stays behind, through the program.
 #include <gtest/gtest.h>
 #include <sys/wait.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Traces as people have them, replayed by the program on a shipped machine: when requests arrive,
 // what is said of rows that were not replayed, and what is refused before anything runs.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Preloaded into User-mode Linux (LD_PRELOAD): ptrace as on a host whose processor has AMX, where
 // the extended register state (NT_X86_XSTATE) is 11,008 bytes. As there, a set with a smaller
 // buffer is refused with EFAULT and a get fills as much as it may; the part that this processor

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // On a host whose processor has AMX (amx_host.c is linked in): what is found out about it, and what
 // it does with User-mode Linux's calls.
 #include <elf.h>

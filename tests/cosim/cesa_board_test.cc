@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The board behind the BARs: register accesses, the SRAM windows, DMA into the guest's RAM,
 // interrupts and injected faults, driven as the session drives it. One elaboration per process
 // (shard_count in BUILD).

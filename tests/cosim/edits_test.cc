@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The patches for copies of the stock driver, without a kernel: that they fit, one by one, and that
 // one that does not is refused by name.
 #include "cosim/host/edits.h"

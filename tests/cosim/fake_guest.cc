@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Stands in the place of the guest's kernel as far as the calendar of time travel goes:
 //
 //   fake_guest HOW KERNEL_ARGUMENT...

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How a boot ends, with programs of the host in the place of the guest's kernel; and when silence
 // is an end.
 #include "cosim/host/guest.h"
@@ -216,7 +217,7 @@ TEST_F(Guest, ThatLeavesItsDeviceAndLivesOn) {
 TEST_F(Guest, WhoseDeviceSleepsOverAMessage) {
   const GuestOutcome out = play("half");
   EXPECT_EQ(out.end, GuestEnd::device_silent);
-  EXPECT_THAT(out.failure, HasSubstr("the device has not answered for 2 s"));
+  EXPECT_THAT(out.failure, HasSubstr("the device has not responded for 2 s"));
 }
 
 TEST_F(Guest, ThatBreaksTheProtocol) {

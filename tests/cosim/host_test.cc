@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The host's side without a kernel: what it writes for the guest and reads from it, and what it
 // says to bad input.
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The PCI function as a kernel's PCI core and driver use it.
 #include "cosim/transport/pci_function.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The whole transport against a scripted guest over real sockets: the messages that User-mode
 // Linux 6.1 sends, and ones that it must not.
 #include "cosim/transport/session.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whether a boot is judged by its reason: a dead guest, an absent algorithm or a fault that never
 // happened is no expected failure.
 #include "cosim/host/verdict.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The device's side of a virtqueue against a guest that keeps the rules, and one that does not.
 #include "cosim/transport/virtqueue.h"
 

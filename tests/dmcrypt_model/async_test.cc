@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ocf-async: nobody waits, every sector counts, and nothing that OCF or a driver may do ends
 // otherwise than with right data or an error.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Bios in flight for the dm-crypt tests: several at once, their pages, how often they ended.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The cipher string and the key of a table line: what is taken, and why the rest is not.
 #include "dmcrypt_model/cipher_spec.h"
 

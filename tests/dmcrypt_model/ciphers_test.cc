@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every cipher, mode, key length and IV through the paths that take them, against OpenSSL: what
 // stands on the disk, and what is read back.
 #include <gtest/gtest.h>

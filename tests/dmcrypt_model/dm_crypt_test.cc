@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the paths do in which context: sleeping, overlapping, splitting, errors; and the faults
 // that the OCF patch had in 2005, which stay.
 #include <gtest/gtest.h>

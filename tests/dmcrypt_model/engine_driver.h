@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A driver behind OCF that really ciphers AES-CBC, in whatever order, with whatever failures and in
 // whatever context a test wants: what a path must be able to live with.
 #pragma once

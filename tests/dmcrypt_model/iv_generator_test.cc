@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Initial vectors against an independent computation, and what they cost.
 #include "dmcrypt_model/iv_generator.h"
 

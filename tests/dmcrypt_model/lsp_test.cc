@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ocf-lsp: what Marvell's descendant of the patch does otherwise than ocf-v3, faults included.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

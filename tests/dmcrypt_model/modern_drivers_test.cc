@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // modern over the real drivers, which it shares with OCF: data right with each of them; full
 // queues, lost interrupts and failing engines end in right data or in errors that the bios carry.
 #include <gtest/gtest.h>

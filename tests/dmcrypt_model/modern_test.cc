@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // dm-crypt of Linux 6.x: right bytes with every option and size, whatever the driver does; order,
 // splitting, refusal; errors reach the bio and no plaintext reaches the disk.
 #include "dmcrypt_model/modern.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What each path takes, and the reasons for the rest.
 #include "dmcrypt_model/path_info.h"
 

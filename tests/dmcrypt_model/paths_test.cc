@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Random bios through every path and driver on one and two cores: data, ends, pages, disk.
 #include "dmcrypt_model/paths.h"
 

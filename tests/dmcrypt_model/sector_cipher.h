@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a sector must look like on the disk, worked out over OpenSSL straight from the definitions
 // (Linux: Documentation/admin-guide/device-mapper/dm-crypt.rst; IEEE 1619 for XTS). Shares nothing
 // with the code under test. Single DES is EDE with three equal keys.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The table line: both ways, and every way to get it wrong.
 #include "dmcrypt_model/table.h"
 

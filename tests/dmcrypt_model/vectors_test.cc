@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Bytes written by a real dm-crypt (Linux 6.1, tests/vectors) must come out of every path and
 // driver, and must be read back.
 #include <gtest/gtest.h>

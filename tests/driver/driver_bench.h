@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A board with one OCF driver and a client that checks every answer against OpenSSL.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A driver behind the OCF core that does what a test tells it, and remembers who called.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A client of OCF for the drivers' tests: requests over buffers of the modelled DRAM.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Known answers and OpenSSL as the second opinion, for the drivers' tests.
 #pragma once
 

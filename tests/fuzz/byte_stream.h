@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An input cut into numbers; zeros after its end.
 #pragma once
 

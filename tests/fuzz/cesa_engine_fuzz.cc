@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Fuzz target: what a driver gone mad can do to one engine through registers, SRAM and
 // descriptors. The input is a program of register accesses, memory writes and steps of time.
 // Whatever it says: no crash, no hang, no access outside the model's memory, and the rules

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs one input against a fresh engine; aborts if a rule of the model is broken.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every kept input of the fuzz targets, and random ones, without libFuzzer: what once failed
 // stays mended, with any compiler and under any sanitizer.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Fuzz target: what a driver gone mad can do to the crypto ring (docs/ring.md) through registers,
 // rings, lists and keys. Whatever the input says: no crash, no hang, no access outside the
 // memory, and the rules of the data sheet below hold.

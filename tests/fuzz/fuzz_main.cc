@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // libFuzzer's entry; which target it runs is chosen at build time (tools/fuzz).
 #include <cstddef>
 #include <cstdint>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What every target needs: memory behind the model, and rules.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs one input through the study reader; aborts if it does anything but read or refuse it.
 #pragma once
 

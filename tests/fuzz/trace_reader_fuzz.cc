@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/fuzz/trace_reader_fuzz.h"
 
 #include <sys/mman.h>

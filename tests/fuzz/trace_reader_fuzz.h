@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs one input through a trace reader; aborts if a rule of the readers is broken.
 #pragma once
 

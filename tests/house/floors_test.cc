@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The house's floors as its #include lines see them. Bazel's visibility keeps targets apart;
 // this test says which line of which file breaks a rule, and also what visibility cannot
 // say, such as "of this package the register constants only".

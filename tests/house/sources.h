@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every source of every floor, from the runfiles.
 #pragma once
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Every study that the launcher compares with its baseline has one, and no baseline lies there that
 # nothing is compared with.
 set -euo pipefail

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # The launcher asks Bazel whether something must be built: times of files say nothing (a file restored
 # with its old time, the root BUILD). What it runs is what Bazel built last.
 set -euo pipefail

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # tools/count_tests: what this run made is counted, and what is missing from it is a failure.
 set -euo pipefail
 count=tools/count_tests

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # What the launcher asks for on a machine that has nothing of what it needs: Debian's packages by
 # names that fit any release, and words where there is no apt-get.
 set -euo pipefail

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The workload `bench`: right bytes, and times that can be worked out by hand.
 #include <gtest/gtest.h>
 

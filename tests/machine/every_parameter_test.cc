@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every documented number, count, flag and choice moves at least one metric of at least one small
 // scenario, or stands below with the reason why it cannot.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whole points in child processes (SystemC elaborates once per process), and a small trace.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Files through the simulated dm-crypt by the command line. What comes out is judged by bytes that
 // a real kernel's dm-crypt wrote, and by OpenSSL.
 #include <gmock/gmock.h>

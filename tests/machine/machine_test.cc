@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whole points over a small trace: complete, honest about what went wrong, reproducible.
 #include "machine/machine.h"
 

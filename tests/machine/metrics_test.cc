@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The table of metrics holds what points emit, and points emit what the table holds.
 #include "machine/result/metrics.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The concurrency as a model checker sees it: the same small workload under thousands of
 // schedules, each drawn from a seed (kernel.schedule_seed). What a path claims about data holds
 // under all of them; a schedule that breaks it is named by its seed, which repeats it:

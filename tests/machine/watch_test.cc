@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // When a run is over, and when it hangs.
 #include "machine/watch.h"
 

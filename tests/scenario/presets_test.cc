@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The shipped presets and studies load: complete, with units, marks and sources.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every algorithm that the driver registers, on every kind of unit, against one-shot OpenSSL:
 // random sizes, scatterlists, alignments, in place and out of place, several outstanding;
 // messages in random pieces with their state exported and imported between.

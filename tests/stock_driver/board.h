@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A SoC with nothing but a CESA unit, DRAM and a kernel that has bound the stock driver to it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/stock_driver/client.h"
 
 #include <openssl/hmac.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Users of the crypto API: requests over cut-up memory, and what OpenSSL says of the same data.
 #pragma once
 

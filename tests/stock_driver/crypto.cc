@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The crypto API: algorithms, tfms, requests, the queue with its backlog, key helpers.
 #include <openssl/des.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Scatterlists, DMA mapping, DMA pools.
 //
 // A mapped buffer is copied to a block of DmaMemory and, if the device may write it, back when

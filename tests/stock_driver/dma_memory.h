@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // DRAM as devices see it: 32-bit bus addresses of their own, never the host's. What the kernel
 // has handed to a device at this moment is there; everything else is a bus error.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What every test of the stock driver demands in the end: it gave back all it took, broke no
 // rule of the kernel's, and the model saw no mistake of it and did nothing half.
 #pragma once

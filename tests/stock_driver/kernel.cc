@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Lists, locks, memory, devices, interrupts.
 #include "tests/stock_driver/kernel.h"
 

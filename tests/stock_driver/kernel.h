@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The part of the kernel's programming interface that the stock marvell-cesa driver uses, for a
 // single-threaded process: the driver's C files see it through kernel_macros.h, the kernel's side
 // (kernel.cc, crypto.cc, dma.cc) and the tests as C++. Names and meaning are the kernel's, of the

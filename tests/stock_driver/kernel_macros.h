@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* What the driver's C files get for every kernel header that they include. C only: the kernel's
  * macros and the C++ library do not go together. */
 #pragma once

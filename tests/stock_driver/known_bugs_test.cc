@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Faults of the stock driver, each pinned so that a test fails on the day it goes away or comes
 // back (release.h: who has which), and on the day the model hides it. They follow from the driver's
 // source and this model, not from silicon. The numbers are README.md's.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is known of the stock driver by release of Linux. The driver of a release that is not listed
 // is expected to be as that of the last one before it: what differs then fails a test, and is news.
 #pragma once

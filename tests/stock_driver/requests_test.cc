@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How the driver treats many requests and what goes wrong under them: chains, two engines, the
 // backlog, bus errors, lost and false interrupts, memory that runs out, bad requests.
 #include <memory>

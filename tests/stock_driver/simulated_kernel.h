@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The kernel's side of kernel.h: what a driver was given and has not given back, which rules it
 // broke, and the one thread that runs it all.
 #pragma once

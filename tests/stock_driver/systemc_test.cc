@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The same driver over the SystemC module with its TLM sockets, behind protocol checkers: the
 // kernel is an SC_THREAD, and the simulator runs while it waits. One elaboration per process.
 #include <gtest/gtest.h>

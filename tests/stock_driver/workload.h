@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Random requests with their expected results, which keep clear of the driver's known faults.
 #pragma once
 

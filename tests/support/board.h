@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A whole small machine for tests: round numbers, so that expected times can be worked out by
 // hand. Not a preset: nothing here claims to be a real board.
 #pragma once

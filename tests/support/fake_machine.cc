@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A machine for the tests of what stands around it. The seed says what it does.
 #include <fmt/format.h>
 #include <unistd.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A small home folder with presets of its own, so that these tests do not hang on the values of
 // the shipped ones. The presets are written by the parameter structs themselves.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Helpers for GoogleTest cases that elaborate SystemC modules.
 #pragma once
 

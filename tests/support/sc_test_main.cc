@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs GoogleTest inside SystemC. libsystemc owns main() and calls sc_main().
 #include <gtest/gtest.h>
 

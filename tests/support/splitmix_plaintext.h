@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The plaintext of tests/vectors, as its vectors.json defines it (which has its SHA-256 too).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The page in docs/ says what the table says.
 #include "tools/register_page/register_page.h"
 

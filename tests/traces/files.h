@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Test files: written to the test's own directory, plain or compressed.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Traces as people have them: what reading one must give, by the kernel's rules and by what
 // blkparse and fio make of the same file. The files in faults/ are written by hand; each stands for
 // a kind.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Readers and writers of all formats against each other and against the captures' own rows.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

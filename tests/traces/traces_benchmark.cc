@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Speed of reading traces and of making sector contents. Run with `bazel run -c opt`.
 #include <benchmark/benchmark.h>
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The stock Linux marvell-cesa driver, unpacked from the release's linux-source package.
 
 Nothing of it is in this tree. The files are for one test binary (tests/stock_driver); they are

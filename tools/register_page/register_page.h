@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // docs/registers.md from the constexpr register tables.
 #pragma once
 

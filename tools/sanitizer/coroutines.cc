@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // SystemC's coroutines, told to AddressSanitizer as they are. Linked into every program that uses
 // SystemC under --config=asan, and into nothing else (tools/bazel/syslibs.BUILD).
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Puts the rows of a trace in order of time, as far as a window of them shows it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "traces/events/completion_matcher.h"
 
 namespace cesasim::traces {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Pairs requests with the completions that a trace has as events of their own.
 #pragma once
 

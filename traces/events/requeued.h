@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Requests that a driver handed back to be issued again: their second issue is no new request.
 #pragma once
 

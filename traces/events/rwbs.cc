@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "traces/events/rwbs.h"
 
 #include "traces/field_parser.h"

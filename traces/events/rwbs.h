@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The letters by which the kernel's block tracing says what a request is.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Text output of blkparse in its default format:
 //   major,minor cpu sequence seconds.nanoseconds pid [cgroup] action rwbs WHAT
 // where WHAT, by the action and what the request has, is one of

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The binary events of blktrace: 48 bytes, then pdu_len bytes of payload.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Binary events of blktrace: the files of the processors, merged by time, or one file merged by
 // `blkparse -d`. Either byte order.
 #pragma once

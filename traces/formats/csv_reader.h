@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Normalized CSV: a header line naming the columns, then one row per queued request.
 #pragma once
 

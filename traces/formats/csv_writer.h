@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Normalized CSV, written.
 #pragma once
 

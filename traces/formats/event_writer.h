@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What blkparse text and binary blktrace have in common: completions and phases are events of
 // their own.
 #pragma once

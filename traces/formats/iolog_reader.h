@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // fio's iolog, versions 2 and 3: what a fio job did, as text.
 #pragma once
 

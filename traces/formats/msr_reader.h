@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The CSV of the MSR-Cambridge block traces, which the SNIA distributes.
 #pragma once
 

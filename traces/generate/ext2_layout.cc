@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "traces/generate/ext2_layout.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where mke2fs puts the metadata of an ext2 file system.
 #pragma once
 
@@ -11,7 +12,7 @@ struct GeneratorError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// What mke2fs is told; the defaults are those of its configuration for larger devices.
+/// Options of mke2fs; the defaults are those of its configuration for larger devices.
 struct Ext2Params {
   std::uint64_t device_bytes = 0;
   std::uint64_t block_bytes = 4096;       ///< 1024, 2048 or 4096

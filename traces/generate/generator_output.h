@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the generators share: a clock, random numbers, records of blocks.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Traces made from parameters: what mkfs.ext2, Bonnie++ and fio-like jobs ask of a disk. They are
 // deterministic; with a seed, by the seed.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What every sector of the device must hold: contents are a function of (seed, sector, how
 // often it was written), so remembering them costs four bytes per touched sector.
 #pragma once

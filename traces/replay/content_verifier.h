@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Gives the writes of a replay their data, and checks the data of its reads.
 #pragma once
 

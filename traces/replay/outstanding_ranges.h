@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The sectors of outstanding bios: what a new one has to wait for.
 #pragma once
 

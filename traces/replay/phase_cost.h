@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Processor time that a trace cannot carry.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Replays a trace into a block device of the modelled kernel, carrying and checking real data.
 //
 // An application thread reads the trace and hands its records, in order, to one submitter

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What happens in a replay, for those who watch it: measurement, checks of the data, recorders.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a replay measures: rows, bios, latencies and requests in flight, by phase.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An accelerator of one's own behind the driver interface, used by dm-crypt. README.md explains it.
 #include <fmt/format.h>
 #include <openssl/evp.h>

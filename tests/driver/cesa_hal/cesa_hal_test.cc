@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Marvell's OCF driver on the modelled unit: right data for every cipher and length, its queue and
 // interrupts as the original has them, and what it does not survive.
 #include "driver/cesa_hal/cesa_hal.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What doorbell batching and coalescing are worth: a burst of 256 requests of 512 bytes,
 // AES-128-CBC in place, through OCF's queue (CRYPTO_F_BATCH, so that the thread gives hints),
 // beside cesa_tdma on the same board. Prints its figures; holds to what must be true of them

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The ring driver over the modelled unit: bytes, keys, full and wrapping rings, doorbells,
 // interrupts, polling, cores.
 #include "driver/cesa_ring/cesa_ring.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The ring driver when the hardware fails: every request ends once, with the right data or with
 // EIO; and the same under random schedules, hints, sizes and settings.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A board with the ring driver alone, behind a core that passes requests with the hints a test
 // wants.
 #pragma once

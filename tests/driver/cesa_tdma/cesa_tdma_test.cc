@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The CESA driver over the modelled silicon: bytes, chains, interrupts, back-pressure.
 #include "driver/cesa_tdma/cesa_tdma.h"
 

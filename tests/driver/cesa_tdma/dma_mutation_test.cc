@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The real driver on a kernel that gets one DMA mapping call wrong: does the sanitizer see that
 // this driver's memory traffic depends on the call?
 #include <gmock/gmock.h>

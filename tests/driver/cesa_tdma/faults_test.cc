@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // cesa_tdma with all its ciphers, out of place, in its interrupt thread; under faults with a
 // watchdog and, as Linux has it, without.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // cesa_tdma under random arrivals and faults, and where its recovery is easily wrong: an engine
 // that shows the last chain's end, one that is slow and not stuck, requests left of a chain.
 #include <gtest/gtest.h>

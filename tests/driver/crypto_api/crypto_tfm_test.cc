@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The kernel's cipher API: bytes as OpenSSL and the standards have them, time exactly as priced.
 #define OPENSSL_SUPPRESS_DEPRECATED  // DES_*: an implementation of DES beside EVP's
 #include "driver/crypto_api/crypto_tfm.h"

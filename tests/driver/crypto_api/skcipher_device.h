@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A driver behind the asynchronous cipher API that ends its requests when a test tells it to.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The asynchronous cipher API: whom a transform binds to, what a submitter is told, the backlog.
 #include "driver/crypto_api/skcipher.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // OCF's software driver through the core: known answers, its context, its errors.
 #include "driver/cryptosoft/cryptosoft.h"
 

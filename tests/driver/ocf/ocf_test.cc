@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The OCF core over a driver that does what each case says: who calls whom in which context, in
 // which order, and that nothing is lost or done twice.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An accelerator with its SRAM on the bench, without a device around it, and one-shot OpenSSL
 // as the judge of what it computes.
 #pragma once

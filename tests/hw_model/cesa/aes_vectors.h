@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // NIST SP 800-38A, appendix F: the AES examples in ECB and CBC.
 #pragma once
 

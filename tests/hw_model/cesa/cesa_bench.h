@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A CESA unit on a table: memory behind checkers, a driver's hands on the registers.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Host time of the unit: one 512-byte AES-128-CBC request through the five-descriptor chain,
 // and of the OpenSSL work inside it.
 #include <benchmark/benchmark.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The unit in SystemC: chains driven as the Linux driver drives them, with checkers on every
 // socket. One elaboration per process (shard_count in BUILD).
 #include "hw_model/cesa/cesa.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Decode of the accelerator's and the DMA's descriptors, and the DMA's windows.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The register-driven engines, run the way a programmed-I/O driver runs them.
 #include "hw_model/cesa/direct_engines.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One engine on a bare table: no SystemC, memory without a rate of its own, so that every time
 // is the engine's and can be worked out by hand (200 MHz, 5 ns a cycle).
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One engine without SystemC: MACs, the second channel, the DMA alone and in every tie with the
 // channel, windows, errors, digest policies, coalescing, bursts.
 #include "hw_model/cesa/engine.h"

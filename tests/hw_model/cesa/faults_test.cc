@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Faults on purpose in an engine, and what a driver's recovery needs afterwards: in both grains
 // the same registers, memory and times.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The unit by descriptor and by burst, side by side on a bus of their own each: same bytes,
 // same interrupts, times within 2 % even with a core's stream on the same memory, as long as there
 // is room for both.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Published answers, through the accelerator's descriptor. The standard stands beside each.
 #include <gtest/gtest.h>
 

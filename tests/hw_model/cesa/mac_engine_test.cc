@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Fragments, padding and the chaining value; the digests themselves are in known_answers_test.
 #include "hw_model/cesa/mac_engine.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The shipped presets name every parameter of the unit once, in its unit, within its bounds,
 // with a source; and an engine can be built from them.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every bit of every register of every SoC generation, through the public interface, against a
 // second description typed from the public sources (Linux, Marvell's HAL, NetBSD) and not from
 // the model's table: a change in either is noticed.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Operations on a descriptor: random ones against one-shot OpenSSL, and every refusal.
 #include "hw_model/cesa/security_accelerator.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the unit writes into a VCD file.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The end of the AES key schedule, against the expanded keys of FIPS 197, appendix A.
 #include "hw_model/common/aes_key_schedule.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Objects that are used again: the same ones, and no longer once they have been put back.
 #include "hw_model/common/object_pool.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // CpuCore and the interrupt controller.
 #include <gtest/gtest.h>
 

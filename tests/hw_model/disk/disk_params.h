@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Disks for the tests: round numbers, so that expected times can be seen.
 #pragma once
 

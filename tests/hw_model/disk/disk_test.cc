@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The device: bytes through TLM, completions, interrupt level, queue. One elaboration a case.
 #include "hw_model/disk/disk.h"
 

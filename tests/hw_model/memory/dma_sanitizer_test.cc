@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The shadow state alone: who touches what, in which order, and what must come of it.
 #include "hw_model/memory/dma_sanitizer.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "hw_model/memory/shared_bandwidth.h"
 
 #include <gtest/gtest.h>

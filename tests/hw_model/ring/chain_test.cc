@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the ring buys over the chain, with the same DMA, the same cipher and the same memory:
 // 512-byte AES-128-CBC requests, the CESA's model and the ring's, both with shipped presets.
 #include <gtest/gtest.h>

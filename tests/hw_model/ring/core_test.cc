@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The ring as its driver sees it: every rule of docs/ring.md that is not about time alone.
 #include "hw_model/ring/core.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The ring in SystemC: behind checkers, on a real bus and memory. One elaboration per process
 // (shard_count in BUILD).
 #include "hw_model/ring/crypto_ring.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "hw_model/ring/descriptor.h"
 
 #include <gtest/gtest.h>

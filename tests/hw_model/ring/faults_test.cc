@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Faults on purpose in the ring, one at every place, and what a driver's recovery needs: the
 // others go on, a ring's reset heals it.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Time: single stages by hand, and what overlapping them saves.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads a preset file into a parameter struct and expects it to be complete.
 #pragma once
 

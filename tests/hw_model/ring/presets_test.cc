@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The shipped ring presets name every parameter once, in its unit, within its bounds, with a
 // source; and where the CESA preset of the same name has the figure too, it is the same.
 #include <gtest/gtest.h>

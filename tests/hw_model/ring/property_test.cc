@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Seeded random traffic over random units: every request ends exactly once, in the order its
 // ring promises, with the right bytes in the right place and no byte anywhere else.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A crypto ring on a table: plain memory on every channel, a clock that jumps from one due
 // instant to the next, and a driver's hands.
 #pragma once

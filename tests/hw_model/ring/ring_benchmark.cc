@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Host time of the plain core: 512-byte AES-128-CBC requests through one ring.
 #include <benchmark/benchmark.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The board: CESA and crypto ring side by side on one bus, their windows and lines, and faults
 // that reach every unit. One elaboration per process (shard_count in BUILD).
 #include "hw_model/soc/soc.h"

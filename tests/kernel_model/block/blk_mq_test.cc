@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // BlkMq on a modelled kernel and disk. One elaboration a case.
 #include "kernel_model/blk_mq.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A kernel and a disk with a block layer between them, for the tests of both block layers.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Cores, interrupt controller, memory and a kernel: the smallest machine that runs threads.
 // 1 GHz cores and round costs, so that expected times can be worked out by hand.
 #pragma once

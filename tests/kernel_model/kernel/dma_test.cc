@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Drivers that handle DMA buffers right and wrong, and what the DMA sanitizer says about them.
 #include <tlm_utils/simple_initiator_socket.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Hard interrupts, softirqs, tasklets and timers.
 #include <stdexcept>
 

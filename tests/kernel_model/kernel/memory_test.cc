@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Pages, mempools, copies, DMA mapping and device accesses.
 #include <algorithm>
 #include <cstring>

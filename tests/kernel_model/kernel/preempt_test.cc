@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Full preemption in detail: when the better thread starts, and what holds it back.
 #include "kernel_model/workqueue.h"
 #include "tests/kernel_model/kernel/bench.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What must hold in every schedule: interrupt threads lose nothing, works run once and in their
 // number, a mempool's guarantee is one. Each seed is a process of its own.
 #include <sys/wait.h>

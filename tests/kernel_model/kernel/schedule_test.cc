@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Full preemption, interrupt threads, workqueues of 6.x, device memory, allocations that fail, and
 // schedules drawn from a seed.
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Who runs on one core, and when.
 #include "kernel_model/workqueue.h"
 #include "tests/kernel_model/kernel/bench.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Random programs: nothing is lost, nothing runs twice, and running ahead changes nothing.
 #include <gmock/gmock.h>
 #include <sys/wait.h>

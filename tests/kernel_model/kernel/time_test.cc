@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Charges, simulated time and the accounts of the cores.
 #include <stdexcept>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sleeping and waking: wait queues, time-outs, workqueues.
 #include <memory>
 #include <optional>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The judge itself, judged by bytes that a real dm-crypt wrote.
 #include "machine/check/reference_cipher.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What becomes of a request, one event after the other.
 #include "machine/check/verdicts.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The options of `cesasim run` that write files beside the results, through the program.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

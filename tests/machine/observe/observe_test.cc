@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a run writes down beside its results, against its metrics: on every path and driver.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "machine/observe/time_bins.h"
 
 #include <gtest/gtest.h>

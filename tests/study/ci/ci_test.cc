@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // docs/ci: the example files are YAML that calls the script, and the script
 // does what it says.
 #include <gmock/gmock.h>

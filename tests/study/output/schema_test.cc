@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The JSON Schemas against the shipped studies, by a validator that is not ours.
 #include "study/output/schema.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The fit on a machine whose answer is known: a worker in shell computes
 // sim_seconds = wake_up / 1000 + seed * context_switch / 1000.
 #include "study/published/fit.h"

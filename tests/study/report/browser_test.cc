@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The report in a real browser: charts are drawn, choosers work, nothing is fetched and nothing
 // complains.
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Goes in front of everything else in the page: keeps what goes wrong.
 'use strict';
 const caught = [];

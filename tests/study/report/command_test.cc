@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // `cesasim report` as a user runs it, on what `cesasim run` wrote (with a stand-in machine).
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

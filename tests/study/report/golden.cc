@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Writes NAME.report.json for every NAME.results.json of a folder. Look at the difference before
 // you commit it.
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Goes behind everything else in the page: looks at it as a reader would and uses its choosers. What it
 // finds becomes the attribute data-check of the page, or goes to the page that holds this one in a frame.
 'use strict';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // studies/short is mkfs-vs-bonnie with other traces, and stays so.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A SystemC program for leak_check_test: argument 1 says how it leaves its coroutines and memory.
 #include <cstdio>
 #include <cstdlib>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The leak check of the sanitized suite: it knows the stacks, finds what is lost and nothing else.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Generated traces: against ext2's published rules, and against the captures they imitate.
 #include "traces/generate/trace_generator.h"
 

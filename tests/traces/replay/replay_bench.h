@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A replay on one modelled core over a block device made of a map and a delay.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a listener of a replay is notified of, and when somebody waits for a request.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The output of biosnoop (bcc, and its libbpf version): a row per I/O that ended.
 #pragma once
 

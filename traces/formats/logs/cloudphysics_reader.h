@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The CSV in which the CloudPhysics block traces (VMware vSCSI) are passed around.
 #pragma once
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Re-exports the native C++ rules under the names rules_cc gives them."""
 
 cc_binary = native.cc_binary
