@@ -103,16 +103,10 @@ int cosim_mutants(const CosimArguments& arguments) {
   return cosim::run_mutants(options);
 }
 
-/// Runs one of them and turns what stops it into a message and an exit code.
+/// Runs one of them; what cannot be parsed is bad input too.
 int cosim_guarded(int (*what)(const CosimArguments&), const CosimArguments& arguments) {
   try {
     return what(arguments);
-  } catch (const cosim::BuildError& error) {
-    complain(error.what());
-    return kBadInput;
-  } catch (const cosim::EditError& error) {
-    complain(error.what());
-    return kBadInput;
   } catch (const std::invalid_argument& error) {
     complain(error.what());
     return kBadInput;

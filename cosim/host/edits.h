@@ -3,16 +3,16 @@
 #pragma once
 
 #include <filesystem>
-#include <stdexcept>
 #include <string>
 #include <vector>
+
+#include "base/text/errors.h"
 
 namespace cesasim::cosim {
 
 /// A patch does not fit the sources; the message names both and says where.
-class EditError : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
+struct EditError : UsageError {
+  using UsageError::UsageError;
 };
 
 /// The patches of a folder of HOME/cosim/kernel ("patches", "mends", "mutants"), sorted by name;

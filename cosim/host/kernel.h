@@ -14,9 +14,8 @@
 namespace cesasim::cosim {
 
 /// Something did not build; the message ends with the last lines of the log.
-class BuildError : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
+struct BuildError : UsageError {
+  using UsageError::UsageError;
 };
 
 struct KernelOptions {

@@ -77,13 +77,15 @@ class Mutants {
 
   int run() {
     // All are built before the first boot: a patch that does not fit is told at once.
-    for (const Mutant& mutant : mutants_) prepare_kernel(changed_driver(&mutant));
+    for (const Mutant& mutant : mutants_)
+      kernels_.push_back(prepare_kernel(changed_driver(&mutant)));
     if (!options_.junit_file.empty()) {
       write_file_atomic(options_.junit_file, unfinished_junit("mutants"));
     }
     unsigned caught = 0;
-    for (const Mutant& mutant : mutants_) {
-      const TestCase verdict = judge(mutant);
+    for (std::size_t i = 0; i < mutants_.size(); ++i) {
+      const Mutant& mutant = mutants_[i];
+      const TestCase verdict = judge(mutant, kernels_[i]);
       if (broken_) break;
       std::printf("%-36s %s  %s\n", mutant.name.c_str(), verdict.ok ? "caught" : "MISSED",
                   verdict.message.c_str());
@@ -108,8 +110,7 @@ class Mutants {
     return options;
   }
 
-  std::vector<TestCase> boot(const Board& board, const KernelOptions& driver, GuestOutcome& out) {
-    const Kernel kernel = prepare_kernel(driver);
+  std::vector<TestCase> boot(const Board& board, const Kernel& kernel, GuestOutcome& out) {
     DeviceOptions device;
     device.cesa = board.cesa;
     device.dram = board.dram;
@@ -122,7 +123,7 @@ class Mutants {
     guest.kernel_arguments = {"cryptomgr.noextratests=1"};
     guest.wall_limit = options_.wall_limit;
     guest.computing_limit = kComputingLimit;
-    out = boot_guest(kernel, device, driver.home, guest);
+    out = boot_guest(kernel, device, options_.kernel.home, guest);
     return cases_of(board, kernel.version, guest.steps, out);
   }
 
@@ -131,7 +132,7 @@ class Mutants {
     if (const auto it = passed_.find(soc); it != passed_.end()) return it->second;
     const Board board = options_.board(soc);
     GuestOutcome out;
-    const auto cases = boot(board, changed_driver(nullptr), out);
+    const auto cases = boot(board, prepare_kernel(changed_driver(nullptr)), out);
     std::vector<std::string>& names = passed_[soc];
     unsigned failed = 0;
     for (const TestCase& c : cases) {
@@ -151,13 +152,13 @@ class Mutants {
     return names;
   }
 
-  TestCase judge(const Mutant& mutant) {
+  TestCase judge(const Mutant& mutant, const Kernel& kernel) {
     TestCase verdict{"mutants", mutant.name, false, ""};
     const std::vector<std::string>& passed = passed_by_mended(mutant.soc);
     if (broken_) return verdict;
     const Board board = options_.board(mutant.soc);
     GuestOutcome out;
-    const auto cases = boot(board, changed_driver(&mutant), out);
+    const auto cases = boot(board, kernel, out);
     if (out.console.find(kRan) == std::string::npos) {
       verdict.message = "the mutated code never ran on " + mutant.soc;
       return verdict;
@@ -184,6 +185,7 @@ class Mutants {
 
   const MutantsOptions& options_;
   std::vector<Mutant> mutants_;
+  std::vector<Kernel> kernels_;  // with each of them
   std::map<std::string, std::vector<std::string>> passed_;
   std::vector<TestCase> results_;
   bool sound_ = true;
