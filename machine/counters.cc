@@ -5,6 +5,8 @@
 #include <string>
 #include <systemc>
 
+#include "hw_model/tlm/sc_time.h"
+
 namespace cesasim::study {
 
 using hw::Activity;
@@ -33,7 +35,7 @@ void read_threads(const kernel::Kernel& kernel, Counters& c) {
 
 Counters read_counters(Assembly& at) {
   Counters c;
-  c.time = sc_core::sc_time_stamp().value();
+  c.time = hw::now_ps();
   for (unsigned i = 0; i < at.soc.cores(); ++i) {
     for (std::size_t a = 0; a < hw::kActivities; ++a) {
       c.activity[a] += at.soc.core(i).accounted(static_cast<Activity>(a));

@@ -2,6 +2,7 @@
 #include "machine/watch.h"
 
 #include "hw_model/common/units.h"
+#include "hw_model/tlm/sc_time.h"
 
 namespace cesasim::study {
 namespace {
@@ -12,12 +13,12 @@ constexpr hw::Ps kStall = 300 * hw::kPsPerS;
 
 bool watch_run(const WatchedRun& run) {
   std::uint64_t completed = run.completed();
-  hw::Ps silent_since = sc_core::sc_time_stamp().value();
+  hw::Ps silent_since = hw::now_ps();
   while (!run.done()) {
     sc_core::sc_start(run.slice());
     if (run.after_slice) run.after_slice();
     if (run.done()) break;
-    const hw::Ps now = sc_core::sc_time_stamp().value();
+    const hw::Ps now = hw::now_ps();
     const std::uint64_t so_far = run.completed();
     if (so_far != completed || !run.waiting()) {
       completed = so_far;

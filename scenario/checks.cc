@@ -318,19 +318,19 @@ void check_driver_settings(const Tree& tree, const Scenario& s) {
 }  // namespace
 
 void check_no_crypt(Tree& tree, DmCryptSettings& s) {
+  // A table says where on the disk the mapping lies.
+  const auto means_something = [&s](const std::string& key) {
+    return key == "path" || (key == "table" && s.table != kNoTable);
+  };
   Tree* node = tree.find("dmcrypt");
   const Layer chosen = node->find("path")->layer;
   for (const auto& [key, member] : node->members) {
-    // A table says where on the disk the mapping lies.
-    if (key == "path" || (key == "table" && s.table != kNoTable)) continue;
-    if (member.layer == Layer::standard || member.layer < chosen) continue;
+    if (means_something(key) || member.layer == Layer::standard || member.layer < chosen) continue;
     throw ConfigError(member.at, "dmcrypt." + key,
                       "means nothing with dmcrypt.path none, which encrypts nothing",
                       "dmcrypt.path alone, or another path");
   }
-  std::erase_if(node->members, [&s](const auto& member) {
-    return member.first != "path" && (member.first != "table" || s.table == kNoTable);
-  });
+  std::erase_if(node->members, [&](const auto& m) { return !means_something(m.first); });
   DmCryptSettings kept;
   kept.path = s.path;
   kept.table = s.table;

@@ -10,6 +10,7 @@
 #include "hw_model/cesa/registers.h"
 #include "hw_model/memory/mbus_extension.h"
 #include "hw_model/tlm/memory_access.h"
+#include "hw_model/tlm/sc_time.h"
 
 namespace cesasim::cosim {
 namespace {
@@ -17,8 +18,6 @@ namespace {
 constexpr std::uint16_t kVendorMarvell = 0x11AB;
 constexpr std::uint16_t kDeviceCesa = 0xCE5A;
 constexpr std::uint32_t kClassEncryption = 0x100000;
-
-hw::Ps now_ps() { return sc_core::sc_time_stamp().value(); }
 
 void settle() {
   while (sc_core::sc_pending_activity_at_current_time()) sc_core::sc_start(sc_core::SC_ZERO_TIME);
@@ -89,14 +88,14 @@ void CesaBoard::connect(Initiator& initiator, Target& target) {
 std::optional<std::uint64_t> CesaBoard::next_event_ns() {
   settle();
   if (!sc_core::sc_pending_activity_at_future_time()) return std::nullopt;
-  const hw::Ps at = now_ps() + sc_core::sc_time_to_pending_activity().value();
+  const hw::Ps at = hw::now_ps() + sc_core::sc_time_to_pending_activity().value();
   return (at + hw::kPsPerNs - 1) / hw::kPsPerNs;
 }
 
 void CesaBoard::advance_to(std::uint64_t ns) {
   settle();
   const hw::Ps target = ns * hw::kPsPerNs;
-  if (target > now_ps()) sc_core::sc_start(sc_core::sc_time::from_value(target - now_ps()));
+  if (target > hw::now_ps()) sc_core::sc_start(sc_core::sc_time::from_value(target - hw::now_ps()));
   // sc_start leaves what is due exactly at its end to the next call.
   settle();
 }
@@ -129,7 +128,7 @@ void CesaBoard::count_register_access() {
   if (log_.active()) name_ram();
   for (const auto kind : {Injection::Kind::stuck, Injection::Kind::kill}) {
     if (inject_now(kind, counters_.register_accesses)) {
-      log_.inject(now_ps(), injection_.str());
+      log_.inject(hw::now_ps(), injection_.str());
       if (on_injection) on_injection(kind);
     }
   }
@@ -143,9 +142,9 @@ void CesaBoard::bar_read(unsigned bar, std::uint32_t offset, std::span<std::uint
   if (bar == kRegistersBar && data.size() == 4) {
     std::uint32_t value;
     std::memcpy(&value, data.data(), 4);
-    log_.reg(now_ps(), false, offset, value, holds_address(offset));
+    log_.reg(hw::now_ps(), false, offset, value, holds_address(offset));
   } else if (bar == kSramBar) {
-    log_.sram(now_ps(), false, offset, data.size());
+    log_.sram(hw::now_ps(), false, offset, data.size());
   }
 }
 
@@ -154,9 +153,9 @@ void CesaBoard::bar_write(unsigned bar, std::uint32_t offset, std::span<const st
   if (bar == kRegistersBar && data.size() == 4) {
     std::uint32_t value;
     std::memcpy(&value, data.data(), 4);
-    log_.reg(now_ps(), true, offset, value, holds_address(offset));
+    log_.reg(hw::now_ps(), true, offset, value, holds_address(offset));
   } else if (bar == kSramBar) {
-    log_.sram(now_ps(), true, offset, data.size());
+    log_.sram(hw::now_ps(), true, offset, data.size());
   }
   // TLM takes the data of a write by a pointer to non-const and does not change it.
   access(true, bar, offset, const_cast<std::uint8_t*>(data.data()),
@@ -177,11 +176,11 @@ void CesaBoard::dma_transport(int engine, tlm::tlm_generic_payload& trans,
   const std::uint32_t bytes = trans.get_data_length();
   if (log_.active()) {
     name_ram();
-    log_.dma(now_ps() + delay.value(), static_cast<unsigned>(engine), trans.is_write(), address,
+    log_.dma(hw::now_ps() + delay.value(), static_cast<unsigned>(engine), trans.is_write(), address,
              bytes);
   }
   if (inject_now(Injection::Kind::bus_error, ++counters_.dma_accesses)) {
-    log_.inject(now_ps(), injection_.str());
+    log_.inject(hw::now_ps(), injection_.str());
     if (on_injection) on_injection(Injection::Kind::bus_error);
     trans.set_response_status(tlm::TLM_GENERIC_ERROR_RESPONSE);
     return;
@@ -198,7 +197,7 @@ void CesaBoard::dma_transport(int engine, tlm::tlm_generic_payload& trans,
   hw::Ps own = ext ? ext->own_ps : 0;
   if (trans.is_read() && !(ext && ext->continued)) own += read_latency_;
   const hw::Ps took =
-      bandwidth_.transfer(ext ? ext->master : 0, now_ps() + delay.value(), bytes, own);
+      bandwidth_.transfer(ext ? ext->master : 0, hw::now_ps() + delay.value(), bytes, own);
   delay += sc_core::sc_time::from_value(took);
 }
 
@@ -206,9 +205,9 @@ void CesaBoard::irq_changed() {
   for (unsigned i = 0; i < irq_.size(); ++i) {
     const bool level = irq_[i].read();
     if (level && !line_[i]) {
-      log_.irq(now_ps(), i);
+      log_.irq(hw::now_ps(), i);
       if (inject_now(Injection::Kind::lost_irq, ++counters_.interrupts)) {
-        log_.inject(now_ps(), injection_.str());
+        log_.inject(hw::now_ps(), injection_.str());
         if (on_injection) on_injection(Injection::Kind::lost_irq);
       } else {
         pending_[i] = true;

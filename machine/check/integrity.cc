@@ -7,6 +7,7 @@
 #include <systemc>
 
 #include "dmcrypt_model/path_info.h"
+#include "hw_model/tlm/sc_time.h"
 
 namespace cesasim::study {
 
@@ -54,7 +55,7 @@ void Integrity::disk_written(std::uint64_t sector, const std::uint8_t* data,
     const std::uint64_t mapped = sector + i - table_.start;
     if (!oracle_.looks_like_plaintext(mapped, data + i * hw::kSectorBytes)) continue;
     ++plaintext_sectors_;
-    verdicts_.plaintext_written(mapped, sc_core::sc_time_stamp().value());
+    verdicts_.plaintext_written(mapped, hw::now_ps());
   }
 }
 
@@ -103,7 +104,7 @@ bool Integrity::older_content(std::uint64_t sector, std::uint32_t generation,
 void Integrity::check_image() {
   const hw::SparseStore& store = at_.soc.disk().store();
   const std::uint32_t unit = table_.sector_size / hw::kSectorBytes;
-  const Ps now = sc_core::sc_time_stamp().value();
+  const Ps now = hw::now_ps();
   std::vector<std::uint8_t> cipher(table_.sector_size), plain(table_.sector_size);
   std::uint8_t expected[hw::kSectorBytes];
   std::uint64_t at_unit = ~std::uint64_t{0};

@@ -9,6 +9,8 @@
 #include <systemc>
 #include <utility>
 
+#include "hw_model/tlm/sc_time.h"
+
 namespace cesasim::study {
 namespace {
 
@@ -149,7 +151,7 @@ void RunTracer::close() {
   for (const auto& [id, request] : requests_) ids.push_back(id);
   std::sort(ids.begin(), ids.end());
   for (const std::uint64_t id : ids) finish(id);
-  if (timeline_) timeline_->close(sc_core::sc_time_stamp().value());
+  if (timeline_) timeline_->close(hw::now_ps());
   if (rows_) rows_->commit();
   if (record_) record_->close();
   if (record_disk_) record_disk_->close();

@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <systemc>
 
+#include "hw_model/tlm/sc_time.h"
+
 namespace cesasim::study {
 namespace {
 
@@ -29,12 +31,12 @@ SeriesRecorder::SeriesRecorder(Assembly& at)
       bins_(kTracks) {}
 
 Ps SeriesRecorder::until_sample() const {
-  const Ps now = sc_core::sc_time_stamp().value();
+  const Ps now = hw::now_ps();
   return bins_.width() - now % bins_.width();
 }
 
 void SeriesRecorder::sample() {
-  const Ps now = sc_core::sc_time_stamp().value();
+  const Ps now = hw::now_ps();
   if (now == sampled_) return;
   sampled_ = now;
   bins_.cover(now);
@@ -73,7 +75,7 @@ void SeriesRecorder::request_ended(const traces::RequestLog& log) {
 }
 
 void SeriesRecorder::request_lost(const traces::RequestLog& log) {
-  bins_.spread(kInFlight, log.submitted, sc_core::sc_time_stamp().value(), 1);
+  bins_.spread(kInFlight, log.submitted, hw::now_ps(), 1);
 }
 
 void SeriesRecorder::phase(std::uint32_t index, bool entered, Ps at) {
