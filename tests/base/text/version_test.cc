@@ -50,7 +50,7 @@ TEST_F(BuildDescription, IsEmptyWhereNobodyKnows) {
 TEST_F(BuildDescription, TakesNoOtherText) {
   for (const std::string& text :
        {std::string("\n1234567\n"), std::string("fatal: not a git repository\n"),
-        std::string("123\0456", 7), std::string("\x1b[31m"), std::string(10000, 'x')}) {
+        std::string("123\000456", 7), std::string("\x1b[31m"), std::string(10000, 'x')}) {
     describe(text);
     EXPECT_EQ(build_description(program_), "") << testing::PrintToString(text);
   }
