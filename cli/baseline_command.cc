@@ -12,7 +12,7 @@
 #include "study/diff/baseline.h"
 #include "study/run/run_study.h"
 
-namespace cesasim::study {
+namespace cesasim::cli {
 namespace {
 
 /// Runs the studies and writes studies/baselines/NAME.json of each.
@@ -45,10 +45,11 @@ int write_baselines(RunArguments arguments, bool all) {
     return code;
   }
   for (const std::string& name : arguments.studies) {
-    const Study study = load_study(library.find_study(name).string());
+    const study::Study study = study::load_study(library.find_study(name).string());
     const std::string file = (folder / (study.name + ".json")).string();
     write_file_atomic(file,
-                      baseline_text(load_results(default_folder(study, arguments.set)).result));
+                      study::baseline_text(
+                          study::load_results(study::default_folder(study, arguments.set)).result));
     fmt::print("{}\n", shown_path(file));
   }
   return kOk;
@@ -72,4 +73,4 @@ void add_baseline_command(CLI::App& app, Action& chosen) {
       [given, all, &chosen] { chosen = [given, all] { return write_baselines(*given, *all); }; });
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim::cli

@@ -18,7 +18,7 @@
 #include "traces/trace_reader.h"
 #include "traces/trace_record.h"
 
-namespace cesasim::study {
+namespace cesasim::cli {
 
 namespace {
 
@@ -87,7 +87,8 @@ int dispatch(int argc, char** argv) {
   std::vector<int> fds;
   CLI::App* worker_command = app.add_subcommand("worker", "")->group("");
   worker_command->add_option("FD", fds)->required()->expected(3);
-  worker_command->callback([&] { chosen = [&] { return worker_main(fds[0], fds[1], fds[2]); }; });
+  worker_command->callback(
+      [&] { chosen = [&] { return study::worker_main(fds[0], fds[1], fds[2]); }; });
   set_help(app, terminal_width(STDOUT_FILENO));
 
   try {
@@ -150,4 +151,4 @@ int cli_main(int argc, char** argv) {
   return code;
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim::cli

@@ -2,9 +2,9 @@
 // The command line.
 #pragma once
 
-namespace cesasim::study {
+namespace cesasim::cli {
 
 /// Runs the command named by the arguments; messages go to standard error. Returns an ExitCode.
 int cli_main(int argc, char** argv);
 
-}  // namespace cesasim::study
+}  // namespace cesasim::cli

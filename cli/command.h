@@ -9,7 +9,7 @@
 #include "base/text/terminal.h"
 #include "cli/cli.h"
 
-namespace cesasim::study {
+namespace cesasim::cli {
 
 /// What the command that was given does; returns the exit code. Errors that cli_main() turns into
 /// messages: UsageError, ConfigError, traces::TraceError, ImageInputError, Interrupted.
@@ -27,4 +27,4 @@ void add_fit_command(CLI::App& app, Action& chosen);
 void add_validation_command(CLI::App& app, Action& chosen);
 void add_baseline_command(CLI::App& app, Action& chosen);
 
-}  // namespace cesasim::study
+}  // namespace cesasim::cli

@@ -14,7 +14,7 @@
 #include "scenario/scenario.h"
 #include "study/matrix/study.h"
 
-namespace cesasim::study {
+namespace cesasim::cli {
 namespace {
 
 struct CosimArguments {
@@ -174,4 +174,4 @@ void add_cosim_command(CLI::App& app, Action& chosen) {
       [given, &chosen] { chosen = [given] { return cosim_guarded(cosim_run, *given); }; });
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim::cli

@@ -9,7 +9,7 @@
 #include "cli/command.h"
 #include "study/diff/compare.h"
 
-namespace cesasim::study {
+namespace cesasim::cli {
 namespace {
 
 struct DiffArguments {
@@ -20,27 +20,26 @@ struct DiffArguments {
 };
 
 int diff(const DiffArguments& arguments) {
-  Comparison comparison;
+  study::Comparison comparison;
   try {
-    Tolerances tolerances;
+    study::Tolerances tolerances;
     for (const std::string& text : arguments.tolerances) tolerances.add(text);
-    const LoadedResults before = load_results(arguments.before);
-    const LoadedResults after = load_results(arguments.after);
-    comparison = compare_results(before, after, tolerances);
+    const study::LoadedResults before = study::load_results(arguments.before);
+    const study::LoadedResults after = study::load_results(arguments.after);
+    comparison = study::compare_results(before, after, tolerances);
   } catch (const std::invalid_argument& error) {
     throw UsageError(fmt::format("--tolerance: {}", error.what()));
-  } catch (const ResultsInputError& error) {
+  } catch (const study::ResultsInputError& error) {
     throw UsageError(error.what());
   } catch (const std::exception&) {
     throw UsageError(fmt::format("{} and {} cannot be compared: a file is damaged or edited",
                                  arguments.before, arguments.after));
   }
   if (arguments.json) {
-    fmt::print(
-        "{}\n",
-        to_json(comparison, arguments.all).dump(2, ' ', false, Json::error_handler_t::replace));
+    fmt::print("{}\n", study::to_json(comparison, arguments.all)
+                           .dump(2, ' ', false, Json::error_handler_t::replace));
   } else {
-    fmt::print("{}", to_text(comparison, arguments.all, terminal_width(STDOUT_FILENO)));
+    fmt::print("{}", study::to_text(comparison, arguments.all, terminal_width(STDOUT_FILENO)));
   }
   return comparison.same() ? kOk : kExpectationFailed;
 }
@@ -72,4 +71,4 @@ void add_diff_command(CLI::App& app, Action& chosen) {
   command->callback([given, &chosen] { chosen = [given] { return diff(*given); }; });
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim::cli

@@ -15,7 +15,7 @@
 #include "study/published/fit.h"
 #include "study/published/validation.h"
 
-namespace cesasim::study {
+namespace cesasim::cli {
 namespace {
 
 struct FitArguments {
@@ -26,36 +26,37 @@ struct FitArguments {
 
 int run_fit(const FitArguments& arguments) {
   const Library library = Library::locate();
-  const Study study = load_study(library.find_study(arguments.study).string());
+  const study::Study study = study::load_study(library.find_study(arguments.study).string());
   if (study.fit.empty()) {
     throw UsageError(
         fmt::format("{}: the study names no parameters to fit; valid: a study with a "
                     "key 'fit'",
                     study.name));
   }
-  RunnerOptions options;
+  study::RunnerOptions options;
   options.worker = {"/proc/self/exe", "worker"};
   options.jobs = arguments.jobs;
   const bool show = ::isatty(STDERR_FILENO) != 0;
-  const FitResult result = fit(study, library, options, [show](const FitResult& r) {
-    if (!show) return;
-    fmt::print(stderr, "\r{} runs, off by {:.2f} %\x1b[K", r.evaluations, r.after);
-    std::fflush(stderr);
-  });
+  const study::FitResult result =
+      study::fit(study, library, options, [show](const study::FitResult& r) {
+        if (!show) return;
+        fmt::print(stderr, "\r{} runs, off by {:.2f} %\x1b[K", r.evaluations, r.after);
+        std::fflush(stderr);
+      });
   if (show) fmt::print(stderr, "\r\x1b[K");
   fmt::print("{} figures, {} parameters, {} runs; root mean square error {:.2f} % -> {:.2f} %\n\n",
              result.figures, result.parameters.size(), result.evaluations, result.before,
              result.after);
   fmt::print("{:<48}  {:<20}  {:>10}  {:>10}  {:>18}\n", "parameter", "preset", "was", "is",
              "bounds");
-  for (const FittedParameter& p : result.parameters) {
+  for (const study::FittedParameter& p : result.parameters) {
     fmt::print("{:<48}  {:<20}  {:>10.4g}  {:>10.4g}  {:>18}{}\n", p.parameter->key,
                p.parameter->preset, p.before, p.after,
                fmt::format("{:g} .. {:g}", p.parameter->min, p.parameter->max),
                p.at_bound ? "  at its bound" : "");
   }
   if (arguments.write) {
-    for (const auto& [file, text] : fitted_files(result)) {
+    for (const auto& [file, text] : study::fitted_files(result)) {
       write_file_atomic(file, text);
       fmt::print("written: {}\n", file);
     }
@@ -78,7 +79,7 @@ int validation(const ValidationArguments& arguments) {
   text << in.rdbuf();
   std::string table;
   try {
-    table = validation_markdown(study_result_from_json(Json::parse(text.str())));
+    table = study::validation_markdown(study::study_result_from_json(Json::parse(text.str())));
   } catch (const std::exception& error) {
     throw UsageError(fmt::format("{}: {}", file, error.what()));
   }
@@ -114,4 +115,4 @@ void add_validation_command(CLI::App& app, Action& chosen) {
   command->callback([given, &chosen] { chosen = [given] { return validation(*given); }; });
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim::cli

@@ -10,7 +10,7 @@
 
 #include "base/text/wrap.h"
 
-namespace cesasim::study {
+namespace cesasim::cli {
 namespace {
 
 constexpr std::size_t kTextColumn = 28;
@@ -243,4 +243,4 @@ complete -o default -F _cesasim cesasim
       steps, words);
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim::cli

@@ -5,7 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
-namespace cesasim::study {
+namespace cesasim::cli {
 
 /// Has `app` and all its commands say what they are in this program's words, on a screen of `width`
 /// columns (0: no limit). Options refuse empty values from then on. After all commands are added.
@@ -22,4 +22,4 @@ std::string usage_problem(const CLI::ParseError& error);
 /// A script for bash that completes commands, options, studies, and keys after --set.
 std::string bash_completion(const CLI::App& app);
 
-}  // namespace cesasim::study
+}  // namespace cesasim::cli

@@ -15,7 +15,7 @@
 #include "machine/image.h"
 #include "scenario/scenario.h"
 
-namespace cesasim::study {
+namespace cesasim::cli {
 namespace {
 
 struct ImageArguments {
@@ -148,4 +148,4 @@ void add_image_command(CLI::App& app, Action& chosen) {
   }
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim::cli

@@ -17,7 +17,7 @@
 #include "study/output/guide.h"
 #include "study/output/schema.h"
 
-namespace cesasim::study {
+namespace cesasim::cli {
 namespace {
 
 /// "NAME  TEXT" for the screen; names that leave no room for a text beside them have it below.
@@ -65,9 +65,9 @@ void list(const std::string& what) {
   if (what == "faults") return list_named(fault_list());
   if (what == "metrics") return list_metrics();
   if (what == "parameters") return list_parameter_table();
-  if (what == "guide") return fmt::print("{}", study_guide());
-  if (what == "study-schema") return fmt::print("{}\n", study_schema().dump(1));
-  if (what == "results-schema") return fmt::print("{}\n", results_schema().dump(1));
+  if (what == "guide") return fmt::print("{}", study::study_guide());
+  if (what == "study-schema") return fmt::print("{}\n", study::study_schema().dump(1));
+  if (what == "results-schema") return fmt::print("{}\n", study::results_schema().dump(1));
   const Library library = Library::locate();
   if (what == "presets") return list_files(library.presets(), true);
   if (what == "studies") return list_files(library.studies(), false);
@@ -100,4 +100,4 @@ void add_list_command(CLI::App& app, Action& chosen) {
   });
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim::cli

@@ -10,4 +10,4 @@ int main(int argc, char** argv) {
   return sc_core::sc_elab_and_sim(argc, argv);
 }
 
-int sc_main(int argc, char** argv) { return cesasim::study::cli_main(argc, argv); }
+int sc_main(int argc, char** argv) { return cesasim::cli::cli_main(argc, argv); }

@@ -17,7 +17,7 @@
 #include "study/report/page.h"
 #include "study/report/report_data.h"
 
-namespace cesasim::study {
+namespace cesasim::cli {
 namespace {
 
 struct ReportArguments {
@@ -53,13 +53,13 @@ int report(const ReportArguments& arguments) {
       arguments.output.empty() ? file.parent_path() / "report.html" : fs::path(arguments.output);
   const Json results = read_results(file);
   check_outputs({{"--output", output.string()}}, {file.string()});
-  ReportOptions options;
+  study::ReportOptions options;
   for (const ParameterInfo& parameter : list_parameters()) {
     options.units[parameter.path] = parameter.unit;
   }
   Json data;
   try {
-    data = report_data(results, options);
+    data = study::report_data(results, options);
   } catch (const std::runtime_error& error) {
     throw UsageError(fmt::format("{}: {}", file.string(), error.what()));
   } catch (const std::exception&) {
@@ -67,12 +67,12 @@ int report(const ReportArguments& arguments) {
   }
   if (!arguments.baseline.empty()) {
     try {
-      data["baseline"] = parse_report_baseline(arguments.baseline, results);
+      data["baseline"] = study::parse_report_baseline(arguments.baseline, results);
     } catch (const std::runtime_error& error) {
       throw UsageError(fmt::format("--baseline: {}", error.what()));
     }
   }
-  write_file_atomic(output.string(), report_page(data));
+  write_file_atomic(output.string(), study::report_page(data));
   fmt::print("report: {}\n", output.string());
   return kOk;
 }
@@ -99,4 +99,4 @@ void add_report_command(CLI::App& app, Action& chosen) {
   command->callback([given, &chosen] { chosen = [given] { return report(*given); }; });
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim::cli

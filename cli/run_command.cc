@@ -26,12 +26,12 @@
 #include "traces/formats/blktrace_reader.h"
 #include "traces/trace_reader.h"
 
-namespace cesasim::study {
+namespace cesasim::cli {
 namespace {
 
-void print_config(const PreparedStudy& prepared) {
-  for (const Point& point : prepared.points) {
-    const std::string label = point_label(point.axes);
+void print_config(const study::PreparedStudy& prepared) {
+  for (const study::Point& point : prepared.points) {
+    const std::string label = study::point_label(point.axes);
     Tree study;
     study.kind = Tree::Kind::map;
     set_path(study, "name", Tree::scalar(prepared.study.name, {}, Layer::scenario));
@@ -96,10 +96,11 @@ void check_windows(const RunArguments& arguments) {
 
 /// Options that record a point, and what they do not go with. Returns whether there are any. Throws
 /// UsageError.
-bool check_recording(const RunArguments& arguments, const std::vector<PreparedStudy>& studies) {
+bool check_recording(const RunArguments& arguments,
+                     const std::vector<study::PreparedStudy>& studies) {
   check_windows(arguments);
   std::size_t points = 0;
-  for (const PreparedStudy& prepared : studies) points += prepared.points.size();
+  for (const study::PreparedStudy& prepared : studies) points += prepared.points.size();
   const WorkloadSettings& workload = studies.front().points.front().scenario.workload;
   bool any = false;
   for (const auto& [option, file] : point_files(arguments)) {
@@ -137,8 +138,8 @@ void check_sensitivity(const RunArguments& arguments, bool recording) {
 }
 
 /// What a point is to write down. Throws UsageError.
-RunnerOptions runner_options(const RunArguments& arguments) {
-  RunnerOptions out;
+study::RunnerOptions runner_options(const RunArguments& arguments) {
+  study::RunnerOptions out;
   out.worker = {"/proc/self/exe", "worker"};
   out.jobs = arguments.jobs;
   out.vcd.file = arguments.vcd;
@@ -156,21 +157,21 @@ RunnerOptions runner_options(const RunArguments& arguments) {
 }
 
 /// Reads, expands and checks the studies. Throws ConfigError.
-std::vector<PreparedStudy> prepare(const RunArguments& arguments, const Library& library) {
-  std::vector<Override> overrides;
-  for (const std::string& text : arguments.set) overrides.push_back(parse_override(text));
-  std::vector<PreparedStudy> out;
+std::vector<study::PreparedStudy> prepare(const RunArguments& arguments, const Library& library) {
+  std::vector<study::Override> overrides;
+  for (const std::string& text : arguments.set) overrides.push_back(study::parse_override(text));
+  std::vector<study::PreparedStudy> out;
   std::set<std::string> names;
   for (const std::string& name : arguments.studies) {
-    PreparedStudy prepared;
-    prepared.study = load_study(library.find_study(name).string());
+    study::PreparedStudy prepared;
+    prepared.study = study::load_study(library.find_study(name).string());
     if (!names.insert(prepared.study.name).second) {
       throw ConfigError({prepared.study.file, 0}, "name",
                         fmt::format("two studies are called '{}'", prepared.study.name),
                         "different names");
     }
-    prepared.points = expand(prepared.study, overrides, library, !arguments.print_config);
-    prepared.out = arguments.out.empty()           ? default_folder(prepared.study, arguments.set)
+    prepared.points = study::expand(prepared.study, overrides, library, !arguments.print_config);
+    prepared.out = arguments.out.empty() ? study::default_folder(prepared.study, arguments.set)
                    : arguments.studies.size() == 1 ? arguments.out
                                                    : arguments.out + "/" + prepared.study.name;
     out.push_back(std::move(prepared));
@@ -180,11 +181,11 @@ std::vector<PreparedStudy> prepare(const RunArguments& arguments, const Library&
 
 /// Every file that the studies are read from.
 std::vector<std::string> input_files(const RunArguments& arguments, const Library& library,
-                                     const std::vector<PreparedStudy>& studies) {
+                                     const std::vector<study::PreparedStudy>& studies) {
   std::set<std::string> out;
   for (const std::string& name : arguments.studies) out.insert(library.find_study(name).string());
-  for (const PreparedStudy& prepared : studies) {
-    for (const Point& point : prepared.points) {
+  for (const study::PreparedStudy& prepared : studies) {
+    for (const study::Point& point : prepared.points) {
       const std::string& trace = point.scenario.workload.trace_file;
       if (trace.empty()) continue;
       for (std::string& file : traces::trace_files(trace)) out.insert(std::move(file));
@@ -207,11 +208,12 @@ void warn_of_empty_windows(const ObserveOptions& observe, const PointResult& poi
 }
 
 /// What a run says of its results, and its exit code.
-int judge(const PreparedStudy& prepared, const StudyResult& result, const RunArguments& arguments,
-          const WorkerOptions& worker) {
+int judge(const study::PreparedStudy& prepared, const study::StudyResult& result,
+          const RunArguments& arguments, const study::WorkerOptions& worker) {
   if (!arguments.quiet) {
     fmt::print("{}\nresults: {}/results.json\n",
-               to_table(prepared.study, result, terminal_width(STDOUT_FILENO)), prepared.out);
+               study::to_table(prepared.study, result, terminal_width(STDOUT_FILENO)),
+               prepared.out);
   }
   const VcdWindow& vcd = worker.vcd;
   int code = kOk;
@@ -223,7 +225,7 @@ int judge(const PreparedStudy& prepared, const StudyResult& result, const RunArg
     code = kBadInput;
   }
   warn_of_empty_windows(worker.observe, result.points[0]);
-  for (const ExpectationResult& e : result.expectations) {
+  for (const study::ExpectationResult& e : result.expectations) {
     if (e.ok.value_or(true)) continue;
     code = kExpectationFailed;
     if (arguments.quiet) {
@@ -234,18 +236,18 @@ int judge(const PreparedStudy& prepared, const StudyResult& result, const RunArg
   for (const PointResult& point : result.points) {
     if (point.status == Status::ok || point.broken_is_tolerated()) continue;
     code = kPointFailed;
-    complain(fmt::format("{}: point '{}' {}: {}", prepared.study.name, point_name(point.axes),
-                         status_name(point.status), point.error));
+    complain(fmt::format("{}: point '{}' {}: {}", prepared.study.name,
+                         study::point_name(point.axes), status_name(point.status), point.error));
   }
   return code;
 }
 
 /// Runs the studies one after the other. Throws Interrupted, ResumeError.
-int run_studies(const std::vector<PreparedStudy>& studies, const RunArguments& arguments,
-                const RunnerOptions& runner) {
+int run_studies(const std::vector<study::PreparedStudy>& studies, const RunArguments& arguments,
+                const study::RunnerOptions& runner) {
   int code = kOk;
   if (!arguments.sensitivity.wanted.empty()) {
-    for (const PreparedStudy& prepared : studies) {
+    for (const study::PreparedStudy& prepared : studies) {
       code = std::max(code, run_sensitivity({prepared.study, prepared.points, prepared.work,
                                              prepared.out, arguments.set, arguments.jobs,
                                              arguments.quiet, arguments.progress, arguments.resume},
@@ -253,23 +255,23 @@ int run_studies(const std::vector<PreparedStudy>& studies, const RunArguments& a
     }
     return code;
   }
-  const RunStudyOptions options = {runner, arguments.set, arguments.resume, arguments.quiet,
-                                   arguments.progress};
-  std::vector<StudyResult> results;
-  for (const PreparedStudy& prepared : studies) {
-    results.push_back(run_study(prepared, options));
+  const study::RunStudyOptions options = {runner, arguments.set, arguments.resume, arguments.quiet,
+                                          arguments.progress};
+  std::vector<study::StudyResult> results;
+  for (const study::PreparedStudy& prepared : studies) {
+    results.push_back(study::run_study(prepared, options));
     code = std::max(code, judge(prepared, results.back(), arguments, runner));
   }
   // Until here, so that taking up an interrupted run of several studies repeats none of them.
-  for (const PreparedStudy& prepared : studies) {
-    PartialResults(prepared.partial_file(), prepared.study.name).remove();
+  for (const study::PreparedStudy& prepared : studies) {
+    study::PartialResults(prepared.partial_file(), prepared.study.name).remove();
   }
-  if (!arguments.junit.empty()) write_file_atomic(arguments.junit, to_junit(results));
+  if (!arguments.junit.empty()) write_file_atomic(arguments.junit, study::to_junit(results));
   return code;
 }
 
-void prepare_folders(const std::vector<PreparedStudy>& studies) {
-  for (const PreparedStudy& prepared : studies) {
+void prepare_folders(const std::vector<study::PreparedStudy>& studies) {
+  for (const study::PreparedStudy& prepared : studies) {
     try {
       prepare_folder(prepared.out);
     } catch (const OutputError& error) {
@@ -283,22 +285,24 @@ void prepare_folders(const std::vector<PreparedStudy>& studies) {
 int run(const RunArguments& arguments) {
   // Everything is checked before anything runs.
   const Library library = Library::locate();
-  std::vector<PreparedStudy> studies = prepare(arguments, library);
+  std::vector<study::PreparedStudy> studies = prepare(arguments, library);
   if (arguments.print_config) {
-    for (const PreparedStudy& prepared : studies) print_config(prepared);
+    for (const study::PreparedStudy& prepared : studies) print_config(prepared);
     return kOk;
   }
-  const RunnerOptions runner = runner_options(arguments);
+  const study::RunnerOptions runner = runner_options(arguments);
   check_sensitivity(arguments, check_recording(arguments, studies));
   std::vector<OutputFile> outputs = point_files(arguments);
   outputs.push_back({"--junit", arguments.junit});
   check_outputs(outputs, input_files(arguments, library, studies));
-  for (PreparedStudy& prepared : studies) prepared.work = check_traces(prepared.points);
+  for (study::PreparedStudy& prepared : studies)
+    prepared.work = study::check_traces(prepared.points);
   prepare_folders(studies);
-  std::vector<FolderLock> locks;
+  std::vector<study::FolderLock> locks;
   try {
-    for (const PreparedStudy& prepared : studies) locks.emplace_back(prepared.out, command_line());
-  } catch (const FolderInUse& error) {
+    for (const study::PreparedStudy& prepared : studies)
+      locks.emplace_back(prepared.out, study::command_line());
+  } catch (const study::FolderInUse& error) {
     throw UsageError(fmt::format("--out: {}", error.what()));
   }
   if (!arguments.junit.empty()) write_file_atomic(arguments.junit, unfinished_junit("cesasim"));
@@ -306,7 +310,7 @@ int run(const RunArguments& arguments) {
     return run_studies(studies, arguments, runner);
   } catch (const Interrupted&) {
     return kInterrupted;  // run_study() has said how to go on
-  } catch (const ResumeError& error) {
+  } catch (const study::ResumeError& error) {
     throw UsageError(fmt::format("--resume: {}", error.what()));
   }
 }
@@ -391,4 +395,4 @@ void add_run_command(CLI::App& app, Action& chosen) {
   command->callback([given, &chosen] { chosen = [given] { return run(*given); }; });
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim::cli

@@ -7,7 +7,7 @@
 
 #include "cli/sensitivity_run.h"
 
-namespace cesasim::study {
+namespace cesasim::cli {
 
 /// The command line of `cesasim run`.
 struct RunArguments {
@@ -36,4 +36,4 @@ struct RunArguments {
 /// Errors: those of an Action.
 int run(const RunArguments& arguments);
 
-}  // namespace cesasim::study
+}  // namespace cesasim::cli

@@ -11,17 +11,17 @@
 #include "study/run/progress_line.h"
 #include "study/sensitivity/sensitivity.h"
 
-namespace cesasim::study {
+namespace cesasim::cli {
 
 int run_sensitivity(const SensitivityRun &run, const SensitivityArguments &arguments) {
-  SensitivityOptions options;
+  study::SensitivityOptions options;
   if (arguments.wanted == "all") options.marks = {"assumed", "derived", "measured"};
   options.globs = arguments.globs;
   options.runner.worker = {"/proc/self/exe", "worker"};
   options.runner.jobs = run.jobs;
   options.work = run.work;
 
-  PartialResults partial(run.out + "/sensitivity-partial.jsonl", run.study.name);
+  study::PartialResults partial(run.out + "/sensitivity-partial.jsonl", run.study.name);
   if (run.resume && partial.exists()) {
     partial.load();
   } else if (partial.exists()) {
@@ -31,28 +31,28 @@ int run_sensitivity(const SensitivityRun &run, const SensitivityArguments &argum
                     run.study.name, partial.file()));
     partial.remove();
   }
-  const ProgressLine::Style style = ProgressLine::choose(run.quiet, run.progress);
-  std::unique_ptr<ProgressLine> line;
+  const study::ProgressLine::Style style = study::ProgressLine::choose(run.quiet, run.progress);
+  std::unique_ptr<study::ProgressLine> line;
   std::string shown;
-  if (style != ProgressLine::Style::none) {
-    options.on_status = [&](const std::string &stage, const RunnerOptions::Status &status) {
+  if (style != study::ProgressLine::Style::none) {
+    options.on_status = [&](const std::string &stage, const study::RunnerOptions::Status &status) {
       if (shown != stage) {
-        line =
-            std::make_unique<ProgressLine>(run.study.name + ", " + stage, style, 0, "simulations");
+        line = std::make_unique<study::ProgressLine>(run.study.name + ", " + stage, style, 0,
+                                                     "simulations");
         shown = stage;
       }
       line->show(status);
     };
   }
-  SensitivityResult result;
+  study::SensitivityResult result;
   try {
-    result = analyse_sensitivity(run.study, run.points, options, partial);
+    result = study::analyse_sensitivity(run.study, run.points, options, partial);
   } catch (const Interrupted &) {
     line.reset();
     complain(partial.exists()
                  ? fmt::format("interrupted; what was simulated is kept in {}; "
                                "to go on: {}{}",
-                               partial.file(), command_line(), run.resume ? "" : " --resume")
+                               partial.file(), study::command_line(), run.resume ? "" : " --resume")
                  : "interrupted before a point had ended, nothing written");
     throw;
   }
@@ -68,9 +68,10 @@ int run_sensitivity(const SensitivityRun &run, const SensitivityArguments &argum
         run.study.name,
         arguments.globs.empty() ? "" : " of the names that --sensitivity-parameters gives"));
   }
-  const std::string text = to_markdown(result, command_line());
-  write_file_atomic(run.out + "/sensitivity.json",
-                    to_json(result).dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+  const std::string text = study::to_markdown(result, study::command_line());
+  write_file_atomic(
+      run.out + "/sensitivity.json",
+      study::to_json(result).dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
   write_file_atomic(run.out + "/sensitivity.md", text);
   partial.remove();
   if (!run.quiet) {
@@ -79,4 +80,4 @@ int run_sensitivity(const SensitivityRun &run, const SensitivityArguments &argum
   return kOk;
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim::cli

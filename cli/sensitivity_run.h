@@ -7,7 +7,7 @@
 
 #include "study/matrix/study.h"
 
-namespace cesasim::study {
+namespace cesasim::cli {
 
 struct SensitivityArguments {
   std::string wanted;              ///< "": no analysis; "assumed" or "all"
@@ -15,8 +15,8 @@ struct SensitivityArguments {
 };
 
 struct SensitivityRun {
-  const Study &study;
-  const std::vector<Point> &points;
+  const study::Study &study;
+  const std::vector<study::Point> &points;
   const std::vector<double> &work;  ///< of each point
   std::string out;                  ///< folder of the results
   std::vector<std::string> overrides;
@@ -29,4 +29,4 @@ struct SensitivityRun {
 /// failure. Errors: ResumeError.
 int run_sensitivity(const SensitivityRun &run, const SensitivityArguments &arguments);
 
-}  // namespace cesasim::study
+}  // namespace cesasim::cli

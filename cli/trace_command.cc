@@ -19,7 +19,7 @@
 #include "traces/trace_info.h"
 #include "traces/trace_reader.h"
 
-namespace cesasim::study {
+namespace cesasim::cli {
 namespace {
 
 using traces::TraceFormat;
@@ -483,4 +483,4 @@ void add_trace_command(CLI::App& app, Action& chosen) {
   for (CLI::App* command : trace->get_subcommands({})) command->footer(formats_text());
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim::cli

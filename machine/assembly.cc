@@ -7,7 +7,7 @@
 #include "machine/crypto_drivers.h"
 #include "scenario/crypt_table.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 namespace {
 
@@ -92,4 +92,4 @@ Assembly::Assembly(const Scenario& s, bool checkers, const LowerHook& lower,
                                 api.get(), settings);
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -16,7 +16,7 @@
 #include "machine/crypto_drivers.h"
 #include "scenario/scenario.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 struct Assembly {
   /// Puts something between the disk's queue and the target (which it must outlive).
@@ -45,4 +45,4 @@ struct Assembly {
 /// The board of a scenario, without faults.
 hw::SocConfig soc_config(const Scenario& scenario, bool checkers);
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -19,7 +19,7 @@
 #include "machine/watch.h"
 #include "traces/replay/content_oracle.h"
 
-namespace cesasim::study {
+namespace cesasim {
 namespace {
 
 using driver::Cipher;
@@ -322,4 +322,4 @@ PointResult run_bench(const Scenario& scenario, const PointOptions& options) {
   return bench.result(host.count());
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim

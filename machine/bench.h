@@ -7,7 +7,7 @@
 #include "machine/result/point_result.h"
 #include "scenario/scenario.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 /// Simulates the benchmark of `scenario` (workload.bench): fills status, error, metrics and
 /// integrity. Every result is compared with OpenSSL's. One call per process.
@@ -18,4 +18,4 @@ namespace cesasim::study {
 /// application (`application`), its own work on each block is part of the operation.
 PointResult run_bench(const Scenario& scenario, const PointOptions& options);
 
-}  // namespace cesasim::study
+}  // namespace cesasim

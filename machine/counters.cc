@@ -7,7 +7,7 @@
 
 #include "hw_model/tlm/sc_time.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 using hw::Activity;
 
@@ -169,4 +169,4 @@ void add_driver_metrics(MetricList& m, Assembly& at) {
   add("dmcrypt.self_deadlocks", t.self_deadlocks);
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -10,7 +10,7 @@
 #include "machine/assembly.h"
 #include "machine/result/metrics.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 using hw::Ps;
 
@@ -73,4 +73,4 @@ void add_machine_metrics(MetricList& m, Assembly& at, const Counters& c, std::ui
 /// Of the whole run: a driver's and the framework's counters.
 void add_driver_metrics(MetricList& m, Assembly& at);
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -9,7 +9,7 @@
 #include "driver/cesa_tdma/cesa_tdma.h"
 #include "driver/cryptosoft/cryptosoft.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 driver::CesaPlatform cesa_platform(hw::Soc& soc) {
   driver::CesaPlatform platform;
@@ -63,4 +63,4 @@ std::unique_ptr<driver::CryptoDriver> make_crypto_driver(const std::string& name
   throw std::invalid_argument("no crypto driver '" + name + "'");
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -12,7 +12,7 @@
 #include "hw_model/soc/soc.h"
 #include "kernel_model/kernel.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 /// What all drivers are made of. The objects must outlive the driver.
 struct DriverSite {
@@ -37,4 +37,4 @@ std::unique_ptr<driver::CryptoDriver> make_crypto_driver(const std::string& name
                                                          driver::CryptoCore& core,
                                                          const DriverSite& site);
 
-}  // namespace cesasim::study
+}  // namespace cesasim

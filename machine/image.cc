@@ -21,7 +21,7 @@
 #include "machine/watch.h"
 #include "scenario/crypt_table.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 namespace {
 
@@ -368,4 +368,4 @@ ImageResult run_image(const Scenario& scenario, const ImageJob& job) {
   return result;
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -9,7 +9,7 @@
 
 #include "scenario/scenario.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 /// A file that cannot be read or made, or whose size is not what the mapping asks for.
 struct ImageInputError : std::runtime_error {
@@ -47,4 +47,4 @@ struct ImageResult {
 /// Errors: ImageInputError, BrokenImage, ImageStopped, OutputError.
 ImageResult run_image(const Scenario& scenario, const ImageJob& job);
 
-}  // namespace cesasim::study
+}  // namespace cesasim

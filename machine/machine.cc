@@ -25,7 +25,7 @@
 #include "traces/replay/replay.h"
 #include "traces/trace_reader.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 namespace {
 
@@ -413,4 +413,4 @@ PointResult run_point(const Scenario& scenario, const PointOptions& options) {
   return machine.result(host.count());
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -6,11 +6,11 @@
 #include "machine/result/point_result.h"
 #include "scenario/scenario.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 /// Simulates one point: fills status, error, metrics, phases and integrity (axes and config are
 /// the caller's). One call per process, because SystemC elaborates once. Errors: OutputError if
 /// a file of `options` cannot be written.
 PointResult run_point(const Scenario& scenario, const PointOptions& options = {});
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -20,7 +20,7 @@ class CryptoCore;
 class CryptoDriver;
 }  // namespace cesasim::driver
 
-namespace cesasim::study {
+namespace cesasim {
 
 struct DriverSite;
 
@@ -62,4 +62,4 @@ struct PointOptions {
   bool checkers = false;
 };
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <optional>
 
-namespace cesasim::study {
+namespace cesasim {
 
 class TraceOutput::Sink : public ByteSink {
  public:
@@ -40,4 +40,4 @@ void TraceOutput::commit() {
   file_->commit();
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim

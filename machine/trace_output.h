@@ -9,7 +9,7 @@
 #include "base/file/atomic_file.h"
 #include "traces/trace_writer.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 /// Writes `path` in `format`, compressed if the name ends in .zst or .gz. Until commit() it is a
 /// part file, which goes again if there is no commit(). "-" is standard output. Errors:
@@ -32,4 +32,4 @@ class TraceOutput {
   std::unique_ptr<traces::TraceWriter> writer_;
 };
 
-}  // namespace cesasim::study
+}  // namespace cesasim

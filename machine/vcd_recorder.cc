@@ -15,7 +15,7 @@
 #include "hw_model/cesa/cesa.h"
 #include "hw_model/common/lookahead.h"
 
-namespace cesasim::study {
+namespace cesasim {
 namespace {
 
 sc_core::sc_time seconds(double s) { return sc_core::sc_time(s, sc_core::SC_SEC); }
@@ -95,4 +95,4 @@ void VcdRecorder::close() {
   file->commit(bytes_);
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim

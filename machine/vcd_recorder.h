@@ -17,7 +17,7 @@ namespace cesasim::hw {
 class Cesa;
 }
 
-namespace cesasim::study {
+namespace cesasim {
 
 /// The file appears under its name when it is complete. SystemC does not say when a write fails (a
 /// full disk), so it writes into a pipe, and a thread takes that to the file.
@@ -51,4 +51,4 @@ class VcdRecorder {
   bool done_;
 };
 
-}  // namespace cesasim::study
+}  // namespace cesasim

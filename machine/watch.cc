@@ -4,7 +4,7 @@
 #include "hw_model/common/units.h"
 #include "hw_model/tlm/sc_time.h"
 
-namespace cesasim::study {
+namespace cesasim {
 namespace {
 
 constexpr hw::Ps kStall = 300 * hw::kPsPerS;
@@ -32,4 +32,4 @@ bool watch_run(const WatchedRun& run) {
   return true;
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -6,7 +6,7 @@
 #include <functional>
 #include <systemc>
 
-namespace cesasim::study {
+namespace cesasim {
 
 /// A workload as its watch sees it, between two slices of simulated time.
 struct WatchedRun {
@@ -27,4 +27,4 @@ struct WatchedRun {
 /// above the 30 s that a writer of ocf-v3 waits for lost callbacks.
 bool watch_run(const WatchedRun& run);
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -17,7 +17,7 @@
 #include "scenario/crypt_table.h"
 #include "scenario/names.h"
 
-namespace cesasim::study {
+namespace cesasim {
 namespace {
 
 Position where(const Tree& tree, const char* path) {
@@ -374,4 +374,4 @@ void check_scenario(Tree& tree, const Scenario& s) {
   }
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim

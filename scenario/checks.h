@@ -5,7 +5,7 @@
 #include "scenario/settings.h"
 #include "scenario/tree.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 /// Without encryption the other keys of dm-crypt mean nothing: ConfigError. Those below the layer
 /// that chose the path are for the points that this one is compared with, and go; so do defaults.
@@ -15,4 +15,4 @@ void check_no_crypt(Tree& tree, DmCryptSettings& settings);
 /// it stands for go from `tree`. Errors: ConfigError at the key at fault.
 void check_scenario(Tree& tree, const Scenario& scenario);
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -10,7 +10,7 @@
 #include "dmcrypt_model/path_info.h"
 #include "hw_model/common/units.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 std::optional<std::uint64_t> parse_seed(const std::string& key) {
   if (!key.starts_with("seed:")) return std::nullopt;
@@ -78,4 +78,4 @@ std::vector<std::uint8_t> key_bytes(const DmCryptSettings& settings) {
   return out;
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim

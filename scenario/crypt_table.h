@@ -10,7 +10,7 @@
 #include "dmcrypt_model/table.h"
 #include "scenario/settings.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 /// What stands in dmcrypt.table when the mapping is given by single keys.
 inline constexpr const char* kNoTable = "none";
@@ -24,4 +24,4 @@ std::vector<std::uint8_t> key_bytes(const DmCryptSettings& settings);
 /// N of a key written "seed:N"; nullopt for anything else.
 std::optional<std::uint64_t> parse_seed(const std::string& key);
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -6,7 +6,7 @@
 
 #include "scenario/names.h"
 
-namespace cesasim::study {
+namespace cesasim {
 namespace {
 
 constexpr std::uint64_t kMax64 = std::numeric_limits<std::uint64_t>::max();
@@ -237,4 +237,4 @@ void OpensslCosts::describe(hw::ParamVisitor& v) {
   v.number("des3_per_byte", des3_per_byte, "cycles/byte", 0, 10000, "3DES-CBC");
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim

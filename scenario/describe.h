@@ -5,9 +5,9 @@
 #include "scenario/settings.h"
 #include "scenario/visitor.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 /// Walks every key of a scenario.
 void describe_scenario(ScenarioVisitor& v, Scenario& scenario);
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -12,7 +12,7 @@
 
 namespace fs = std::filesystem;
 
-namespace cesasim::study {
+namespace cesasim {
 namespace {
 
 const std::vector<std::string> kKinds = {"soc",    "cesa",    "ring", "disk", "costs",
@@ -305,4 +305,4 @@ fs::path Library::find_file(const Tree& name, const std::string& key) const {
                     "an existing file (looked for " + join_names(shown) + ")");
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim

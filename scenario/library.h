@@ -9,7 +9,7 @@
 
 #include "scenario/tree.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 /// What `list presets` and `list studies` show.
 struct Listed {
@@ -58,4 +58,4 @@ class Library {
 /// How messages name a file: relative to the current directory if it lies below it.
 std::string shown_path(const std::filesystem::path& path);
 
-}  // namespace cesasim::study
+}  // namespace cesasim

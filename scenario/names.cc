@@ -8,7 +8,7 @@
 #include "driver/driver_info.h"
 #include "hw_model/common/fault.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 const dmcrypt::PathInfo& path_info(const std::string& name) {
   for (const dmcrypt::PathInfo& info : dmcrypt::crypt_paths()) {
@@ -66,4 +66,4 @@ std::vector<Named> fault_list() {
   return out;
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim

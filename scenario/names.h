@@ -7,7 +7,7 @@
 
 #include "dmcrypt_model/path_info.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 /// A name and what it stands for, for `cesasim list`.
 struct Named {
@@ -21,4 +21,4 @@ std::vector<Named> fault_list();
 /// The path of that name. Errors: std::invalid_argument.
 const dmcrypt::PathInfo& path_info(const std::string& name);
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -10,7 +10,7 @@
 #include "scenario/describe.h"
 #include "scenario/settings.h"
 
-namespace cesasim::study {
+namespace cesasim {
 namespace {
 
 class ParameterLister : public ScenarioVisitor {
@@ -114,4 +114,4 @@ std::vector<ParameterInfo> list_parameters() {
   return lister.found;
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace cesasim::study {
+namespace cesasim {
 
 /// One line of `cesasim list parameters`.
 struct ParameterInfo {
@@ -20,4 +20,4 @@ struct ParameterInfo {
 };
 std::vector<ParameterInfo> list_parameters();
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -7,7 +7,7 @@
 
 #include "hw_model/common/params.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 /// How the benchmark reaches the cipher, and what that costs besides (an `api` preset).
 struct ApiCosts {
@@ -85,4 +85,4 @@ inline constexpr BenchAlgorithm kBenchAlgorithms[] = {
     {"aes-256-xts", "aes", "xts", 64, "AES-256-XTS"},
 };
 
-}  // namespace cesasim::study
+}  // namespace cesasim

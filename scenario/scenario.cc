@@ -6,7 +6,7 @@
 #include "scenario/describe.h"
 #include "scenario/tree_reader.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 std::optional<std::string> default_kernel(const Tree& tree) {
   const Tree* kernel = tree.find("kernel");
@@ -49,4 +49,4 @@ Scenario resolve_scenario(Tree& tree, const Library& library, bool check_files) 
   return scenario;
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim

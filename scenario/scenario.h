@@ -9,7 +9,7 @@
 #include "scenario/settings.h"
 #include "scenario/tree.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 /// The kernel that a scenario runs on if `tree` names none: that of its path. Empty: it names one,
 /// or there is no such path. nullopt: path none has no kernel of its own, it takes that of the
@@ -24,4 +24,4 @@ Scenario read_scenario(Tree& tree, const Library& library);
 /// Errors: ConfigError. With `check_files` the trace must exist and be readable.
 Scenario resolve_scenario(Tree& tree, const Library& library, bool check_files = true);
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -3,7 +3,7 @@
 
 #include "scenario/names.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 hw::FaultRule FaultSettings::rule() const {
   hw::FaultRule r;
@@ -34,4 +34,4 @@ driver::Recovery Scenario::recovery() const {
           ocf.retry_tick};
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim

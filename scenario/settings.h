@@ -22,7 +22,7 @@
 #include "traces/replay/phase_cost.h"
 #include "traces/trace_reader.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 /// Ciphers in a program's own library, OpenSSL's as built for the board (workload.bench).
 struct OpensslCosts {
@@ -166,4 +166,4 @@ struct Scenario {
   driver::Recovery recovery() const;
 };
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -12,7 +12,7 @@
 #include <string>
 #include <utility>
 
-namespace cesasim::study {
+namespace cesasim {
 namespace {
 
 constexpr int kMaxDepth = 64;         // an alias that contains itself would never end
@@ -449,4 +449,4 @@ std::string to_yaml(const Tree& tree) {
   return std::string(out.c_str(), out.size()) + "\n";
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -12,7 +12,7 @@
 
 #include "base/text/json.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 /// A place in the user's input. `line` counts from 1; 0 means the input has no lines
 /// (the command line).
@@ -110,4 +110,4 @@ Tree tree_from_json(const Json& json);
 /// YAML text that reads back as the same values; comments name unit, mark and origin.
 std::string to_yaml(const Tree& tree);
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -9,7 +9,7 @@
 
 #include "base/text/nearest.h"
 
-namespace cesasim::study {
+namespace cesasim {
 namespace {
 
 std::string number_range(const char* unit, double min, double max) {
@@ -368,4 +368,4 @@ void TreeReader::finish() {
   if (other_) throw *other_;
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -10,7 +10,7 @@
 #include "scenario/tree.h"
 #include "scenario/visitor.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 /// Walks a parameter struct and reads each field from the tree. Defaults of optional keys are
 /// written back, so that the tree ends fully resolved. Errors are collected; finish() throws
@@ -73,4 +73,4 @@ class TreeReader : public ScenarioVisitor {
   std::optional<ConfigError> other_;
 };
 
-}  // namespace cesasim::study
+}  // namespace cesasim

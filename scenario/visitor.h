@@ -10,7 +10,7 @@
 
 #include "hw_model/common/params.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 /// A choice or text whose variable holds a non-empty string has that as its default; an empty
 /// one is required. Flags always have a default. Numbers and counts have none, except through
@@ -41,4 +41,4 @@ class ScenarioVisitor : public hw::ParamVisitor {
   }
 };
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace cesasim::study {
+namespace cesasim {
 namespace {
 
 /// Most time that a core may have been charged for and not yet waited for when a run ends.
@@ -71,4 +71,4 @@ std::string broken_law(Assembly& at, bool own_driver, const Counters& c,
   return "";
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim

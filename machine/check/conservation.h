@@ -8,7 +8,7 @@
 #include "machine/counters.h"
 #include "traces/replay/replay.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 /// The law that a run broke, with its figures; empty if all held: processor time, rows, Little's
 /// law, bytes at the disk and through the engines. `own_driver`: the crypto driver is the user's,
@@ -16,4 +16,4 @@ namespace cesasim::study {
 std::string broken_law(Assembly& at, bool own_driver, const Counters& c,
                        const traces::ReplayReport& r);
 
-}  // namespace cesasim::study
+}  // namespace cesasim

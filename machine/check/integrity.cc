@@ -9,7 +9,7 @@
 #include "dmcrypt_model/path_info.h"
 #include "hw_model/tlm/sc_time.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 using hw::Ps;
 
@@ -148,4 +148,4 @@ std::string first_mismatch(const traces::ContentVerifier& reads) {
                      static_cast<double>(m.time) * 1e-12, m.line);
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -15,7 +15,7 @@
 #include "traces/replay/content_verifier.h"
 #include "traces/replay/replay.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 /// Watches a replay and the disk below it; reports to `verdicts` what is wrong at the disk. A
 /// sector that failed writes left uncertain may hold any version from the last certain one on.
@@ -67,4 +67,4 @@ class Integrity : private traces::ReplayListener, private traces::UnwrittenConte
 /// Where wrong data was read first, for the point's message: "; ..." or nothing.
 std::string first_mismatch(const traces::ContentVerifier& reads);
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -7,7 +7,7 @@
 #include <memory>
 #include <stdexcept>
 
-namespace cesasim::study {
+namespace cesasim {
 
 namespace {
 
@@ -168,4 +168,4 @@ void ReferenceCipher::encrypt(std::uint64_t sector, const std::uint8_t* in,
   crypt(true, sector, in, out);
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim

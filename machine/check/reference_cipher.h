@@ -11,7 +11,7 @@
 
 struct evp_cipher_st;
 
-namespace cesasim::study {
+namespace cesasim {
 
 class ReferenceCipher {
  public:
@@ -45,4 +45,4 @@ class ReferenceCipher {
   bool iv_large_sectors_;
 };
 
-}  // namespace cesasim::study
+}  // namespace cesasim

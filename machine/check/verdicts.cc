@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-namespace cesasim::study {
+namespace cesasim {
 
 const char* verdict_name(Verdict verdict) {
   static constexpr std::array<const char*, static_cast<std::size_t>(Verdict::count)> kNames = {
@@ -135,4 +135,4 @@ std::uint64_t Verdicts::writer(std::uint64_t sector) const {
   return found == writers_.end() ? 0 : (*found->second)[sector % kChunkSectors];
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -13,7 +13,7 @@
 #include "hw_model/common/units.h"
 #include "traces/replay/replay.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 /// The verdict on a request. If several apply the one that stands last counts.
 enum class Verdict : std::uint8_t {
@@ -94,4 +94,4 @@ class Verdicts {
   std::array<Unattributed, kNobodys> nobodys_{};
 };
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-namespace cesasim::study {
+namespace cesasim {
 
 /// A part of a run, in simulated seconds.
 struct TimeWindow {
@@ -39,4 +39,4 @@ struct ObserveOptions {
   }
 };
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -5,7 +5,7 @@
 
 #include "traces/trace_format.h"
 
-namespace cesasim::study {
+namespace cesasim {
 namespace {
 
 traces::TraceFormat format_of(const std::string& file) {
@@ -39,4 +39,4 @@ void Recorder::close() {
   output_.commit();
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -9,7 +9,7 @@
 #include "machine/trace_output.h"
 #include "traces/trace_record.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 /// Writes requests in the order of their numbers, each once it and all before it have ended. Behind
 /// one that never ends (a lost request) no more than kMostHeld wait; then it is written without a
@@ -41,4 +41,4 @@ class Recorder {
   std::map<std::uint64_t, Request> requests_;
 };
 
-}  // namespace cesasim::study
+}  // namespace cesasim

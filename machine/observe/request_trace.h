@@ -9,7 +9,7 @@
 #include "hw_model/common/units.h"
 #include "traces/replay/replay.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 using hw::Ps;
 
@@ -67,4 +67,4 @@ struct RequestTrace {
   }
 };
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -11,7 +11,7 @@
 
 #include "hw_model/tlm/sc_time.h"
 
-namespace cesasim::study {
+namespace cesasim {
 namespace {
 
 using kernel::TraceEvent;
@@ -283,4 +283,4 @@ void RunTracer::disk_ended(const hw::DiskCommand& command, std::uint64_t order, 
   if (timeline_) timeline_->disk_command(command, error, mine.from, at);
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -17,7 +17,7 @@
 #include "machine/observe/request_trace.h"
 #include "machine/observe/timeline.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 /// Attaches itself to the machine. Nothing that it sees changes what is simulated. Until close()
 /// the files are part files, which go again if there is none. Errors: OutputError, from the
@@ -82,4 +82,4 @@ class RunTracer : public kernel::Tracer, public hw::HwTracer {
   std::unordered_map<std::uint32_t, Command> commands_;             // by tag
 };
 
-}  // namespace cesasim::study
+}  // namespace cesasim

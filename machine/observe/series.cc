@@ -9,7 +9,7 @@
 
 #include "hw_model/tlm/sc_time.h"
 
-namespace cesasim::study {
+namespace cesasim {
 namespace {
 
 /// Of a study whose phases take turns row by row only the first stretches are kept.
@@ -128,4 +128,4 @@ Json histogram_json(const LatencyHistogram& latency) {
   return out;
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -14,7 +14,7 @@
 #include "scenario/tree.h"
 #include "traces/replay/replay.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 /// Watches a run from outside: requests by the replay's callbacks, everything else by looking at
 /// the machine's counters between two calls of sc_start. No simulated event is added.
@@ -67,4 +67,4 @@ class SeriesRecorder {
 /// [[upper_us, count], ...] of the buckets that are not empty, eight a power of two.
 Json histogram_json(const LatencyHistogram& latency);
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-namespace cesasim::study {
+namespace cesasim {
 
 std::size_t TimeBins::bin(Ps at) {
   while (at / width_ >= kMost) {
@@ -39,4 +39,4 @@ double TimeBins::total(std::size_t track) const {
   return total;
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -7,7 +7,7 @@
 
 #include "hw_model/common/units.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 using hw::Ps;
 
@@ -46,4 +46,4 @@ class TimeBins {
   std::vector<double> sums_;  // bin by bin
 };
 
-}  // namespace cesasim::study
+}  // namespace cesasim

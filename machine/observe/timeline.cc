@@ -9,7 +9,7 @@
 
 #include "scenario/tree.h"
 
-namespace cesasim::study {
+namespace cesasim {
 namespace {
 
 // Processes of the trace, in the order in which viewers show them.
@@ -331,4 +331,4 @@ void Timeline::close(Ps at) {
   file_.commit();
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -16,7 +16,7 @@
 #include "machine/observe/options.h"
 #include "machine/observe/request_trace.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 /// Tracks. A process per core with a thread for the hard interrupts, one for softirqs and one for
 /// each thread that ran there; what runs on a core is cut where something takes the core away, so
@@ -114,4 +114,4 @@ class Timeline {
   std::uint64_t serials_ = 0;
 };
 
-}  // namespace cesasim::study
+}  // namespace cesasim

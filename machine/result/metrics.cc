@@ -6,7 +6,7 @@
 
 #include "hw_model/cpu/activity.h"
 
-namespace cesasim::study {
+namespace cesasim {
 namespace {
 
 /// "p50" and so on: what a LatencyHistogram is reduced to.
@@ -229,4 +229,4 @@ std::vector<std::string> metric_names() {
   return out;
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim

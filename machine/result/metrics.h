@@ -10,7 +10,7 @@
 #include "base/text/latency_histogram.h"
 #include "machine/result/point_result.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 struct Metric {
   std::string name;
@@ -58,4 +58,4 @@ const char* thread_group_name(ThreadGroup group);
 /// Of a thread of the modelled kernel, by its name.
 ThreadGroup thread_group(const std::string& thread);
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <stdexcept>
 
-namespace cesasim::study {
+namespace cesasim {
 namespace {
 
 Json metrics_json(const MetricList& list) {
@@ -205,4 +205,4 @@ void check_integrity(PointResult& result) {
   result.error = "integrity broken: " + faults;
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim

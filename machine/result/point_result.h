@@ -10,7 +10,7 @@
 
 #include "base/text/json.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 using MetricList = std::vector<std::pair<std::string, double>>;
 
@@ -82,4 +82,4 @@ void count_integrity(PointResult& result, const char* name, std::uint64_t count)
 /// Turns an ok point with a fault counter above zero into a broken one.
 void check_integrity(PointResult& result);
 
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -21,6 +21,8 @@
 #include "machine/machine.h"
 #include "study/matrix/study.h"
 
+using namespace cesasim;
+
 namespace {
 
 namespace study = cesasim::study;
@@ -53,19 +55,19 @@ scenario:
 )",
                                        driver, trace);
   const study::Study parsed = study::parse_study(text, "stack-benchmark");
-  const auto points = study::expand(parsed, {}, study::Library::locate());
-  const study::PointResult r = study::run_point(points.at(0).scenario);
+  const auto points = study::expand(parsed, {}, Library::locate());
+  const PointResult r = run_point(points.at(0).scenario);
   std::filesystem::remove(trace);
-  auto value = [&](const char* name) { return study::find_value(r.metrics, name).value_or(0); };
+  auto value = [&](const char* name) { return find_value(r.metrics, name).value_or(0); };
   const double host = value("host_seconds");
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   const double disk_mib = static_cast<double>(std::min(requests / 2, kBlocks)) / 256;
   fmt::print("{:>9}  {:<10}  {:>6}  {:>8.2f}  {:>10.0f}  {:>10.0f}  {:>8.2f}  {:>10.1f}\n",
-             requests, driver, study::status_name(r.status), host, value("requests") / host,
+             requests, driver, status_name(r.status), host, value("requests") / host,
              value("bytes") / 512 / host, value("sim_seconds") / host,
              static_cast<double>(usage.ru_maxrss) / 1024 - disk_mib);
-  if (r.status != study::Status::ok) fmt::print("  {}\n", r.error);
+  if (r.status != Status::ok) fmt::print("  {}\n", r.error);
 }
 
 }  // namespace

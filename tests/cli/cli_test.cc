@@ -17,7 +17,9 @@
 
 namespace fs = std::filesystem;
 
-namespace cesasim::study::test {
+namespace cesasim::cli::test {
+using namespace study::test;  // folders, files and studies for tests
+
 namespace {
 
 using testing::HasSubstr;
@@ -126,8 +128,8 @@ TEST_F(CliTest, RunWritesResultsAndTable) {
   EXPECT_EQ(o.code, 0) << o.err;
   EXPECT_EQ(o.err, "");
   EXPECT_THAT(o.out, HasSubstr("ok    it costs"));
-  const StudyResult r =
-      study_result_from_json(Json::parse(read_file(work_ / "out/test/results.json")));
+  const study::StudyResult r =
+      study::study_result_from_json(Json::parse(read_file(work_ / "out/test/results.json")));
   EXPECT_EQ(r.study, "test");
   ASSERT_EQ(r.points.size(), 10u);
   EXPECT_EQ(r.points[1].axes["dmcrypt.path"], "ocf-v1");
@@ -344,8 +346,8 @@ TEST_F(CliTest, AMachineThatStopsIsCodeThree) {
   const Outcome o = run("run s.yaml --set seed=13");
   EXPECT_EQ(o.code, 3);
   EXPECT_THAT(o.err, HasSubstr("failed: the machine stopped"));
-  const StudyResult r =
-      study_result_from_json(Json::parse(read_file(work_ / "out/test,seed=13/results.json")));
+  const study::StudyResult r = study::study_result_from_json(
+      Json::parse(read_file(work_ / "out/test,seed=13/results.json")));
   EXPECT_EQ(r.points[0].status, Status::failed);
   EXPECT_EQ(r.expectations[0].ok, false);
 }
@@ -698,8 +700,8 @@ TEST_F(CliTest, PrintConfigReadsBackAsAStudy) {
   EXPECT_FALSE(fs::exists(work_ / "out"));
   write_file(work_ / "again.yaml", o.out);
   EXPECT_EQ(run("run again.yaml --quiet").code, 0);
-  const StudyResult r =
-      study_result_from_json(Json::parse(read_file(work_ / "out/test/results.json")));
+  const study::StudyResult r =
+      study::study_result_from_json(Json::parse(read_file(work_ / "out/test/results.json")));
   ASSERT_EQ(r.points.size(), 1u);
   EXPECT_EQ(r.points[0].config["ocf"]["driver"], "cesa_tdma");
 }
@@ -733,4 +735,4 @@ TEST_F(CliTest, HomeIsFoundFromTheCurrentFolder) {
 }
 
 }  // namespace
-}  // namespace cesasim::study::test
+}  // namespace cesasim::cli::test

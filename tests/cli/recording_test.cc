@@ -13,7 +13,9 @@
 
 namespace fs = std::filesystem;
 
-namespace cesasim::study::test {
+namespace cesasim::cli::test {
+using namespace study::test;  // folders, files and studies for tests
+
 namespace {
 
 using testing::HasSubstr;
@@ -87,4 +89,4 @@ TEST_F(RecordingTest, OutputsThatCannotBeAreRefusedBeforeAnythingRuns) {
 }
 
 }  // namespace
-}  // namespace cesasim::study::test
+}  // namespace cesasim::cli::test

@@ -15,7 +15,9 @@
 
 namespace fs = std::filesystem;
 
-namespace cesasim::study::test {
+namespace cesasim::cli::test {
+using namespace study::test;  // folders, files and studies for tests
+
 namespace {
 
 struct Outcome {
@@ -270,4 +272,4 @@ TEST_F(TraceCommand, AnInterruptedOneLeavesNothingBehind) {
 }
 
 }  // namespace
-}  // namespace cesasim::study::test
+}  // namespace cesasim::cli::test

@@ -16,7 +16,9 @@
 
 namespace fs = std::filesystem;
 
-namespace cesasim::study::test {
+namespace cesasim::cli::test {
+using namespace study::test;  // folders, files and studies for tests
+
 namespace {
 
 class TraceRun : public testing::Test {
@@ -129,4 +131,4 @@ TEST_F(TraceRun, SkippedRowsAreOnTheScreen) {
 }
 
 }  // namespace
-}  // namespace cesasim::study::test
+}  // namespace cesasim::cli::test

@@ -51,7 +51,7 @@ class AsyncTest : public testing::Test {
     return out;
   }
   Bytes encrypted(std::uint64_t sector, const Bytes& in) {
-    const study::ReferenceCipher cipher("aes-cbc-essiv:sha256", table.key, table.iv_offset);
+    const ReferenceCipher cipher("aes-cbc-essiv:sha256", table.key, table.iv_offset);
     Bytes out(in.size());
     for (std::size_t at = 0; at < in.size(); at += 512) {
       cipher.encrypt(sector + at / 512, in.data() + at, out.data() + at);
@@ -64,7 +64,7 @@ class AsyncTest : public testing::Test {
   /// enciphered; a read that did not fail gets what was written.
   void torture(unsigned submitters, int rounds) {
     constexpr std::uint64_t kRegion = 512;
-    const study::ReferenceCipher cipher("aes-cbc-essiv:sha256", table.key, table.iv_offset);
+    const ReferenceCipher cipher("aes-cbc-essiv:sha256", table.key, table.iv_offset);
     Bytes shadow(submitters * kRegion * 512);
     for (std::size_t s = 0; s < submitters * kRegion; ++s) {  // a disk that has been used
       Bytes raw(512);

@@ -42,7 +42,7 @@ class LspTest : public testing::Test {
     return out;
   }
   Bytes encrypted(std::uint64_t sector, const Bytes& in) {
-    const study::ReferenceCipher cipher("aes-cbc-essiv:sha256", table.key, table.iv_offset);
+    const ReferenceCipher cipher("aes-cbc-essiv:sha256", table.key, table.iv_offset);
     Bytes out(in.size());
     for (std::size_t at = 0; at < in.size(); at += 512) {
       cipher.encrypt(sector + at / 512, in.data() + at, out.data() + at);

@@ -79,7 +79,7 @@ class ModernDrivers : public testing::TestWithParam<std::string> {
   void TearDown() override { crypt.reset(); }
 
   Bytes cipher(bool encrypt, std::uint64_t sector, const Bytes& in) {
-    const study::ReferenceCipher reference("aes-cbc-essiv:sha256", table.key, table.iv_offset);
+    const ReferenceCipher reference("aes-cbc-essiv:sha256", table.key, table.iv_offset);
     Bytes out(in.size());
     for (std::size_t at = 0; at < in.size(); at += 512) {
       encrypt ? reference.encrypt(sector + at / 512, in.data() + at, out.data() + at)

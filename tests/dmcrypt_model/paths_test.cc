@@ -106,7 +106,7 @@ TEST_P(Paths, RandomBiosKeepTheirData) {
   }
   board.run([&] { all_done.wait_event([&] { return running == 0; }); });
 
-  const study::ReferenceCipher reference("aes-cbc-essiv:sha256", table.key, table.iv_offset);
+  const ReferenceCipher reference("aes-cbc-essiv:sha256", table.key, table.iv_offset);
   Bytes cipher(512), plain(512);
   for (std::uint64_t s = 0; s < kSubmitters * kRegion; ++s) {
     board.soc.disk().store().read(table.start + s, cipher.data(), 1);

@@ -17,7 +17,7 @@ constexpr std::size_t kMaxPoints = 16;
 }  // namespace
 
 void fuzz_study_reader(const std::uint8_t* data, std::size_t size) {
-  static const study::Library library(std::filesystem::current_path());
+  static const Library library(std::filesystem::current_path());
   try {
     const study::Study parsed =
         study::parse_study(std::string(reinterpret_cast<const char*>(data), size), "fuzz.yaml");
@@ -26,10 +26,10 @@ void fuzz_study_reader(const std::uint8_t* data, std::size_t size) {
     if (points > kMaxPoints) return;
     for (const study::Point& point : study::expand(parsed, {}, library, /*check_files=*/false)) {
       // What a run prints must read back.
-      const std::string text = study::to_yaml(point.tree);
-      study::parse_yaml(text, "printed", study::Layer::scenario);
+      const std::string text = to_yaml(point.tree);
+      parse_yaml(text, "printed", Layer::scenario);
     }
-  } catch (const study::ConfigError& error) {
+  } catch (const ConfigError& error) {
     if (error.problem().empty()) std::abort();
   }
 }

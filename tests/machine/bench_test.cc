@@ -4,7 +4,7 @@
 
 #include "tests/machine/forked_point.h"
 
-namespace cesasim::study {
+namespace cesasim {
 namespace {
 
 constexpr double kClock = 1.6e9;  // of the preset armada-385
@@ -152,4 +152,4 @@ TEST(Bench, WhatCannotBeIsRefused) {
 }
 
 }  // namespace
-}  // namespace cesasim::study
+}  // namespace cesasim

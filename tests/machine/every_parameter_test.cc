@@ -16,7 +16,7 @@
 #include "scenario/scenario.h"
 #include "tests/machine/forked_point.h"
 
-namespace cesasim::study {
+namespace cesasim {
 namespace {
 
 // --- the scenarios ---------------------------------------------------------------------------
@@ -528,4 +528,4 @@ TEST(EveryParameterTable, NamesWhatExists) {
 }
 
 }  // namespace
-}  // namespace cesasim::study
+}  // namespace cesasim

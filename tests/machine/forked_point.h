@@ -14,7 +14,7 @@
 #include "machine/machine.h"
 #include "study/matrix/study.h"
 
-namespace cesasim::study::test {
+namespace cesasim::test {
 
 inline Scenario scenario(const std::string& text) {
   const Library library(std::filesystem::current_path());
@@ -104,4 +104,4 @@ struct Trace {
   std::uint64_t bytes = 0, written = 0, read = 0;
 };
 
-}  // namespace cesasim::study::test
+}  // namespace cesasim::test

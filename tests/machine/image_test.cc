@@ -22,7 +22,9 @@
 
 namespace fs = std::filesystem;
 
-namespace cesasim::study::test {
+namespace cesasim::test {
+using namespace study::test;  // folders, files and studies for tests
+
 namespace {
 
 using testing::HasSubstr;
@@ -375,4 +377,4 @@ TEST_F(ImageTest, AnIvOffsetOf64Bits) {
 }
 
 }  // namespace
-}  // namespace cesasim::study::test
+}  // namespace cesasim::test

@@ -21,7 +21,7 @@
 #include "study/matrix/study.h"
 #include "tests/machine/forked_point.h"
 
-namespace cesasim::study {
+namespace cesasim {
 namespace {
 
 using testing::HasSubstr;
@@ -725,4 +725,4 @@ TEST(Machine, FailedRequestsDoNotHideWrongData) {
 }
 
 }  // namespace
-}  // namespace cesasim::study
+}  // namespace cesasim

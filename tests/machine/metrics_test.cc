@@ -10,7 +10,7 @@
 
 #include "tests/machine/forked_point.h"
 
-namespace cesasim::study {
+namespace cesasim {
 namespace {
 
 using test::metric;
@@ -179,4 +179,4 @@ TEST(Metrics, TheTimeOfThreadsAddsUp) {
 }
 
 }  // namespace
-}  // namespace cesasim::study
+}  // namespace cesasim

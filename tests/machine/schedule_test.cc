@@ -14,7 +14,7 @@
 #include "machine/machine.h"
 #include "tests/machine/forked_point.h"
 
-namespace cesasim::study {
+namespace cesasim {
 namespace {
 
 using test::metric;
@@ -153,4 +153,4 @@ TEST(EveryScheduleFinds, TheOrderThatOcfV3Assumes) {
 }
 
 }  // namespace
-}  // namespace cesasim::study
+}  // namespace cesasim

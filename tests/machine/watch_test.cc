@@ -7,7 +7,7 @@
 #include <functional>
 #include <utility>
 
-namespace cesasim::study {
+namespace cesasim {
 namespace {
 
 /// A workload made of a process, with its watch's slices of a quarter of a second.
@@ -99,4 +99,4 @@ TEST(Watch, AWorkloadThatIsDoneTakesNoTime) {
 }
 
 }  // namespace
-}  // namespace cesasim::study
+}  // namespace cesasim

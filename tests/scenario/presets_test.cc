@@ -5,7 +5,7 @@
 
 #include "study/matrix/study.h"
 
-namespace cesasim::study {
+namespace cesasim {
 namespace {
 
 using testing::HasSubstr;
@@ -146,15 +146,15 @@ TEST(Studies, EveryShippedStudyExpands) {
   const std::vector<Listed> studies = shipped().studies();
   EXPECT_FALSE(studies.empty());
   for (const Listed& listed : studies) {
-    const Study study = load_study(listed.file.string());
+    const study::Study study = study::load_study(listed.file.string());
     EXPECT_EQ(study.name, listed.name);
     EXPECT_FALSE(study.doc.empty());
-    EXPECT_FALSE(expand(study, {}, shipped()).empty());
+    EXPECT_FALSE(study::expand(study, {}, shipped()).empty());
   }
 }
 
 TEST(Studies, TheDefaultStudyHasTwelvePoints) {
-  const Study study = load_study(shipped().find_study("mkfs-vs-bonnie").string());
+  const study::Study study = study::load_study(shipped().find_study("mkfs-vs-bonnie").string());
   EXPECT_EQ(expand(study, {}, shipped()).size(), 12u);
 }
 
@@ -168,4 +168,4 @@ TEST(Studies, AnUnknownStudyIsNamedWithTheNearest) {
 }
 
 }  // namespace
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -13,7 +13,9 @@
 #include "scenario/tree_reader.h"
 #include "tests/support/fixture.h"
 
-namespace cesasim::study::test {
+namespace cesasim::test {
+using namespace study::test;  // folders, files and studies for tests
+
 namespace {
 
 using testing::HasSubstr;
@@ -720,4 +722,4 @@ TEST_F(ScenarioTest, EveryParameterIsListedOnce) {
 }
 
 }  // namespace
-}  // namespace cesasim::study::test
+}  // namespace cesasim::test

@@ -6,7 +6,7 @@
 
 #include "base/text/nearest.h"
 
-namespace cesasim::study {
+namespace cesasim {
 namespace {
 
 using testing::HasSubstr;
@@ -153,4 +153,4 @@ TEST(Tree, SetPathThroughADeepNewPath) {
 }
 
 }  // namespace
-}  // namespace cesasim::study
+}  // namespace cesasim

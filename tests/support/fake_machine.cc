@@ -10,7 +10,7 @@
 #include "machine/image.h"
 #include "machine/machine.h"
 
-namespace cesasim::study {
+namespace cesasim {
 
 PointResult run_point(const Scenario& s, const PointOptions& options) {
   options.progress({1.0, 0.5});
@@ -53,4 +53,4 @@ ImageResult run_image(const Scenario&, const ImageJob&) {
   throw ImageInputError("the stand-in machine has no disk");
 }
 
-}  // namespace cesasim::study
+}  // namespace cesasim

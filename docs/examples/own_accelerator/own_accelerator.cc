@@ -52,7 +52,7 @@ struct Accelerator : sc_core::sc_module {
 
 // --- its driver ----------------------------------------------------------------------------------
 struct MyDriver : driver::CryptoDriver {
-  MyDriver(driver::CryptoCore& c, const study::DriverSite& site)
+  MyDriver(driver::CryptoCore& c, const DriverSite& site)
       : core(c), kernel(site.kernel), device(site.soc), id(core.crypto_get_driverid(0, *this)) {
     core.crypto_register(id, driver::Alg::aes_cbc);
     kernel.request_irq(
@@ -107,17 +107,16 @@ struct MyDriver : driver::CryptoDriver {
 // --- one point of a study with it ----------------------------------------------------------------
 int sc_main(int argc, char** argv) {
   if (argc != 2) return fmt::print(stderr, "usage: own_accelerator STUDY\n"), 2;
-  const study::Library library = study::Library::locate();
-  study::PointOptions options;
-  options.own_driver = [](driver::CryptoCore& core, const study::DriverSite& site) {
+  const Library library = Library::locate();
+  PointOptions options;
+  options.own_driver = [](driver::CryptoCore& core, const DriverSite& site) {
     return std::make_unique<MyDriver>(core, site);
   };
   const auto points = study::expand(study::load_study(argv[1]), {}, library);
-  const study::PointResult result = study::run_point(points.front().scenario, options);
+  const PointResult result = run_point(points.front().scenario, options);
   fmt::print("{}{}: {:.4g} MB/s, {} requests by the driver's interrupts\n",
-             study::status_name(result.status),
-             result.error.empty() ? "" : " (" + result.error + ")",
-             study::find_value(result.metrics, "throughput_mb_s").value_or(0),
-             study::find_value(result.metrics, "skcipher.requests").value_or(0));
-  return result.status == study::Status::ok ? 0 : 3;
+             status_name(result.status), result.error.empty() ? "" : " (" + result.error + ")",
+             find_value(result.metrics, "throughput_mb_s").value_or(0),
+             find_value(result.metrics, "skcipher.requests").value_or(0));
+  return result.status == Status::ok ? 0 : 3;
 }

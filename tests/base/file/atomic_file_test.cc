@@ -15,7 +15,7 @@
 
 namespace fs = std::filesystem;
 
-namespace cesasim::study {
+namespace cesasim {
 namespace {
 
 class AtomicFileTest : public testing::Test {
@@ -155,4 +155,4 @@ TEST_F(AtomicFileTest, ASparseFileThatIsNotCommittedGoes) {
 }
 
 }  // namespace
-}  // namespace cesasim::study
+}  // namespace cesasim

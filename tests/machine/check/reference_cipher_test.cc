@@ -13,7 +13,7 @@
 
 #include "tests/support/splitmix_plaintext.h"
 
-namespace cesasim::study {
+namespace cesasim {
 namespace {
 
 using Bytes = std::vector<std::uint8_t>;
@@ -166,4 +166,4 @@ TEST(ReferenceCipher, RefusesWhatItDoesNotKnow) {
 }
 
 }  // namespace
-}  // namespace cesasim::study
+}  // namespace cesasim

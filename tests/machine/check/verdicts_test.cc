@@ -7,7 +7,7 @@
 #include <set>
 #include <string>
 
-namespace cesasim::study {
+namespace cesasim {
 namespace {
 
 constexpr hw::Ps kLimit = 10 * hw::kPsPerS;
@@ -174,4 +174,4 @@ TEST(Verdicts, EachHasAName) {
 }
 
 }  // namespace
-}  // namespace cesasim::study
+}  // namespace cesasim

@@ -14,7 +14,9 @@
 
 namespace fs = std::filesystem;
 
-namespace cesasim::study::test {
+namespace cesasim::test {
+using namespace study::test;  // folders, files and studies for tests
+
 namespace {
 
 using testing::HasSubstr;
@@ -108,4 +110,4 @@ TEST_F(ObserveCli, RefusesBeforeItRuns) {
 }
 
 }  // namespace
-}  // namespace cesasim::study::test
+}  // namespace cesasim::test

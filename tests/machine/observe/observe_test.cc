@@ -19,7 +19,7 @@
 #include "tests/machine/forked_point.h"
 #include "traces/trace_reader.h"
 
-namespace cesasim::study {
+namespace cesasim {
 namespace {
 
 using testing::HasSubstr;
@@ -508,4 +508,4 @@ TEST(Files, AnErrorIsThePoints) {
 }
 
 }  // namespace
-}  // namespace cesasim::study
+}  // namespace cesasim

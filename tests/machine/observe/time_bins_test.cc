@@ -9,7 +9,7 @@
 #include "base/text/latency_histogram.h"
 #include "machine/observe/series.h"
 
-namespace cesasim::study {
+namespace cesasim {
 namespace {
 
 struct Piece {
@@ -103,4 +103,4 @@ TEST(Histogram, BucketsHoldTheirValues) {
 }
 
 }  // namespace
-}  // namespace cesasim::study
+}  // namespace cesasim
