@@ -15,6 +15,8 @@ struct DriverInfo {
   bool out_of_place;  ///< takes requests with two buffers
   /// May ask for memory to serve a request; in Linux's cipher API CRYPTO_ALG_ALLOCATES_MEMORY.
   bool allocates_memory;
+  bool ecb;  ///< registers ECB beside CBC, over which Linux puts its template "xts"
+  bool xts;  ///< registers XTS of its own
   /// Its original registers ciphers with OCF alone, so that no dm-crypt of a stock kernel, which
   /// asks Linux's cipher API, has ever found it.
   bool ocf_only;
@@ -27,6 +29,8 @@ inline constexpr DriverInfo kDrivers[] = {
      .tdma = false,
      .out_of_place = true,
      .allocates_memory = false,
+     .ecb = false,
+     .xts = false,
      .ocf_only = false},
     // Descriptors and operations come from DMA pools that grow with the requests. Linux's driver
     // has carried the flag since there is one (5.9).
@@ -36,6 +40,8 @@ inline constexpr DriverInfo kDrivers[] = {
      .tdma = true,
      .out_of_place = true,
      .allocates_memory = true,
+     .ecb = true,
+     .xts = false,
      .ocf_only = false},
     // A request needs nothing but its place in the queue. Its original was gone before the flag
     // came; what drives a unit without DMA since then is marvell-cesa, which carries it on every
@@ -46,6 +52,8 @@ inline constexpr DriverInfo kDrivers[] = {
      .tdma = false,
      .out_of_place = true,
      .allocates_memory = false,
+     .ecb = true,
+     .xts = false,
      .ocf_only = false},
     // A slab object for each request (Kirkwood), a pool for fragments that grows (both).
     {.name = "cesa_hal",
@@ -54,6 +62,8 @@ inline constexpr DriverInfo kDrivers[] = {
      .tdma = true,
      .out_of_place = false,
      .allocates_memory = true,
+     .ecb = false,
+     .xts = false,
      .ocf_only = true},
     // The rings are made by the probe. Only the key of a session beyond the unit's slots takes
     // memory, once, with the session's first request.
@@ -63,8 +73,16 @@ inline constexpr DriverInfo kDrivers[] = {
      .tdma = false,
      .out_of_place = true,
      .allocates_memory = false,
+     .ecb = true,
+     .xts = true,
      .ocf_only = false},
 };
+
+/// Whether the cipher API finds `mode` ("cbc", "ecb", "xts") with the driver, by itself or under
+/// the template.
+constexpr bool has_mode(const DriverInfo& info, std::string_view mode) {
+  return mode == "cbc" || (mode == "ecb" && info.ecb) || (mode == "xts" && (info.xts || info.ecb));
+}
 
 /// nullptr if there is no such driver, as for one of the user's own.
 constexpr const DriverInfo* find_driver(std::string_view name) {

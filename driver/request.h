@@ -12,19 +12,42 @@
 
 namespace cesasim::driver {
 
-/// The algorithms of dm-crypt that OCF knows (CRYPTO_DES_CBC, CRYPTO_3DES_CBC, CRYPTO_AES_CBC). It
-/// has no ECB and no XTS.
-enum class Alg : std::uint8_t { none, des_cbc, des3_cbc, aes_cbc, count };
+/// The algorithms of dm-crypt that OCF knows (CRYPTO_DES_CBC, CRYPTO_3DES_CBC, CRYPTO_AES_CBC), and
+/// those that only the kernel's cipher API asks for: OCF has no ECB and no XTS.
+enum class Alg : std::uint8_t {
+  none,
+  des_cbc,
+  des3_cbc,
+  aes_cbc,
+  des_ecb,
+  des3_ecb,
+  aes_ecb,
+  aes_xts,
+  count
+};
+constexpr bool alg_is_aes(Alg alg) {
+  return alg == Alg::aes_cbc || alg == Alg::aes_ecb || alg == Alg::aes_xts;
+}
+constexpr bool alg_is_ecb(Alg alg) {
+  return alg == Alg::des_ecb || alg == Alg::des3_ecb || alg == Alg::aes_ecb;
+}
 /// Bytes of a cipher block: 8 for DES and 3DES, 16 for AES.
-constexpr std::uint32_t alg_block_bytes(Alg alg) { return alg == Alg::aes_cbc ? 16 : 8; }
-/// Whether a key of so many bits (parity bits included) is one of the cipher.
+constexpr std::uint32_t alg_block_bytes(Alg alg) { return alg_is_aes(alg) ? 16 : 8; }
+/// Bytes of the IV: none in ECB, else one block (in XTS the tweak before its encryption).
+constexpr std::uint32_t alg_iv_bytes(Alg alg) { return alg_is_ecb(alg) ? 0 : alg_block_bytes(alg); }
+/// Whether a key of so many bits (parity bits included; in XTS both keys) is one of the cipher.
 constexpr bool alg_takes_key(Alg alg, std::uint32_t bits) {
   switch (alg) {
     case Alg::aes_cbc:
+    case Alg::aes_ecb:
       return bits == 128 || bits == 192 || bits == 256;
+    case Alg::aes_xts:  // IEEE 1619 has no AES-192
+      return bits == 256 || bits == 512;
     case Alg::des_cbc:
+    case Alg::des_ecb:
       return bits == 64;
     case Alg::des3_cbc:
+    case Alg::des3_ecb:
       return bits == 192;
     default:
       return false;

@@ -170,7 +170,7 @@ void check_crypto(const Tree& tree, const Scenario& s) {
   }
   try {
     const dmcrypt::CryptTable table = crypt_table(s.dmcrypt, s.disk.sectors());
-    if (driver.hardware && table.cipher.chainmode != "cbc") {
+    if (driver.hardware && !driver::has_mode(driver, table.cipher.chainmode)) {
       refuse_driver(fmt::format("'{}' would never be called: it has no {}", driver.name,
                                 table.cipher.chainmode),
                     "cryptosoft, or a cipher in CBC");
@@ -211,7 +211,7 @@ void check_bench(const Tree& tree, const Scenario& s) {
                        b.api_preset),
            "cryptosoft, or another api");
   }
-  if (std::string(a.mode) != "cbc") {
+  if (!driver::has_mode(driver, a.mode)) {
     refuse("ocf.driver",
            fmt::format("'{}' would never be called: it has no {}", driver.name, a.mode),
            "cryptosoft, or an algorithm in CBC");

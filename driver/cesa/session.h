@@ -24,6 +24,10 @@ struct CesaSession {
   std::array<std::uint8_t, 32> key_dec{};  ///< AES: the decrypt start key
 };
 
+/// What the unit has; XTS is not among it.
+inline constexpr Alg kCesaAlgs[] = {Alg::des_cbc, Alg::des3_cbc, Alg::aes_cbc,
+                                    Alg::des_ecb, Alg::des3_ecb, Alg::aes_ecb};
+
 /// What a decryption adds to CesaSession::config.
 inline constexpr std::uint32_t kSaDecrypt =
     hw::SaConfig{.operation = hw::SaOperation::mac, .decrypt = true}.word();
@@ -31,16 +35,19 @@ inline constexpr std::uint32_t kSaDecrypt =
 /// 0, or EINVAL for an algorithm or key length that the unit does not take.
 inline int make_cesa_session(const CryptoIni& cri, CesaSession& session) {
   if (!cri.valid()) return EINVAL;
-  hw::SaConfig config{.cbc = true};
+  hw::SaConfig config{.cbc = !alg_is_ecb(cri.cri_alg)};
   switch (cri.cri_alg) {
     case Alg::aes_cbc:
+    case Alg::aes_ecb:
       config.cipher = hw::SaCipher::aes;
       config.aes_key_bytes = cri.cri_klen / 8;
       break;
     case Alg::des_cbc:
+    case Alg::des_ecb:
       config.cipher = hw::SaCipher::des;
       break;
     case Alg::des3_cbc:
+    case Alg::des3_ecb:
       config.cipher = hw::SaCipher::des3;
       break;
     default:
@@ -52,7 +59,7 @@ inline int make_cesa_session(const CryptoIni& cri, CesaSession& session) {
   session.config = config.word();
   std::copy(cri.cri_key.begin(), cri.cri_key.end(), session.key_enc.begin());
   session.key_dec = session.key_enc;
-  if (cri.cri_alg == Alg::aes_cbc) {
+  if (alg_is_aes(cri.cri_alg)) {
     // The engine does not expand the key by itself.
     hw::aes_decrypt_start_from_key(cri.cri_key,
                                    std::span(session.key_dec).first(cri.cri_key.size()));

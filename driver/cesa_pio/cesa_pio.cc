@@ -40,7 +40,7 @@ CesaPio::CesaPio(Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
   }
   const std::uint32_t driverid = crypto_.crypto_get_driverid(0, *this);
   restarts_.set_driverid(driverid);
-  for (const Alg alg : {Alg::des_cbc, Alg::des3_cbc, Alg::aes_cbc}) {
+  for (const Alg alg : kCesaAlgs) {
     crypto_.crypto_register(driverid, alg);
   }
 }
@@ -121,9 +121,9 @@ int CesaPio::run(Engine& engine, CryptoRequest& crp) {
   const PhysAddr src = crp.crp_buf + crd.crd_skip;
   const PhysAddr dst = (crp.crp_out_buf != 0 ? crp.crp_out_buf : crp.crp_buf) + crd.crd_skip;
   const std::uint32_t base = engine.sram.offset;
-  const std::uint32_t iv_bytes = alg_block_bytes(session.alg);
+  const std::uint32_t iv_bytes = alg_iv_bytes(session.alg);
   std::array<std::uint8_t, kMaxBlockLen> iv = crd.crd_iv;
-  if ((crd.crd_flags & CRD_F_IV_EXPLICIT) == 0) {
+  if (iv_bytes != 0 && (crd.crd_flags & CRD_F_IV_EXPLICIT) == 0) {
     std::memcpy(iv.data(), kernel_.cpu_read(crp.crp_buf + crd.crd_inject, iv_bytes), iv_bytes);
   }
   const auto& key = encrypt ? session.key_enc : session.key_dec;
@@ -132,7 +132,9 @@ int CesaPio::run(Engine& engine, CryptoRequest& crp) {
     kernel_.charge(Activity::driver, costs_.pio_chunk);
     kernel_.toio(engine.sram.bus + kSramKeyAt, key.data(), key.size(), Activity::driver);
     // Later pieces find the chaining value where the engine left it.
-    if (done == 0) kernel_.toio(engine.sram.bus + kSramIvAt, iv.data(), iv_bytes, Activity::driver);
+    if (done == 0 && iv_bytes != 0) {
+      kernel_.toio(engine.sram.bus + kSramIvAt, iv.data(), iv_bytes, Activity::driver);
+    }
     kernel_.memcpy_toio(engine.sram.bus + kSramDataAt, src + done, chunk);
     const std::array<std::uint32_t, 8> descriptor = {session.config | (encrypt ? 0 : kSaDecrypt),
                                                      (base + kSramDataAt) | (base + kSramDataAt)

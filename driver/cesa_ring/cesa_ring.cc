@@ -30,7 +30,7 @@ using kernel::Kernel;
 
 namespace {
 
-constexpr std::uint32_t kKeyArea = 32;
+constexpr std::uint32_t kKeyArea = 64;
 constexpr unsigned kTakeAtOnce = 64;  // completions taken with interrupts off
 // A reset ends with the transfers under way, which takes microseconds; a read of a register takes
 // at least a tenth of one.
@@ -38,15 +38,23 @@ constexpr unsigned kResetReads = 10000;
 constexpr std::uint32_t kCoalesceTimeMax = 0xFFFFFF;
 constexpr std::uint32_t kCauses = 0xFF;  // int_cause; the other bits are reserved
 
+constexpr Alg kAlgs[] = {Alg::aes_cbc, Alg::des_cbc,  Alg::des3_cbc, Alg::aes_ecb,
+                         Alg::des_ecb, Alg::des3_ecb, Alg::aes_xts};
+
 std::uint32_t algorithm_code(Alg alg) {
-  switch (alg) {
-    case Alg::aes_cbc:
-      return control::kAes;
-    case Alg::des_cbc:
-      return control::kDes;
-    default:
-      return control::kDes3;
-  }
+  if (alg_is_aes(alg)) return control::kAes;
+  return alg == Alg::des_cbc || alg == Alg::des_ecb ? control::kDes : control::kDes3;
+}
+
+std::uint32_t mode_code(Alg alg) {
+  if (alg == Alg::aes_xts) return control::kXts;
+  return alg_is_ecb(alg) ? control::kEcb : control::kCbc;
+}
+
+/// Whether a unit with this `algorithms` register does it.
+bool is_built(std::uint32_t algorithms, Alg alg) {
+  if (alg == Alg::aes_xts && (algorithms & bit::algorithms::kXts) == 0) return false;
+  return (algorithms >> algorithm_code(alg) & 1) != 0;
 }
 
 PhysAddr destination(const CryptoRequest& crp) {
@@ -126,9 +134,7 @@ CesaRing::CesaRing(Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
   watchdog_timer_.fn = [this] { watchdog(); };
   const std::uint32_t driverid = crypto_.crypto_get_driverid(0, *this);
   restarts_.set_driverid(driverid);
-  for (Alg alg : {Alg::aes_cbc, Alg::des_cbc, Alg::des3_cbc}) {
-    crypto_.crypto_register(driverid, alg);
-  }
+  for (Alg alg : kAlgs) crypto_.crypto_register(driverid, alg);
   // As a thread because registers can be reached from a modelled context only.
   kernel_.kthread_run("cesa_ring_probe", [this] { probe(); });
 }
@@ -189,7 +195,7 @@ void CesaRing::set_up(Ring& ring) {
 
 int CesaRing::newsession(std::uint32_t* lid, const CryptoIni& cri) {
   if (!cri.valid()) return EINVAL;
-  if (probed_ && (algorithms_ >> algorithm_code(cri.cri_alg) & 1) == 0) return EINVAL;
+  if (probed_ && !is_built(algorithms_, cri.cri_alg)) return EINVAL;
   Session s;
   s.used = true;
   s.alg = cri.cri_alg;
@@ -283,8 +289,7 @@ bool CesaRing::valid(const CryptoRequest& crp) const {
   const Alg alg = sessions_[lid].alg;
   const CryptoDesc& crd = crp.crp_desc;
   return crd.crd_alg == alg && crd.crd_len != 0 && crd.crd_len % alg_block_bytes(alg) == 0 &&
-         crp.crp_buf != 0 && !missing_ &&
-         (!probed_ || (algorithms_ >> algorithm_code(alg) & 1) != 0);
+         crp.crp_buf != 0 && !missing_ && (!probed_ || is_built(algorithms_, alg));
 }
 
 void CesaRing::describe(Request& request, const Session& session) {
@@ -293,9 +298,11 @@ void CesaRing::describe(Request& request, const Session& session) {
   const PhysAddr source = crp.crp_buf + crd.crd_skip;
   RingDescriptor& d = request.d;
   d = {};
-  d.control = algorithm_code(session.alg) | control::kCbc;
+  d.control = algorithm_code(session.alg) | mode_code(session.alg);
   if ((crd.crd_flags & CRD_F_ENCRYPT) == 0) d.control |= control::kDecrypt;
-  if (session.alg == Alg::aes_cbc) d.control |= control::key_size(session.key_bytes);
+  if (alg_is_aes(session.alg)) {
+    d.control |= control::key_size(session.key_bytes / (session.alg == Alg::aes_xts ? 2 : 1));
+  }
   d.length = crd.crd_len;
   if (session.slot >= 0) {
     d.control |= control::kKeySlot;
@@ -306,8 +313,8 @@ void CesaRing::describe(Request& request, const Session& session) {
   if ((crd.crd_flags & CRD_F_IV_EXPLICIT) != 0) {
     d.iv = crd.crd_iv;
   } else {
-    const std::uint32_t block = alg_block_bytes(session.alg);
-    std::memcpy(d.iv.data(), kernel_.cpu_read(crp.crp_buf + crd.crd_inject, block), block);
+    const std::uint32_t n = alg_iv_bytes(session.alg);
+    if (n != 0) std::memcpy(d.iv.data(), kernel_.cpu_read(crp.crp_buf + crd.crd_inject, n), n);
   }
   if (destination(crp) == source) {
     d.control |= control::kInPlace;

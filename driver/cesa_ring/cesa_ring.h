@@ -91,7 +91,7 @@ class CesaRing : public KnownDriver {
     bool keyed = false;  // the key is where the unit finds it: in a slot or at key_at
     Alg alg = Alg::none;
     std::uint32_t key_bytes = 0;
-    std::array<std::uint8_t, 32> key{};
+    std::array<std::uint8_t, 64> key{};
     int slot = -1;
     hw::PhysAddr key_at = 0;
     std::uint32_t outstanding = 0;

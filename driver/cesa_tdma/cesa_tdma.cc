@@ -64,7 +64,7 @@ CesaTdma::CesaTdma(Kernel& kernel, CryptoCore& crypto, const DriverCosts& costs,
   }
   driverid_ = crypto_.crypto_get_driverid(0, *this);
   restarts_.set_driverid(driverid_);
-  for (const Alg alg : {Alg::des_cbc, Alg::des3_cbc, Alg::aes_cbc}) {
+  for (const Alg alg : kCesaAlgs) {
     crypto_.crypto_register(driverid_, alg);
   }
   watchdog_.fn = [this] { watch(); };
@@ -185,7 +185,7 @@ void CesaTdma::mv_cesa_skcipher_dma_req_init(const CesaSram& sram, Request& requ
     if (first) {
       const auto& key = encrypt ? session.key_enc : session.key_dec;
       std::memcpy(kernel_.phys_to_virt(op + kSramKeyAt), key.data(), key.size());
-      std::memcpy(kernel_.phys_to_virt(op + kSramIvAt), iv, alg_block_bytes(session.alg));
+      std::memcpy(kernel_.phys_to_virt(op + kSramIvAt), iv, alg_iv_bytes(session.alg));
     }
     // Later chunks find the chaining value where the engine left it, at kSramIvAt.
     mv_cesa_dma_add_desc(request, kTdmaOwn | (first ? kOpBytes : kDescBytes), op,
@@ -233,8 +233,8 @@ int CesaTdma::process(CryptoRequest* crp, int) {
   request.bytes = crd.crd_len;
   // Before the buffer belongs to the device.
   std::array<std::uint8_t, kMaxBlockLen> iv = crd.crd_iv;
-  if ((crd.crd_flags & CRD_F_IV_EXPLICIT) == 0) {
-    const std::uint32_t bytes = alg_block_bytes(crd.crd_alg);
+  const std::uint32_t bytes = alg_iv_bytes(crd.crd_alg);
+  if (bytes != 0 && (crd.crd_flags & CRD_F_IV_EXPLICIT) == 0) {
     std::memcpy(iv.data(), kernel_.cpu_read(crp->crp_buf + crd.crd_inject, bytes), bytes);
   }
   using enum Kernel::DmaDirection;

@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "hw_model/crypto/xts.h"
+
 namespace cesasim::driver {
 
 namespace {
@@ -77,35 +79,20 @@ bool update(EVP_CIPHER_CTX* ctx, std::uint8_t* dst, const std::uint8_t* src, std
   return EVP_CipherUpdate(ctx, dst, &out, src, static_cast<int>(bytes)) == 1;
 }
 
-constexpr std::size_t kXtsBlock = 16;
-
-/// XTS over the block cipher (IEEE 1619): OpenSSL's own refuses keys with equal halves, which
-/// Linux takes. Whole blocks only, so no ciphertext stealing.
+/// XTS over the block cipher: OpenSSL's own refuses keys with equal halves, which Linux takes.
+/// Whole blocks only, so no ciphertext stealing.
 bool xts(EVP_CIPHER_CTX* ecb, EVP_CIPHER_CTX* tweak_ecb, std::uint8_t* dst, const std::uint8_t* src,
          std::size_t bytes, const std::uint8_t* iv) {
-  std::uint64_t tweak[2];
-  if (!update(tweak_ecb, reinterpret_cast<std::uint8_t*>(tweak), iv, kXtsBlock)) return false;
-  // Some blocks at a time, so that OpenSSL can work on several at once.
-  constexpr std::size_t kBatch = 64;
-  std::array<std::uint64_t, 2 * kBatch> tweaks;
-  std::array<std::uint64_t, 2 * kBatch> data;
-  for (std::size_t at = 0; at < bytes; at += kBatch * kXtsBlock) {
-    const std::size_t n = std::min(kBatch * kXtsBlock, bytes - at);
-    std::memcpy(data.data(), src + at, n);
-    for (std::size_t i = 0; i < n / 8; i += 2) {
-      tweaks[i] = tweak[0];
-      tweaks[i + 1] = tweak[1];
-      data[i] ^= tweak[0];
-      data[i + 1] ^= tweak[1];
-      // Times x in GF(2^128), the low bit first (this model's hosts are little endian).
-      const std::uint64_t carry = tweak[1] >> 63 != 0 ? 0x87 : 0;
-      tweak[1] = tweak[1] << 1 | tweak[0] >> 63;
-      tweak[0] = tweak[0] << 1 ^ carry;
-    }
-    auto* const block = reinterpret_cast<std::uint8_t*>(data.data());
-    if (!update(ecb, block, block, n)) return false;
-    for (std::size_t i = 0; i < n / 8; ++i) data[i] ^= tweaks[i];
-    std::memcpy(dst + at, data.data(), n);
+  hw::XtsTweak tweak;
+  if (!update(tweak_ecb, tweak.data(), iv, tweak.size())) return false;
+  // Some blocks at a time, so that OpenSSL can work on several at once and they stay in its cache.
+  constexpr std::size_t kBatch = 64 * hw::kXtsBlockBytes;
+  for (std::size_t at = 0; at < bytes; at += kBatch) {
+    const std::size_t n = std::min(kBatch, bytes - at);
+    hw::XtsTweak again = tweak;
+    hw::xts_xor_tweaks(dst + at, src + at, n, tweak);
+    if (!update(ecb, dst + at, dst + at, n)) return false;
+    hw::xts_xor_tweaks(dst + at, dst + at, n, again);
   }
   return true;
 }
@@ -139,7 +126,7 @@ CryptoTfm::CryptoTfm(kernel::Kernel& kernel, const CipherCosts& costs, Cipher ci
   }
   if (is_xts) {
     // The tweak is one block more to encrypt.
-    encrypt_setup_ += encrypt_per_byte_ * static_cast<double>(kXtsBlock);
+    encrypt_setup_ += encrypt_per_byte_ * static_cast<double>(hw::kXtsBlockBytes);
     decrypt_setup_ = encrypt_setup_;
     encrypt_per_byte_ += costs.xts_per_byte;
     decrypt_per_byte_ += costs.xts_per_byte;

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "driver/crypto_api/xts.h"
 #include "hw_model/common/fault.h"
 
 namespace cesasim::driver {
@@ -16,23 +17,27 @@ using kernel::Activity;
 // a slot's fields and their change here: no lock. What Linux locks, the driver's queue, is priced
 // by the driver.
 
+CryptoSkcipher::CryptoSkcipher() = default;
+
 CryptoSkcipher::~CryptoSkcipher() {
-  if (software_) return;
+  if (software_ || xts_) return;
   SkcipherApi::Slot& slot = *api_->slots_[driverid_];
   slot.driver->freesession(lid_);
   --slot.tfms;
 }
 
 const char* CryptoSkcipher::driver_name() const {
+  if (xts_) return xts_->driver_name();
   return software_ ? "generic" : api_->slots_[driverid_]->driver->name();
 }
 
 bool CryptoSkcipher::async() const {
+  if (xts_) return xts_->child().async();
   return !software_ && (api_->slots_[driverid_]->flags & CRYPTOCAP_F_SYNC) == 0;
 }
 
 bool CryptoSkcipher::out_of_place() const {
-  return software_ || api_->slots_[driverid_]->driver->out_of_place();
+  return software_ || xts_ || api_->slots_[driverid_]->driver->out_of_place();
 }
 
 SkcipherApi::SkcipherApi(kernel::Kernel& kernel, const DriverCosts& costs,
@@ -83,6 +88,17 @@ bool SkcipherApi::bind(CryptoSkcipher& tfm, bool hardware, const CryptoIni& cri,
   return false;
 }
 
+namespace {
+
+Alg algorithm(Cipher cipher, CipherMode mode) {
+  constexpr Alg kAlgs[3][3] = {{Alg::aes_ecb, Alg::aes_cbc, Alg::aes_xts},
+                               {Alg::des_ecb, Alg::des_cbc, Alg::none},
+                               {Alg::des3_ecb, Alg::des3_cbc, Alg::none}};
+  return kAlgs[static_cast<int>(cipher)][static_cast<int>(mode)];
+}
+
+}  // namespace
+
 std::unique_ptr<CryptoSkcipher> SkcipherApi::crypto_alloc_skcipher(
     Cipher cipher, CipherMode mode, std::span<const std::uint8_t> key, std::uint32_t mask) {
   // Made in any case: it knows what the cipher takes.
@@ -91,14 +107,26 @@ std::unique_ptr<CryptoSkcipher> SkcipherApi::crypto_alloc_skcipher(
   tfm->software_ = std::move(software);
   tfm->api_ = this;
   tfm->block_bytes_ = tfm->software_->block_bytes();
-  if (mode != CipherMode::cbc) return tfm;
   CryptoIni cri;
-  cri.cri_alg = cipher == Cipher::aes   ? Alg::aes_cbc
-                : cipher == Cipher::des ? Alg::des_cbc
-                                        : Alg::des3_cbc;
+  cri.cri_alg = algorithm(cipher, mode);
   cri.cri_klen = static_cast<std::uint32_t>(key.size() * 8);
   cri.cri_key = key;
-  if (bind(*tfm, true, cri, mask) || bind(*tfm, false, cri, mask)) {
+  if (bind(*tfm, true, cri, mask)) {
+    tfm->alg_ = cri.cri_alg;
+    tfm->software_.reset();
+    return tfm;
+  }
+  if (mode == CipherMode::xts) {
+    const auto data_key = key.first(key.size() / 2);
+    auto child = crypto_alloc_skcipher(cipher, CipherMode::ecb, data_key, mask);
+    if (child->async()) {
+      tfm->xts_ = std::make_unique<XtsTemplate>(kernel_, cipher_costs_, *this, std::move(child),
+                                                key.last(key.size() / 2));
+      tfm->software_.reset();
+      return tfm;
+    }
+  }
+  if (bind(*tfm, false, cri, mask)) {
     tfm->alg_ = cri.cri_alg;
     tfm->software_.reset();
   }
@@ -128,6 +156,12 @@ void SkcipherApi::complete(SkcipherRequest& request, int error) {
   request.complete(request, error);
 }
 
+int SkcipherApi::crypto_skcipher_encrypt(SkcipherRequest& request) { return submit(request, true); }
+
+int SkcipherApi::crypto_skcipher_decrypt(SkcipherRequest& request) {
+  return submit(request, false);
+}
+
 int SkcipherApi::submit(SkcipherRequest& request, bool encrypt) {
   CryptoSkcipher& tfm = *request.tfm;
   kernel_.trace(kernel::TraceEvent::crypto_dispatch, request.id);
@@ -137,6 +171,9 @@ int SkcipherApi::submit(SkcipherRequest& request, bool encrypt) {
     result = -EINVAL;
   } else if (tfm.software_) {
     result = submit_software(request, encrypt);
+  } else if (tfm.xts_) {
+    // Counted, and its errors, as the ECB request that it becomes.
+    return encrypt ? tfm.xts_->xts_encrypt(request) : tfm.xts_->xts_decrypt(request);
   } else {
     kernel_.charge(Activity::ocf, costs_.skcipher_request);
     kernel_.sync();  // the backlog now, not when this context last looked

@@ -26,6 +26,7 @@ enum : std::uint32_t {
 
 class SkcipherApi;
 class CryptoSkcipher;
+class XtsTemplate;
 
 /// struct skcipher_request over buffers of the modelled DRAM. Not to be touched from its submission
 /// until it has ended.
@@ -59,7 +60,7 @@ class CryptoSkcipher {
   ~CryptoSkcipher();
   CryptoSkcipher(const CryptoSkcipher&) = delete;
 
-  /// The driver's name, or "generic".
+  /// The driver's name, "xts(NAME)" for XTS by the processor around the driver's ECB, or "generic".
   const char* driver_name() const;
   /// Requests may end by callback.
   bool async() const;
@@ -68,13 +69,14 @@ class CryptoSkcipher {
 
  private:
   friend class SkcipherApi;
-  CryptoSkcipher() = default;
+  CryptoSkcipher();
   SkcipherApi* api_ = nullptr;
   std::uint32_t driverid_ = 0;
   std::uint32_t lid_ = 0;
   Alg alg_ = Alg::none;
   std::uint32_t block_bytes_ = 0;
   std::unique_ptr<CryptoTfm> software_;  // no driver
+  std::unique_ptr<XtsTemplate> xts_;     // somebody's ECB
 };
 
 struct SkcipherStats {
@@ -102,8 +104,9 @@ class SkcipherApi : public CryptoCore {
   SkcipherApi(kernel::Kernel& kernel, const DriverCosts& costs, const CipherCosts& cipher_costs);
   SkcipherApi(const SkcipherApi&) = delete;
 
-  /// Binds to the first hardware driver that has the algorithm and takes the key, else to the first
-  /// software driver, else to the kernel's own code (always for ECB and XTS, which no driver has).
+  /// Binds to the first hardware driver that has the algorithm and takes the key, XTS else to the
+  /// template over the first hardware driver's ECB (XtsTemplate), else to the first software
+  /// driver, else to the kernel's own code.
   /// Drivers with a flag of `mask` are passed over (CRYPTO_ALG_ALLOCATES_MEMORY: dm-crypt since
   /// Linux 5.10). Throws std::invalid_argument for what the cipher does not take.
   std::unique_ptr<CryptoSkcipher> crypto_alloc_skcipher(Cipher cipher, CipherMode mode,
@@ -112,8 +115,8 @@ class SkcipherApi : public CryptoCore {
   /// 0: done. -EINPROGRESS: taken. -EBUSY: in the backlog (MAY_BACKLOG), the callback comes first
   /// with -EINPROGRESS and then with the end. -ENOSPC: the driver is full. -EINVAL: no whole
   /// blocks, or a destination of its own with a driver that cannot. Else the driver's refusal.
-  int crypto_skcipher_encrypt(SkcipherRequest& request) { return submit(request, true); }
-  int crypto_skcipher_decrypt(SkcipherRequest& request) { return submit(request, false); }
+  int crypto_skcipher_encrypt(SkcipherRequest& request);
+  int crypto_skcipher_decrypt(SkcipherRequest& request);
 
   std::uint32_t crypto_get_driverid(std::uint32_t flags, CryptoDriver& driver) override;
   void crypto_register(std::uint32_t driverid, Alg alg) override;

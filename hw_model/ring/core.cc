@@ -66,7 +66,8 @@ std::uint32_t RingCore::unit_value(std::uint32_t offset) const {
     case unit_reg::kCaps1:
       return params_.list_max | ring_reg::kSizeMax << 16 | params_.list_prefetch << 20;
     case unit_reg::kAlgorithms:
-      return 1u << ring_control::kAes | 1u << ring_control::kDes | 1u << ring_control::kDes3;
+      return 1u << ring_control::kAes | 1u << ring_control::kDes | 1u << ring_control::kDes3 |
+             ring_bit::algorithms::kXts;
     case unit_reg::kControl:
       for (const Ring& r : rings_) v |= r.resetting ? ring_bit::control::kReset : 0;
       return v;
@@ -185,6 +186,10 @@ void RingCore::key_command(std::uint32_t value) {
   if (load == ((value & bits::kErase) != 0) || slot >= keys_.size()) {
     guest_error("key_command " + hex(value) + ": either load or erase, and a slot below " +
                 std::to_string(keys_.size()) + ", are wanted");
+    return;
+  }
+  if (load && bits::key_bytes(value) == 0) {
+    guest_error("key_command " + hex(value) + ": the size is no key's");
     return;
   }
   KeySlot& k = keys_[slot];

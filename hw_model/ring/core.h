@@ -134,7 +134,7 @@ class RingCore {
     }
   };
   struct KeySlot {
-    std::array<std::uint8_t, 32> key{};
+    std::array<std::uint8_t, 64> key{};
     std::uint32_t bytes = 0;  // 0 = empty
   };
   /// The descriptor fetch and the write-back: what they work on.

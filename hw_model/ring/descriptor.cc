@@ -80,7 +80,7 @@ CipherAlgorithm RingDescriptor::algorithm() const {
   }
 }
 
-std::uint32_t RingDescriptor::key_bytes() const {
+std::uint32_t RingDescriptor::cipher_key_bytes() const {
   switch (algorithm()) {
     case CipherAlgorithm::des:
       return 8;
@@ -97,10 +97,12 @@ RingStatus RingDescriptor::check(std::uint32_t list_max) const {
   if (control & ~bits::kBits) return RingStatus::bad_descriptor;
   const std::uint32_t code = control & bits::kAlgorithmMask;
   const std::uint32_t largest_key = code == bits::kAes ? bits::key_size(32) : 0;
-  if (code < bits::kAes || code > bits::kDes3 || (mode != bits::kEcb && mode != bits::kCbc) ||
+  if (code < bits::kAes || code > bits::kDes3 || mode > bits::kXts ||
       (control & bits::kKeySizeMask) > largest_key) {
     return RingStatus::bad_algorithm;
   }
+  const bool xts_key = (control & bits::kKeySizeMask) != bits::key_size(24);
+  if (mode == bits::kXts && (code != bits::kAes || !xts_key)) return RingStatus::bad_algorithm;
   if (length == 0 || length % block_bytes() != 0) return RingStatus::bad_length;
   if (source_entries > list_max || destination_entries > list_max) return RingStatus::list_long;
 

@@ -35,6 +35,7 @@ inline constexpr std::uint32_t kDes3 = 3;  ///< EDE
 inline constexpr std::uint32_t kAlgorithmMask = 0xF;
 inline constexpr std::uint32_t kEcb = 0u << 4;
 inline constexpr std::uint32_t kCbc = 1u << 4;
+inline constexpr std::uint32_t kXts = 2u << 4;  ///< AES only, two keys one after the other
 inline constexpr std::uint32_t kModeMask = 3u << 4;
 inline constexpr std::uint32_t kDecrypt = 1u << 6;
 inline constexpr std::uint32_t kKeySizeMask = 3u << 8;
@@ -43,7 +44,7 @@ inline constexpr std::uint32_t kInPlace = 1u << 11;
 inline constexpr std::uint32_t kIvOut = 1u << 12;
 inline constexpr std::uint32_t kInterrupt = 1u << 13;
 inline constexpr std::uint32_t kBits = 0x3F7F;  ///< all of the above; the rest is reserved
-/// AES: the size field for a key of 16, 24 or 32 bytes.
+/// AES: the size field for a key of 16, 24 or 32 bytes (XTS: for each of the two, 16 or 32).
 constexpr std::uint32_t key_size(std::uint32_t bytes) { return (bytes - 16) / 8 << 8; }
 }  // namespace ring_control
 
@@ -66,7 +67,11 @@ struct RingDescriptor {
   CipherAlgorithm algorithm() const;
   std::uint32_t block_bytes() const { return cipher_block_bytes(algorithm()); }
   bool cbc() const { return (control & ring_control::kModeMask) == ring_control::kCbc; }
-  std::uint32_t key_bytes() const;
+  bool xts() const { return (control & ring_control::kModeMask) == ring_control::kXts; }
+  /// The whole key: in XTS both, that of the data first.
+  std::uint32_t key_bytes() const { return cipher_key_bytes() * (xts() ? 2 : 1); }
+  /// The key that the data are ciphered with.
+  std::uint32_t cipher_key_bytes() const;
 
   static RingDescriptor decode(std::span<const std::uint8_t, kBytes> bytes);
   void encode(std::span<std::uint8_t, kBytes> bytes) const;

@@ -176,9 +176,15 @@ bool RingEngine::start_cipher(Ps now, std::vector<RingRequest*>& ended) {
   }
   const bool decrypt = r.d.has(ring_control::kDecrypt);
   std::uint8_t* const data = sram(cipher_.buffer);
+  XtsTweak tweak{};
+  if (r.d.xts()) {
+    if (b.first) encrypt_tweak(r);
+    tweak = r.chain;
+    xts_xor_tweaks(data, data, b.bytes, r.chain);
+  }
   ciphers_.run({.algorithm = r.d.algorithm(),
                 .key = cipher_key(r),
-                .key_bytes = r.d.key_bytes(),
+                .key_bytes = r.d.cipher_key_bytes(),
                 .cbc = r.d.cbc(),
                 .decrypt = decrypt,
                 .iv = r.chain.data(),
@@ -186,10 +192,10 @@ bool RingEngine::start_cipher(Ps now, std::vector<RingRequest*>& ended) {
                 .src = data,
                 .dst = data,
                 .bytes = b.bytes});
+  if (r.d.xts()) xts_xor_tweaks(data, data, b.bytes, tweak);
   bytes_ciphered_ += b.bytes;
   ++operations_;
-  occupy(cipher_, now, timing_.cipher(r.d.algorithm(), r.d.key_bytes(), b.bytes, decrypt, b.first),
-         EngineWork::cipher);
+  occupy(cipher_, now, timing_.cipher(r.d, b.bytes, b.first), EngineWork::cipher);
   return true;
 }
 
@@ -310,12 +316,22 @@ Ps RingEngine::drain(Buffer& buffer, std::uint8_t* data) {
   return delay;
 }
 
+void RingEngine::encrypt_tweak(RingRequest& request) {
+  const std::uint32_t n = request.d.cipher_key_bytes();
+  tweak_ciphers_.run({.algorithm = CipherAlgorithm::aes,
+                      .key = request.key.data() + n,
+                      .key_bytes = n,
+                      .src = request.d.iv.data(),
+                      .dst = request.chain.data(),
+                      .bytes = kAesBlockBytes});
+}
+
 const std::uint8_t* RingEngine::cipher_key(const RingRequest& request) {
   // The AES engine decrypts from the end of the schedule; this unit makes it from the key.
   if (!request.d.has(ring_control::kDecrypt) || request.d.algorithm() != CipherAlgorithm::aes) {
     return request.key.data();
   }
-  const std::uint32_t n = request.d.key_bytes();
+  const std::uint32_t n = request.d.cipher_key_bytes();
   if (start_key_bytes_ != n || std::memcmp(plain_key_.data(), request.key.data(), n) != 0) {
     std::memcpy(plain_key_.data(), request.key.data(), n);
     aes_decrypt_start_from_key({request.key.data(), n}, {start_key_.data(), n});

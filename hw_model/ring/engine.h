@@ -12,6 +12,7 @@
 #include "hw_model/common/tracer.h"
 #include "hw_model/common/units.h"
 #include "hw_model/crypto/cipher_engine.h"
+#include "hw_model/crypto/xts.h"
 #include "hw_model/memory/dma_port.h"
 #include "hw_model/ring/descriptor.h"
 #include "hw_model/ring/params.h"
@@ -80,8 +81,8 @@ struct RingRequest {
   std::uint16_t index = 0;
   std::uint8_t engine = RingCompletion::kNoEngine;
   RingDescriptor d;
-  std::array<std::uint8_t, 32> key{};    ///< plain
-  std::array<std::uint8_t, 16> chain{};  ///< CBC: for the next piece
+  std::array<std::uint8_t, 64> key{};    ///< plain
+  std::array<std::uint8_t, 16> chain{};  ///< for the next piece: CBC's value, XTS's tweak
   RingListPosition source;
   RingListPosition destination;
   std::uint32_t filled = 0;   ///< bytes given to buffers
@@ -181,6 +182,8 @@ class RingEngine {
               std::vector<RingSegment>& out, Ps& delay);
   Ps drain(Buffer& buffer, std::uint8_t* data);
   const std::uint8_t* cipher_key(const RingRequest& request);
+  /// XTS: the IV with the second key.
+  void encrypt_tweak(RingRequest& request);
 
   const RingTiming& timing_;
   RingFaults& faults_;
@@ -197,6 +200,7 @@ class RingEngine {
   Stage cipher_;
   Stage write_;
   CipherEngine ciphers_;
+  CipherEngine tweak_ciphers_;
   std::deque<RingRequest*> queue_;  // not yet wholly copied in
   RingRequest nobody_;              // whose pieces pass without effect or time
   Ps stuck_since_ = 0;

@@ -20,14 +20,15 @@ constexpr RegisterField kCaps0Fields[] = {{"key_slots", 31, 24, "key slots"},
 constexpr RegisterField kCaps1Fields[] = {{"list_prefetch", 27, 20, "list entries read at a time"},
                                           {"size_max", 19, 16, "log2 of the largest ring"},
                                           {"list_max", 15, 0, "entries of the longest list"}};
-constexpr RegisterField kAlgorithmFields[] = {{"codes", 15, 0, "bit n: algorithm code n"}};
+constexpr RegisterField kAlgorithmFields[] = {{"xts", 16, 16, "AES in XTS mode"},
+                                              {"codes", 15, 0, "bit n: algorithm code n"}};
 constexpr RegisterField kControlFields[] = {{"reset", 0, 0, "reset every ring and key slot"}};
 constexpr RegisterField kUnitStatusFields[] = {{"busy", 7, 0, "bit e: engine e holds a request"}};
 constexpr RegisterField kSummaryFields[] = {{"rings", 7, 0, "bit r: the line of ring r is up"}};
 constexpr RegisterField kKeyCommandFields[] = {
     {"load", 31, 31, "copy key_data to the slot"},
     {"erase", 30, 30, "empty the slot"},
-    {"size", 9, 8, "0 = 128, 1 = 192, 2 = 256, 3 = 64 bits"},
+    {"size", 10, 8, "0 = 128, 1 = 192, 2 = 256, 3 = 64, 4 = 512 bits"},
     {"slot", 4, 0, "number of the slot"}};
 constexpr RegisterField kBase64Fields[] = {{"address", 31, 6, "address bits 31..6"}};
 constexpr RegisterField kShadowFields[] = {{"address", 31, 2, "address bits 31..2"}};
@@ -98,6 +99,14 @@ constexpr auto kUnitTable = with_reserved(std::to_array<RegisterDesc>({
     write_only(key_data(5), "key_data5", "key bytes 20..23", kWholeWord),
     write_only(key_data(6), "key_data6", "key bytes 24..27", kWholeWord),
     write_only(key_data(7), "key_data7", "key bytes 28..31", kWholeWord),
+    write_only(key_data(8), "key_data8", "key bytes 32..35", kWholeWord),
+    write_only(key_data(9), "key_data9", "key bytes 36..39", kWholeWord),
+    write_only(key_data(10), "key_data10", "key bytes 40..43", kWholeWord),
+    write_only(key_data(11), "key_data11", "key bytes 44..47", kWholeWord),
+    write_only(key_data(12), "key_data12", "key bytes 48..51", kWholeWord),
+    write_only(key_data(13), "key_data13", "key bytes 52..55", kWholeWord),
+    write_only(key_data(14), "key_data14", "key bytes 56..59", kWholeWord),
+    write_only(key_data(15), "key_data15", "key bytes 60..63", kWholeWord),
 }));
 
 constexpr auto kRingTable = with_reserved(std::to_array<RegisterDesc>({

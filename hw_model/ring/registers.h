@@ -22,7 +22,7 @@ inline constexpr std::uint32_t kStatus = 0x18;
 inline constexpr std::uint32_t kIntSummary = 0x1C;
 inline constexpr std::uint32_t kKeyCommand = 0x20;
 inline constexpr std::uint32_t kKeyValid = 0x24;
-inline constexpr unsigned kKeyWords = 8;
+inline constexpr unsigned kKeyWords = 16;
 constexpr std::uint32_t key_data(unsigned word) { return 0x40 + 4 * word; }
 }  // namespace ring_unit_reg
 
@@ -61,7 +61,10 @@ constexpr std::uint32_t page(unsigned ring) { return kPageBytes * (ring + 1); }
 
 namespace ring_bit {
 inline constexpr std::uint32_t kId = 0x474E4952;  ///< "RING"
-inline constexpr std::uint32_t kVersion = 0x00010000;
+inline constexpr std::uint32_t kVersion = 0x00010001;
+namespace algorithms {
+inline constexpr std::uint32_t kXts = 1u << 16;  ///< the mode, with AES
+}  // namespace algorithms
 namespace control {
 inline constexpr std::uint32_t kReset = 1u << 0;
 }  // namespace control
@@ -69,12 +72,13 @@ namespace key_command {
 inline constexpr std::uint32_t kErase = 1u << 30;
 inline constexpr std::uint32_t kLoad = 1u << 31;
 constexpr std::uint32_t slot(std::uint32_t v) { return v & 0x1F; }
-/// The size field for a key of 8, 16, 24 or 32 bytes, and back.
+/// The size field for a key of 8, 16, 24, 32 or 64 bytes, and back; 0 for a code that is none.
 constexpr std::uint32_t size(std::uint32_t bytes) {
-  return (bytes == 8 ? 3 : (bytes - 16) / 8) << 8;
+  return (bytes == 8 ? 3 : bytes == 64 ? 4 : (bytes - 16) / 8) << 8;
 }
 constexpr std::uint32_t key_bytes(std::uint32_t v) {
-  return (v >> 8 & 3) == 3 ? 8 : 16 + 8 * (v >> 8 & 3);
+  constexpr std::uint32_t kBytes[] = {16, 24, 32, 8, 64, 0, 0, 0};
+  return kBytes[v >> 8 & 7];
 }
 }  // namespace key_command
 namespace config {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hw_model/ring/timing.h"
 
-#include "hw_model/ring/descriptor.h"
-
 namespace cesasim::hw {
 RingTiming::RingTiming(const RingParams& p)
     : bursts_(p.clock_hz, p.beat_cycles, p.read_burst_cycles, p.write_burst_cycles),
@@ -30,15 +28,17 @@ Ps RingTiming::write(PhysAddr addr, std::uint32_t bytes) const {
   return bursts_.transfer({addr, bytes, false}, burst_bytes_);
 }
 
-Ps RingTiming::cipher(CipherAlgorithm algorithm, std::uint32_t key_bytes, std::uint32_t bytes,
-                      bool decrypt, bool first) const {
+Ps RingTiming::cipher(const RingDescriptor& d, std::uint32_t bytes, bool first) const {
+  const CipherAlgorithm algorithm = d.algorithm();
   const bool aes = algorithm == CipherAlgorithm::aes;
-  const double block = aes                                 ? aes_block_cycles_[(key_bytes - 16) / 8]
+  const double block = aes ? aes_block_cycles_[(d.cipher_key_bytes() - 16) / 8]
                        : algorithm == CipherAlgorithm::des ? des_block_cycles_
                                                            : des3_block_cycles_;
-  Ps ps = cycles_to_ps(block * (bytes / cipher_block_bytes(algorithm)), engine_clock_hz_);
+  const std::uint32_t blocks = bytes / d.block_bytes() + (d.xts() && first ? 1 : 0);
+  Ps ps = cycles_to_ps(block * blocks, engine_clock_hz_);
   ps += cipher_end_;
-  if (first) ps += cipher_start_ + (aes && decrypt ? decrypt_key_ : 0);
+  const bool expands = aes && d.has(ring_control::kDecrypt);
+  if (first) ps += cipher_start_ + (expands ? decrypt_key_ : 0);
   return ps;
 }
 

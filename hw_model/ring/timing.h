@@ -6,8 +6,8 @@
 #include <cstdint>
 
 #include "hw_model/common/units.h"
-#include "hw_model/crypto/cipher_engine.h"
 #include "hw_model/memory/burst_timing.h"
+#include "hw_model/ring/descriptor.h"
 #include "hw_model/ring/params.h"
 
 namespace cesasim::hw {
@@ -23,9 +23,9 @@ class RingTiming {
   /// A channel's own time for a transfer, nobody competing, without the memory's latency.
   Ps read(PhysAddr addr, std::uint32_t bytes) const;
   Ps write(PhysAddr addr, std::uint32_t bytes) const;
-  /// One piece of a request through the cipher. `first`: of its request.
-  Ps cipher(CipherAlgorithm algorithm, std::uint32_t key_bytes, std::uint32_t bytes, bool decrypt,
-            bool first) const;
+  /// One piece of a request through the cipher. `first`: of its request. XTS: the tweak is one
+  /// block more; its exclusive-ors lie in the path of the data and take no time of their own.
+  Ps cipher(const RingDescriptor& d, std::uint32_t bytes, bool first) const;
   /// `cycles` of the unit's clock.
   Ps cycles(double cycles) const { return cycles_to_ps(cycles, clock_hz_); }
 

@@ -8,6 +8,7 @@
 
 #include "dmcrypt_model/modern.h"
 #include "driver/cesa_hal/cesa_hal.h"
+#include "driver/cesa_pio/cesa_pio.h"
 #include "driver/cesa_ring/cesa_ring.h"
 #include "driver/cesa_tdma/cesa_tdma.h"
 #include "machine/check/reference_cipher.h"
@@ -40,7 +41,12 @@ class ModernDrivers : public testing::TestWithParam<std::string> {
     platform.sram_bytes = cesa.sram_bytes;
     platform.dram_bytes = board->soc.dram().size();
     platform.tclk_hz = cesa.clock_hz;
-    const std::string& name = GetParam();
+    std::string name = GetParam();
+    if (name.ends_with("_xts")) {
+      name.resize(name.size() - 4);
+      cipher_text = "aes-xts-plain64";
+      table = test::crypt_table(cipher_text, 32);
+    }
     if (name.rfind("cesa_tdma", 0) == 0) {
       driver::TdmaSettings settings;
       settings.queue_depth = 2;  // soon full
@@ -61,6 +67,11 @@ class ModernDrivers : public testing::TestWithParam<std::string> {
       ring.tclk_hz = board->soc.config().ring.clock_hz;
       device = std::make_unique<driver::CesaRing>(board->kernel, *api, test::test_driver_costs(),
                                                   ring, settings, driver::Recovery{true, 20});
+    } else if (name == "cesa_pio") {
+      driver::PioSettings settings;
+      settings.queue_depth = 2;
+      device = std::make_unique<driver::CesaPio>(board->kernel, *api, test::test_driver_costs(),
+                                                 platform, settings, driver::Recovery{true, 20});
     } else {
       driver::HalSettings settings;
       settings.generation = name == "cesa_hal" ? "kirkwood" : "armada";
@@ -79,7 +90,7 @@ class ModernDrivers : public testing::TestWithParam<std::string> {
   void TearDown() override { crypt.reset(); }
 
   Bytes cipher(bool encrypt, std::uint64_t sector, const Bytes& in) {
-    const ReferenceCipher reference("aes-cbc-essiv:sha256", table.key, table.iv_offset);
+    const ReferenceCipher reference(cipher_text, table.key, table.iv_offset);
     Bytes out(in.size());
     for (std::size_t at = 0; at < in.size(); at += 512) {
       encrypt ? reference.encrypt(sector + at / 512, in.data() + at, out.data() + at)
@@ -145,7 +156,8 @@ class ModernDrivers : public testing::TestWithParam<std::string> {
     return rule;
   }
 
-  CryptTable table = test::crypt_table();
+  std::string cipher_text = "aes-cbc-essiv:sha256";
+  CryptTable table = test::crypt_table(cipher_text);
   std::unique_ptr<hw::FaultPlan> plan;
   std::unique_ptr<Board> board;
   std::unique_ptr<driver::SkcipherApi> api;
@@ -158,13 +170,18 @@ std::string case_name(const testing::TestParamInfo<std::string>& info) { return 
 
 INSTANTIATE_TEST_SUITE_P(All, ModernDrivers,
                          testing::Values("cesa_tdma", "cesa_tdma_hardirq", "cesa_hal",
-                                         "cesa_hal_armada", "cesa_ring"),
+                                         "cesa_hal_armada", "cesa_ring", "cesa_tdma_xts",
+                                         "cesa_pio_xts", "cesa_ring_xts"),
                          case_name);
 
 TEST_P(ModernDrivers, RightData) {
   build();
+  if (GetParam().ends_with("_xts")) {
+    const std::string own = GetParam().substr(0, GetParam().size() - 4);
+    EXPECT_EQ(crypt->driver_name(), own == "cesa_ring" ? own : "xts(" + own + ")");
+  }
   EXPECT_EQ(storm(1), 0u);
-  if (GetParam() != "cesa_ring") {  // which is faster than these cores fill it
+  if (!GetParam().starts_with("cesa_ring")) {  // which is faster than these cores fill it
     EXPECT_GT(api->stats().backlogged, 0u) << "the driver was never full";
   }
   EXPECT_EQ(api->stats().ended_twice, 0u);
@@ -182,7 +199,9 @@ TEST_P(ModernDrivers, FullOutOfOrderAndInUse) {
 
 class ModernRecovers : public ModernDrivers {};
 INSTANTIATE_TEST_SUITE_P(All, ModernRecovers,
-                         testing::Values("cesa_tdma", "cesa_tdma_hardirq", "cesa_ring"), case_name);
+                         testing::Values("cesa_tdma", "cesa_tdma_hardirq", "cesa_ring",
+                                         "cesa_tdma_xts", "cesa_ring_xts"),
+                         case_name);
 
 /// With the driver's watchdog: no bio is lost, what the engine spoilt is reported.
 TEST_P(ModernRecovers, FailingEngine) {
@@ -197,7 +216,7 @@ TEST_P(ModernRecovers, FailingEngine) {
 TEST_P(ModernRecovers, LostInterrupts) {
   hw::FaultRule rule = at_random(hw::FaultKind::lost_interrupt, 0.05);
   const hw::SocConfig soc = test::test_soc(2, 2);
-  const bool ring = GetParam() == "cesa_ring";
+  const bool ring = GetParam().starts_with("cesa_ring");
   rule.first = ring ? soc.ring.irq(0) : soc.cesa.irq0;
   rule.last = ring ? soc.ring.irq(1) : soc.cesa.irq1;
   build({rule});

@@ -144,8 +144,8 @@ TEST(Bench, WhatCannotBeIsRefused) {
             "t.yaml:4: ocf.driver: 'cesa_tdma' would never be called: api 'openssl' does not call "
             "the kernel; valid: cryptosoft, or another api");
   EXPECT_EQ(
-      refused("disk: flash\nworkload.bench: {algorithm: aes-128-xts}\nocf.driver: cesa_ring\n"),
-      "t.yaml:4: ocf.driver: 'cesa_ring' would never be called: it has no xts; valid: "
+      refused("disk: flash\nworkload.bench: {algorithm: aes-128-xts}\nocf.driver: cesa_hal\n"),
+      "t.yaml:4: ocf.driver: 'cesa_hal' would never be called: it has no xts; valid: "
       "cryptosoft, or an algorithm in CBC");
   EXPECT_EQ(refused(b + "requests: 1}\nworkload.trace: t.csv\n"),
             "t.yaml:4: workload.trace: given beside workload.bench; valid: one of the two");

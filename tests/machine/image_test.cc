@@ -223,7 +223,7 @@ TEST_F(ImageTest, WhatIsWrongIsSaidAndNothingWritten) {
       {"encrypt", good, "--placement none in out", "--placement: dmcrypt.placement: unknown"},
       {"encrypt", good, "--path standard --driver cesa_tdma in out",
        "--driver: ocf.driver: 'cesa_tdma' would never be called"},
-      {"encrypt", "0 8 crypt aes-xts-plain64 " + key + key + " 0 - 0", "--driver cesa_ring in out",
+      {"encrypt", "0 8 crypt aes-xts-plain64 " + key + key + " 0 - 0", "--driver cesa_hal in out",
        "it has no xts"},
       {"encrypt", "0 8 crypt aes-cbc-plain64 " + key + " 0 - 0", "--path ocf-v1 in out",
        "path 'ocf-v1': cipher 'aes-cbc-plain64'"},

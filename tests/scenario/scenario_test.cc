@@ -400,8 +400,8 @@ TEST_F(ScenarioTest, PathsSayWhatTheyCannotDo) {
        "s.yaml:1: dmcrypt.cipher: path 'ocf-v3': cipher 'aes-xts-plain64': "},
       {"dmcrypt: {path: standard, cipher: aes-cbc-plain64}\n", "s.yaml:1: dmcrypt.cipher: "},
       {"dmcrypt: {path: modern, cipher: aes-xts-plain64, key_bits: 256}\nocf: {driver: "
-       "cesa_tdma}\n",
-       "s.yaml:2: ocf.driver: 'cesa_tdma' would never be called: it has no xts"},
+       "cesa_hal}\n",
+       "s.yaml:2: ocf.driver: 'cesa_hal' would never be called: it has no xts"},
       {"dmcrypt: {path: ocf-v3}\nocf: {driver: cesa_tdma}\nsoc: no-tdma\n",
        "s.yaml:2: ocf.driver: the crypto unit of 'no-tdma' has no TDMA"},
       {"dmcrypt: {path: ocf-lsp}\n", "base.yaml:1: ocf.driver: 'cryptosoft' ends its requests"},

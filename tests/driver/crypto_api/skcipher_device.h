@@ -28,8 +28,11 @@ class SkcipherDevice : public driver::CryptoDriver {
   bool allocates_memory() const override { return allocates; }
   int newsession(std::uint32_t* lid, const driver::CryptoIni& cri) override {
     if (session_error != 0) return session_error;
-    tfm = std::make_unique<driver::CryptoTfm>(kernel_, driver::CipherCosts{},
-                                              driver::CipherMode::cbc, cri.cri_key);
+    using driver::Alg, driver::CipherMode;
+    const CipherMode mode = cri.cri_alg == Alg::aes_xts       ? CipherMode::xts
+                            : driver::alg_is_ecb(cri.cri_alg) ? CipherMode::ecb
+                                                              : CipherMode::cbc;
+    tfm = std::make_unique<driver::CryptoTfm>(kernel_, driver::CipherCosts{}, mode, cri.cri_key);
     ++sessions;
     *lid = 1;
     return 0;

@@ -82,6 +82,121 @@ class SkcipherTest : public testing::Test {
 
 using Answers = std::vector<int>;
 
+// --- XTS ----------------------------------------------------------------------------------------
+
+/// Linux's template over a driver's ECB: the bytes are XTS's, in place and to another buffer, which
+/// a driver of one buffer cannot do by itself.
+TEST_F(SkcipherTest, XtsIsATemplateOverADriversEcb) {
+  Device ecb(board.kernel, api, 0, {Alg::aes_cbc, Alg::aes_ecb});
+  ecb.can_out_of_place = false;
+  board.run([&] {
+    for (const test::XtsVector& v : test::kIeee1619Vectors) {
+      const Bytes keys = test::from_hex(v.keys), unit = test::from_hex(v.data_unit);
+      auto tfm = api.crypto_alloc_skcipher(Cipher::aes, CipherMode::xts, keys);
+      EXPECT_STREQ(tfm->driver_name(), "xts(device)");
+      EXPECT_TRUE(tfm->async());
+      EXPECT_TRUE(tfm->out_of_place());
+      for (const bool decrypt : {false, true}) {
+        for (const bool in_place : {true, false}) {
+          const Bytes in = decrypt ? test::from_hex(v.cipher_text) : v.plain_text();
+          One& one = make(*tfm, in.size());
+          one.before = in;
+          std::memcpy(board.kernel.cpu_write(one.request.src, in.size()), in.data(), in.size());
+          std::copy(unit.begin(), unit.end(), one.request.iv.begin());
+          if (!in_place) one.request.dst = one.dst = board.kernel.alloc_boot(in.size(), 32);
+          one.answer = decrypt ? api.crypto_skcipher_decrypt(one.request)
+                               : api.crypto_skcipher_encrypt(one.request);
+          EXPECT_EQ(one.answer, -EINPROGRESS);
+          ecb.end();
+          EXPECT_EQ(one.callbacks, Answers{0});
+          EXPECT_EQ(result(one), decrypt ? v.plain_text() : test::from_hex(v.cipher_text));
+          const std::uint8_t* p = board.kernel.cpu_read(one.request.src, in.size());
+          if (!in_place) {
+            EXPECT_EQ(Bytes(p, p + in.size()), in) << "the source changed";
+          }
+        }
+      }
+    }
+    EXPECT_EQ(ecb.sessions, 0);
+  });
+}
+
+/// A driver of its own XTS is taken before the template, and the template not over what the mask
+/// passes over, nor over a software driver.
+TEST_F(SkcipherTest, WhoGetsXts) {
+  Device soft(board.kernel, api, CRYPTOCAP_F_SOFTWARE | CRYPTOCAP_F_SYNC, {Alg::aes_ecb});
+  board.run([&] {
+    const auto who = [&](std::size_t key_bytes, std::uint32_t mask = 0) {
+      return std::string(
+          api.crypto_alloc_skcipher(Cipher::aes, CipherMode::xts, Bytes(key_bytes), mask)
+              ->driver_name());
+    };
+    EXPECT_EQ(who(32), "generic");
+    Device ecb(board.kernel, api, 0, {Alg::aes_ecb});
+    EXPECT_EQ(who(32), "xts(device)");
+    ecb.allocates = true;
+    EXPECT_EQ(who(32, CRYPTO_ALG_ALLOCATES_MEMORY), "generic");
+    Device xts(board.kernel, api, 0, {Alg::aes_xts});
+    EXPECT_EQ(who(32), "device");
+    EXPECT_EQ(who(64, CRYPTO_ALG_ALLOCATES_MEMORY), "device");
+    EXPECT_EQ(who(48), "xts(device)") << "IEEE 1619 has no AES-192, Linux's template takes it";
+    EXPECT_EQ(api.crypto_unregister_all(xts.id), 0);
+    EXPECT_EQ(api.crypto_unregister_all(ecb.id), 0);
+    EXPECT_EQ(api.crypto_unregister_all(soft.id), 0);
+  });
+}
+
+/// What the driver says reaches the owner, once each: refusal, backlog, an error at the end.
+TEST_F(SkcipherTest, XtsPassesOnWhatTheDriverSays) {
+  Device ecb(board.kernel, api, 0, {Alg::aes_ecb});
+  board.run([&] {
+    const Bytes keys = test::from_hex(test::kIeee1619Vectors[1].keys);
+    auto tfm = api.crypto_alloc_skcipher(Cipher::aes, CipherMode::xts, keys);
+    EXPECT_EQ(encrypt(*tfm, 24).answer, -EINVAL);
+    ecb.refuse = EIO;
+    EXPECT_EQ(encrypt(*tfm).answer, -EIO);
+    ecb.refuse = 0;
+    ecb.capacity = 1;
+    One& first = encrypt(*tfm);
+    One& second = encrypt(*tfm);
+    EXPECT_EQ(first.answer, -EINPROGRESS);
+    EXPECT_EQ(second.answer, -EBUSY);
+    EXPECT_EQ(encrypt(*tfm, 512, false).answer, -ENOSPC);
+    ecb.end(0, EIO);
+    EXPECT_EQ(first.callbacks, Answers{-EIO});
+    EXPECT_EQ(second.callbacks, Answers{-EINPROGRESS});
+    ecb.end();
+    EXPECT_EQ(second.callbacks, (Answers{-EINPROGRESS, 0}));
+    CryptoTfm own(board.kernel, CipherCosts{}, CipherMode::xts, keys);
+    Bytes expected(512);
+    own.encrypt(expected.data(), second.before.data(), 512, second.request.iv.data());
+    EXPECT_EQ(result(second), expected);
+  });
+}
+
+/// One block of AES, and half of XTS's price for each pass; nothing of the cipher, which is the
+/// driver's.
+TEST_F(SkcipherTest, XtsCostsTwoPassesAndATweak) {
+  CipherCosts costs;
+  costs.aes_setup = 1000;
+  costs.aes128_encrypt_per_byte = 40;
+  costs.xts_per_byte = 6;
+  SkcipherApi priced(board.kernel, test::test_driver_costs(), costs);
+  Device ecb(board.kernel, priced, 0, {Alg::aes_ecb});
+  board.run([&] {
+    auto tfm = priced.crypto_alloc_skcipher(Cipher::aes, CipherMode::xts, Bytes(32));
+    One& one = make(*tfm);
+    const auto cycles = [](double n) { return static_cast<hw::Ps>(n * 1000); };  // at 1 GHz
+    const auto cipher = [&] { return board.soc.core(0).accounted(kernel::Activity::cipher); };
+    const hw::Ps before = cipher();
+    EXPECT_EQ(priced.crypto_skcipher_encrypt(one.request), -EINPROGRESS);
+    const hw::Ps posted = cipher();
+    EXPECT_EQ(posted - before, cycles(16 * 40 + 1000 + 512 * 3));
+    ecb.end();
+    EXPECT_EQ(cipher() - posted, cycles(1000 + 512 * 3));
+  });
+}
+
 TEST_F(SkcipherTest, WithoutADriverItIsDoneAtOnce) {
   board.run([&] {
     auto tfm = aes();
@@ -116,8 +231,7 @@ TEST_F(SkcipherTest, BindsToHardwareThenSoftwareThenNone) {
       auto tfm = aes();
       EXPECT_EQ(soft.sessions, 1);
     }
-    const Bytes xts_key(64);
-    EXPECT_STREQ(api.crypto_alloc_skcipher(Cipher::aes, CipherMode::xts, xts_key)->driver_name(),
+    EXPECT_STREQ(api.crypto_alloc_skcipher(Cipher::aes, CipherMode::xts, Bytes(64))->driver_name(),
                  "generic");
     EXPECT_STREQ(api.crypto_alloc_skcipher(Cipher::aes, CipherMode::ecb, key)->driver_name(),
                  "generic");

@@ -7,6 +7,7 @@
 
 #include <set>
 
+#include "tests/driver/vectors.h"
 #include "tests/hw_model/ring/ring_bench.h"
 
 namespace cesasim::test {
@@ -169,6 +170,97 @@ TEST_F(Ring, EveryAlgorithmAgreesWithOpenSsl) {
     }
   }
   EXPECT_EQ(guest_errors(), 0u) << m.core->stats().last_report;
+}
+
+// IEEE 1619-2007 through registers and descriptors: key in a slot and in memory, in place and
+// apart.
+TEST_F(Ring, PublishedXtsVectors) {
+  EXPECT_NE(m.read(hw::ring_unit_reg::kAlgorithms) & hw::ring_bit::algorithms::kXts, 0u);
+  for (const XtsVector& v : kIeee1619Vectors) {
+    const Bytes keys = from_hex(v.keys), unit = from_hex(v.data_unit);
+    const Bytes plain = v.plain_text(), cipher_text = from_hex(v.cipher_text);
+    for (const bool slot : {false, true}) {
+      for (const bool decrypt : {false, true}) {
+        for (const bool in_place : {false, true}) {
+          const Bytes& in = decrypt ? cipher_text : plain;
+          m.mem.put(kData, in);
+          RingDescriptor r;
+          r.control = c::kAes | c::kXts | c::key_size(static_cast<std::uint32_t>(keys.size() / 2)) |
+                      (decrypt ? c::kDecrypt : 0) | (in_place ? c::kInPlace : 0);
+          if (slot) {
+            d.load_key(3, keys);
+            r.control |= c::kKeySlot;
+            r.key = 3;
+          } else {
+            m.mem.put(kData + 0x3003, keys);
+            r.key = kData + 0x3003;
+          }
+          std::copy(unit.begin(), unit.end(), r.iv.begin());
+          r.length = static_cast<std::uint32_t>(in.size());
+          r.source = kData;
+          if (!in_place) r.destination = kData + 0x4001;
+          EXPECT_EQ(run(r).status, RingStatus::ok);
+          EXPECT_EQ(m.mem.get(in_place ? kData : kData + 0x4001, in.size()),
+                    decrypt ? plain : cipher_text);
+        }
+      }
+    }
+  }
+  EXPECT_EQ(guest_errors(), 0u) << m.core->stats().last_report;
+}
+
+// A data unit over several SRAM buffers: the tweak goes on where the piece before left it.
+TEST_F(Ring, XtsOverSeveralBuffersAgreesWithOpenSsl) {
+  for (const unsigned key_bytes : {32u, 64u}) {
+    for (const std::uint32_t n : {16u, 1008u, 1024u, 1040u, 5008u}) {
+      SCOPED_TRACE(std::to_string(key_bytes) + " " + std::to_string(n));
+      const Bytes key = pattern(key_bytes, n), iv = pattern(16, n + 1), data = pattern(n, n + 2);
+      d.load_key(2, key);
+      m.mem.put(kData, data);
+      RingDescriptor r;
+      r.control = c::kAes | c::kXts | c::key_size(key_bytes / 2) | c::kKeySlot | c::kInPlace;
+      r.key = 2;
+      std::copy(iv.begin(), iv.end(), r.iv.begin());
+      r.length = n;
+      r.source = kData;
+      EXPECT_EQ(run(r).status, RingStatus::ok);
+      EXPECT_EQ(m.mem.get(kData, n),
+                openssl(key_bytes == 32 ? "AES-128-XTS" : "AES-256-XTS", key, iv, data, true));
+    }
+  }
+}
+
+// A slot with a key of another size, and a size that is none.
+TEST_F(Ring, XtsNeedsBothKeys) {
+  RingDescriptor r;
+  r.control = c::kAes | c::kXts | c::key_size(32) | c::kKeySlot | c::kInPlace;
+  r.key = 2;
+  r.length = 512;
+  r.source = kData;
+  d.load_key(2, pattern(32, 1));
+  EXPECT_EQ(run(r).status, RingStatus::key_error);
+  const std::uint64_t before = guest_errors();
+  m.write(hw::ring_unit_reg::kKeyCommand, hw::ring_bit::key_command::kLoad | 5u << 8 | 2);
+  EXPECT_EQ(guest_errors(), before + 1);
+}
+
+// The tweak costs one block of the cipher, whatever the length.
+TEST_F(Ring, TheTweakIsOneBlockMore) {
+  const auto took = [&](std::uint32_t mode, std::uint32_t bytes) {
+    d.load_key(1, pattern(mode == c::kXts ? 32 : 16, 1));
+    RingDescriptor r;
+    r.control = c::kAes | mode | c::key_size(16) | c::kKeySlot | c::kInPlace;
+    r.key = 1;
+    r.length = bytes;
+    r.source = kData;
+    const Ps before = m.core->engine(0).cipher_busy_ps();
+    EXPECT_EQ(run(r).status, RingStatus::ok);
+    return m.core->engine(0).cipher_busy_ps() - before;
+  };
+  const Ps block = static_cast<Ps>(bench_params().aes128_block_cycles * kTclk);
+  for (const std::uint32_t bytes : {512u, 4096u}) {
+    EXPECT_EQ(took(c::kXts, bytes), took(c::kCbc, bytes) + block);
+  }
 }
 
 TEST_F(Ring, ListsOfOddPiecesWithEmptyEntries) {
