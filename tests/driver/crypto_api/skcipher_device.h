@@ -28,6 +28,7 @@ class SkcipherDevice : public driver::CryptoDriver {
   bool allocates_memory() const override { return allocates; }
   int newsession(std::uint32_t* lid, const driver::CryptoIni& cri) override {
     if (session_error != 0) return session_error;
+    if (!cri.valid()) return EINVAL;
     using driver::Alg, driver::CipherMode;
     const CipherMode mode = cri.cri_alg == Alg::aes_xts       ? CipherMode::xts
                             : driver::alg_is_ecb(cri.cri_alg) ? CipherMode::ecb

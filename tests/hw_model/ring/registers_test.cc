@@ -124,10 +124,10 @@ TEST(RingRegisters, IdentityAndCapabilitiesSayWhatIsBuilt) {
   p.list_max = 300;
   PlainRing ring(p);
   EXPECT_EQ(ring.read(0x00), 0x474E4952u);
-  EXPECT_EQ(ring.read(0x04), 0x00010000u);
+  EXPECT_EQ(ring.read(0x04), 0x00010001u);
   EXPECT_EQ(ring.read(0x08), 3u | 2u << 4 | 2u << 8 | 4u << 16 | 5u << 24);
   EXPECT_EQ(ring.read(0x0C), 300u | 12u << 16 | 4u << 20);
-  EXPECT_EQ(ring.read(0x10), 0xEu);
+  EXPECT_EQ(ring.read(0x10), 0x1000Eu);
   ring.write(0x08, 0);
   EXPECT_EQ(ring.read(0x08) & 0xF, 3u) << "read only";
 }
