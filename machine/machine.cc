@@ -54,13 +54,13 @@ class Machine : private traces::ReplayListener {
         own_driver_(options.own_driver != nullptr),
         verdicts_(static_cast<Ps>(s.hang_seconds * static_cast<double>(hw::kPsPerS))),
         integrity_(at_, verdicts_),
-        series_(at_) {
+        series_(at_),
+        observed_(options.observe.wanted()) {
     reader_ = traces::open_trace(s.workload.trace_file, s.workload.trace_options());
     replay_ = std::make_unique<traces::Replay>(at_.kernel, *at_.target, *reader_, replay_params(s));
-    if (options.observe.wanted()) {
-      tracer_ = std::make_unique<RunTracer>(
-          at_, options.observe, [this](std::uint32_t phase) { return reader_->phase_name(phase); });
-    }
+    tracer_ = std::make_unique<RunTracer>(
+        at_, options.observe, s.workload.replay == "open",
+        [this](std::uint32_t phase) { return reader_->phase_name(phase); });
     integrity_.watch(*replay_);
     replay_->add_listener(*this);
   }
@@ -79,7 +79,7 @@ class Machine : private traces::ReplayListener {
     VcdRecorder vcd(window, at_.soc.cesa());
     constexpr double kProgressSeconds = 0.25;
     // What a tracer sees between two slices is kept in memory.
-    const Ps longest_slice = hw::kPsPerS / (tracer_ ? 100 : 4);
+    const Ps longest_slice = hw::kPsPerS / (observed_ ? 100 : 4);
     replay_->start();
     double next_progress = kProgressSeconds;
     watch_run({
@@ -94,7 +94,7 @@ class Machine : private traces::ReplayListener {
         .after_slice =
             [&] {
               series_.sample();
-              if (tracer_) tracer_->flush();
+              tracer_->flush();
               const double now = sc_core::sc_time_stamp().to_seconds();
               if (!progress || replay_->done() || now < next_progress) return;
               next_progress = now + kProgressSeconds;
@@ -104,7 +104,7 @@ class Machine : private traces::ReplayListener {
             },
     });
     vcd.close();
-    if (tracer_) tracer_->close();
+    tracer_->close();
     replay_->for_each_outstanding([this](const traces::RequestLog& log) {
       verdicts_.lost(log);
       series_.request_lost(log);
@@ -137,6 +137,7 @@ class Machine : private traces::ReplayListener {
   Verdicts verdicts_;
   Integrity integrity_;
   SeriesRecorder series_;
+  const bool observed_;  // files are written about it
   std::unique_ptr<RunTracer> tracer_;
   std::unique_ptr<traces::TraceReader> reader_;
   std::unique_ptr<traces::Replay> replay_;
@@ -146,19 +147,19 @@ class Machine : private traces::ReplayListener {
 
 void Machine::submitted(const traces::RequestLog& log, traces::BioPages) {
   verdicts_.submitted(log);
-  if (tracer_) tracer_->submitted(log);
+  tracer_->submitted(log);
 }
 
 void Machine::completed(traces::RequestLog& log, traces::BioPages) {
   verdicts_.ended(log);
   series_.request_ended(log);
-  if (tracer_) tracer_->ended(log);
+  tracer_->ended(log);
 }
 
 void Machine::phase(std::uint32_t index, bool entered, Ps) {
   at_.kernel.sync_now();
   series_.phase(index, entered, at_.kernel.now());
-  if (tracer_ && entered) tracer_->phase(index);
+  if (entered) tracer_->phase(index);
   if (entered) {
     phase_start_ = counters();
     return;
@@ -266,6 +267,7 @@ std::string stopped_because(const Assembly& at) {
 void Machine::add_metrics(PointResult& p, const Counters& c, const traces::ReplayReport& r) {
   MetricList& m = p.metrics;
   add_op_metrics(m, r.total);
+  tracer_->stages().emit_means(m);
   emit(m, "requests.offered", static_cast<double>(r.total.rows));
   emit(m, "requests.served", static_cast<double>(r.total.served));
   emit(m, "requests.rejected", static_cast<double>(r.total.rejected));
@@ -368,7 +370,8 @@ void Machine::judge(PointResult& p, const Counters& c, const traces::ReplayRepor
                           at_.soc.protocol_violations(), at_.soc.checked_calls());
     return;
   }
-  if (std::string law = broken_law(at_, own_driver_, c, r); !law.empty()) {
+  if (std::string law = broken_law(at_, own_driver_, c, r, tracer_->stages().total());
+      !law.empty()) {
     p.status = Status::broken;
     p.error = "conservation law broken: " + law;
   }

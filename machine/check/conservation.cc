@@ -15,7 +15,7 @@ constexpr Ps kMaxDebt = 100 * hw::kPsPerMs;
 }  // namespace
 
 std::string broken_law(Assembly& at, bool own_driver, const Counters& c,
-                       const traces::ReplayReport& r) {
+                       const traces::ReplayReport& r, Ps stages) {
   for (unsigned i = 0; i < at.soc.cores(); ++i) {
     const auto t = at.kernel.core_time(i);
     if (t.busy + t.idle != c.time) {
@@ -45,6 +45,11 @@ std::string broken_law(Assembly& at, bool own_driver, const Counters& c,
         "Little's law: requests waiting and in flight over time {:.6g} ps, sum of latencies {:.6g} "
         "ps",
         in_flight, latencies);
+  }
+  const auto in_stages = static_cast<double>(stages);
+  if (std::abs(in_stages - latencies) > 1e-6 * latencies + 1) {
+    return fmt::format("stages: requests spent {:.6g} ps in them, sum of latencies {:.6g} ps",
+                       in_stages, latencies);
   }
   const hw::DiskStats disk = at.soc.disk().stats();
   const auto& read = r.total.of(kernel::BioOp::read);

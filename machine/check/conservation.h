@@ -11,9 +11,10 @@
 namespace cesasim {
 
 /// The law that a run broke, with its figures; empty if all held: processor time, rows, Little's
-/// law, bytes at the disk and through the engines. `own_driver`: the crypto driver is the user's,
-/// and what its device does is not counted.
+/// law, stages, bytes at the disk and through the engines. `own_driver`: the crypto driver is the
+/// user's, and what its device does is not counted. `stages`: the time of all requests in all
+/// stages (StageTimes::total).
 std::string broken_law(Assembly& at, bool own_driver, const Counters& c,
-                       const traces::ReplayReport& r);
+                       const traces::ReplayReport& r, Ps stages);
 
 }  // namespace cesasim

@@ -27,14 +27,16 @@ enum class Stage : std::size_t {
   interrupt,
   callback,
   disk_submitted,
+  disk_started,
   on_disk,
   ended,
   count
 };
 
 inline constexpr std::array<const char*, static_cast<std::size_t>(Stage::count)> kStageNames = {
-    "arrived",     "submitted", "mapped",   "dispatched_first", "dispatched_last", "engine_start",
-    "cipher_done", "interrupt", "callback", "disk_submitted",   "on_disk",         "ended"};
+    "arrived",      "submitted",   "mapped",    "dispatched_first", "dispatched_last",
+    "engine_start", "cipher_done", "interrupt", "callback",         "disk_submitted",
+    "disk_started", "on_disk",     "ended"};
 
 struct RequestTrace {
   static constexpr Ps kNever = ~Ps{0};

@@ -35,11 +35,13 @@ traces::Op op_of(hw::DiskCommand::Op op) {
 
 }  // namespace
 
-RunTracer::RunTracer(Assembly& at, const ObserveOptions& options, PhaseName phase_name)
+RunTracer::RunTracer(Assembly& at, const ObserveOptions& options, bool open_loop,
+                     PhaseName phase_name)
     : at_(at),
       phase_name_(std::move(phase_name)),
       rows_from_(ps_of(options.requests_window.from)),
-      rows_to_(ps_of(options.requests_window.to)) {
+      rows_to_(ps_of(options.requests_window.to)),
+      stages_(open_loop) {
   if (!options.requests.empty()) {
     rows_ = std::make_unique<TextFile>(options.requests);
     std::string& text = rows_->text();
@@ -68,11 +70,6 @@ RunTracer::~RunTracer() {
 
 // --- the replay's side ------------------------------------------------------------------------
 
-bool RunTracer::wanted(Ps submitted) const {
-  return (rows_ && submitted >= rows_from_ && submitted <= rows_to_) ||
-         (timeline_ && timeline_->in_window(submitted));
-}
-
 void RunTracer::submitted(const traces::RequestLog& log) {
   if (record_) {
     traces::TraceRecord record;
@@ -84,7 +81,6 @@ void RunTracer::submitted(const traces::RequestLog& log) {
     record.op = op_of(log.op);
     record_->began(log.id, record, phase_name_(log.phase));
   }
-  if (!wanted(log.submitted)) return;
   requests_.emplace(log.id, RequestTrace(log));
   if (timeline_ && timeline_->in_window(log.submitted)) {
     timeline_->begin(log.id);
@@ -113,6 +109,7 @@ void RunTracer::finish(std::uint64_t id) {
       request.at(Stage::interrupt) < request.at(Stage::cipher_done)) {
     request.at(Stage::interrupt) = RequestTrace::kNever;
   }
+  if (request.has_ended) stages_.add(request);
   const Ps submitted = request.log.submitted;
   if (rows_ && submitted >= rows_from_ && submitted <= rows_to_) write_row(request);
   if (timeline_ && timeline_->in_window(submitted)) {
@@ -198,6 +195,7 @@ void RunTracer::event(TraceEvent event, std::uint64_t id, std::uint64_t value, u
       break;
     case TraceEvent::disk_complete: {
       const Command& command = commands_[static_cast<std::uint32_t>(value)];
+      request.first(Stage::disk_started, command.from);
       request.last(Stage::on_disk, command.to);
       if (timeline_) timeline_->on_disk(id, static_cast<std::uint32_t>(value), command.from);
       break;

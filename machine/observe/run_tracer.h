@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Watches a run from the inside and writes what ObserveOptions ask for.
+// Watches a run from the inside: where its requests wait, and what ObserveOptions ask to be
+// written.
 #pragma once
 
 #include <functional>
@@ -15,6 +16,7 @@
 #include "machine/observe/options.h"
 #include "machine/observe/recorder.h"
 #include "machine/observe/request_trace.h"
+#include "machine/observe/stage_times.h"
 #include "machine/observe/timeline.h"
 
 namespace cesasim {
@@ -27,7 +29,8 @@ class RunTracer : public kernel::Tracer, public hw::HwTracer {
   /// The name of a phase by its index in the trace.
   using PhaseName = std::function<std::string(std::uint32_t)>;
 
-  RunTracer(Assembly& at, const ObserveOptions& options, PhaseName phase_name);
+  /// `open_loop`: of the replay.
+  RunTracer(Assembly& at, const ObserveOptions& options, bool open_loop, PhaseName phase_name);
   ~RunTracer() override;
 
   // From the replay, in the context in which it happens.
@@ -39,6 +42,9 @@ class RunTracer : public kernel::Tracer, public hw::HwTracer {
   void flush();
   /// The run is over; what has not ended never will.
   void close();
+
+  /// Of the requests that have ended.
+  const StageTimes& stages() const { return stages_; }
 
   void event(kernel::TraceEvent event, std::uint64_t id, std::uint64_t value, unsigned cpu,
              Ps at) override;
@@ -62,7 +68,6 @@ class RunTracer : public kernel::Tracer, public hw::HwTracer {
     Ps to = 0;
   };
 
-  bool wanted(Ps submitted) const;
   void part_done(RequestTrace& request);
   void finish(std::uint64_t id);
   void write_row(const RequestTrace& request);
@@ -76,6 +81,7 @@ class RunTracer : public kernel::Tracer, public hw::HwTracer {
   std::unique_ptr<Recorder> record_;
   std::unique_ptr<Recorder> record_disk_;
   std::uint32_t phase_ = 0;
+  StageTimes stages_;
   std::unordered_map<std::uint64_t, RequestTrace> requests_;        // by Bio::id
   std::unordered_map<hw::OperationKey, std::uint64_t> operations_;  // whose they are
   std::unordered_map<int, Interrupt> interrupts_;                   // the last of each line

@@ -56,6 +56,23 @@ const char* thread_group_doc(ThreadGroup group) {
   return kThreadGroupInfos.at(static_cast<std::size_t>(group)).doc;
 }
 
+struct WaitInfo {
+  const char* name;
+  const char* doc;
+};
+constexpr std::array<WaitInfo, kWaits> kWaitInfos = {{
+    {"submitter", "for its submitter, which is busy or asleep (open replay)"},
+    {"dm", "in dm-crypt: mapping, pages, its work queues, handing on"},
+    {"crypto_queue", "from the framework to the accelerator's first operation"},
+    {"engine", "from the accelerator's first operation to the end of its last"},
+    {"cipher", "for the processor's cipher (its work queue included, and another's turn)"},
+    {"interrupt", "from the end of the last operation to its interrupt"},
+    {"callback", "from the interrupt (or the cipher's end) to dm-crypt's callback"},
+    {"disk_queue", "in the block layer's queue"},
+    {"disk", "from the disk's first command to the end of its last"},
+    {"end", "from the last of these to the end of the bio"},
+}};
+
 std::vector<Metric> make_metrics() {
   using enum Metric::Better;
   using enum Metric::Emitter;
@@ -76,6 +93,15 @@ std::vector<Metric> make_metrics() {
   // A direction without requests has none of these.
   add_latency(out, "latency_us.read", "latency of reads", replay);
   add_latency(out, "latency_us.write", "latency of writes", replay);
+  for (const char* direction : {"", "read.", "write."}) {
+    for (const WaitInfo& wait : kWaitInfos) {
+      const std::string of = *direction == 0     ? "mean time of a request "
+                             : *direction == 'r' ? "mean time of a read "
+                                                 : "mean time of a write ";
+      out.push_back(
+          {std::string("stage_us.") + direction + wait.name, "us", of + wait.doc, lower, replay});
+    }
+  }
   out.push_back(
       {"cpu.utilization", "1", "share of the cores' time that is not idle", lower, machine, true});
   for (const char* activity : hw::kActivityNames) {
@@ -204,6 +230,8 @@ void emit_latency(MetricList& list, const std::string& prefix, const LatencyHist
     emit(list, prefix + "." + s.name, s.of(latency) * 1e-6);
   }
 }
+
+const char* wait_name(Wait wait) { return kWaitInfos.at(static_cast<std::size_t>(wait)).name; }
 
 const char* thread_group_name(ThreadGroup group) {
   return kThreadGroupInfos.at(static_cast<std::size_t>(group)).name;

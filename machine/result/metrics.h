@@ -40,6 +40,23 @@ void emit(MetricList& list, const std::string& name, double value);
 /// Adds mean, percentiles and maximum of `latency` (ps) under PREFIX.mean and so on.
 void emit_latency(MetricList& list, const std::string& prefix, const LatencyHistogram& latency);
 
+/// What a request waits for: the NAMEs of stage_us.NAME.
+enum class Wait : std::size_t {
+  submitter,
+  dm,
+  crypto_queue,
+  engine,
+  cipher,
+  interrupt,
+  callback,
+  disk_queue,
+  disk,
+  end,
+  count
+};
+inline constexpr std::size_t kWaits = static_cast<std::size_t>(Wait::count);
+const char* wait_name(Wait wait);
+
 /// Who uses the processors: the NAMEs of cpu.thread.NAME.
 enum class ThreadGroup : std::size_t {
   application,
