@@ -44,6 +44,7 @@ std::string value_name(const CLI::Option& option) {
       {"--record-disk", "FILE"},
       {"--device-log", "FILE"},
       {"--sensitivity-parameters", "NAME"},
+      {"--metrics", "NAME"},
       {"--tolerance", "NAME=PERCENT"},
       {"--baseline", "AXIS=VALUE"},
       {"--module-dir", "FOLDER"},

@@ -99,6 +99,7 @@ void check_windows(const RunArguments& arguments) {
 bool check_recording(const RunArguments& arguments,
                      const std::vector<study::PreparedStudy>& studies) {
   check_windows(arguments);
+  study::check_metric_globs(arguments.metrics);
   std::size_t points = 0;
   for (const study::PreparedStudy& prepared : studies) points += prepared.points.size();
   const WorkloadSettings& workload = studies.front().points.front().scenario.workload;
@@ -211,9 +212,10 @@ void warn_of_empty_windows(const ObserveOptions& observe, const PointResult& poi
 int judge(const study::PreparedStudy& prepared, const study::StudyResult& result,
           const RunArguments& arguments, const study::WorkerOptions& worker) {
   if (!arguments.quiet) {
-    fmt::print("{}\nresults: {}/results.json\n",
-               study::to_table(prepared.study, result, terminal_width(STDOUT_FILENO)),
-               prepared.out);
+    fmt::print(
+        "{}\nresults: {}/results.json\n",
+        study::to_table(prepared.study, result, terminal_width(STDOUT_FILENO), arguments.metrics),
+        prepared.out);
   }
   const VcdWindow& vcd = worker.vcd;
   int code = kOk;
@@ -386,6 +388,13 @@ void add_run_command(CLI::App& app, Action& chosen) {
                     "continue an interrupted run: take the points that had finished from "
                     "partial.jsonl in the results' folder if program, configuration and trace are "
                     "the same, and run the others");
+  command
+      ->add_option("--metrics", arguments.metrics,
+                   "a further table with these metrics, as 'stage_us.*' (see `list metrics`); "
+                   "repeatable")
+      ->take_all()
+      ->expected(1)
+      ->allow_extra_args(false);
   command->add_option("--junit", arguments.junit,
                       "write points and expectations of all the studies to this file as JUnit XML");
   command->add_flag("--print-config", arguments.print_config,

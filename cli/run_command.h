@@ -20,6 +20,7 @@ struct RunArguments {
   bool progress = false;
   bool resume = false;
   std::string junit;
+  std::vector<std::string> metrics;
   SensitivityArguments sensitivity;
   std::string vcd;
   std::string vcd_window;

@@ -193,7 +193,8 @@ void describe_workload(ScenarioVisitor& v, WorkloadSettings& w) {
 
 void describe_scenario(ScenarioVisitor& v, Scenario& s) {
   describe_soc(v, s.soc);
-  v.reference("disk", "disk", s.disk_preset, s.disk, "the disk");
+  v.reference("disk", "disk", s.disk_preset, s.disk,
+              "the disk (a benchmark, which uses none, need not name one)");
   v.begin_reference(
       "kernel", "kernel", s.kernel_preset,
       "settings of the kernel; unless named linux-2.6.12 for the paths of 2005 (standard, "

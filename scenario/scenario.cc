@@ -31,6 +31,8 @@ Scenario read_scenario(Tree& tree, const Library& library) {
                       "missing: path none has no kernel of its own",
                       "kernel: " + library.preset_choices("kernel"));
   }
+  // A benchmark uses no disk; the machine has one all the same.
+  if (tree.find_path("workload.bench") != nullptr) scenario.disk_preset = "flash";
   TreeReader reader(tree, library);
   describe_scenario(reader, scenario);
   reader.finish();

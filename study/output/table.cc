@@ -2,14 +2,25 @@
 #include "study/output/table.h"
 
 #include <fmt/format.h>
+#include <fnmatch.h>
 
 #include <algorithm>
 #include <cmath>
 
+#include "base/text/errors.h"
+#include "base/text/nearest.h"
 #include "base/text/wrap.h"
+#include "machine/result/metrics.h"
+#include "scenario/params.h"
 
 namespace cesasim::study {
 namespace {
+
+bool matches_any(const std::string& name, const MetricGlobs& globs) {
+  return std::any_of(globs.begin(), globs.end(), [&name](const std::string& glob) {
+    return ::fnmatch(glob.c_str(), name.c_str(), 0) == 0;
+  });
+}
 
 constexpr const char* kTraceAxis = "workload.trace";
 constexpr std::size_t kTopShares = 4;
@@ -222,6 +233,25 @@ std::string main_block(const Study& study, const StudyResult& result,
          percent(value("disk.utilization")), shares(point->metrics, shares_room)});
   }
   return align(with_values(rows), "  ", width);
+}
+
+/// The metrics that were asked for: a line per point, a column each.
+std::string metric_block(const std::vector<const PointResult*>& points, const MetricGlobs& globs,
+                         std::size_t width) {
+  std::vector<std::vector<std::string>> rows = {{"point"}};
+  for (const PointResult* point : points) {
+    if (point->status != Status::failed) rows.push_back({label_of(*point)});
+  }
+  for (const Metric& metric : metrics()) {
+    if (!matches_any(metric.name, globs)) continue;
+    rows[0].push_back(metric.unit == "1" ? metric.name : metric.name + " " + metric.unit);
+    std::size_t row = 0;
+    for (const PointResult* point : points) {
+      if (point->status == Status::failed) continue;
+      rows[++row].push_back(short_number(find_value(point->metrics, metric.name)));
+    }
+  }
+  return "\n" + align(with_values(rows), "  ", width);
 }
 
 std::string phase_block(const Study& study, const StudyResult& result,
@@ -457,7 +487,21 @@ std::string align(const std::vector<std::vector<std::string>>& rows, const std::
   return out;
 }
 
-std::string to_table(const Study& study, const StudyResult& result, std::size_t width) {
+void check_metric_globs(const MetricGlobs& globs) {
+  const std::vector<std::string> names = metric_names();
+  for (const std::string& glob : globs) {
+    if (std::any_of(names.begin(), names.end(),
+                    [&glob](const std::string& name) { return matches_any(name, {glob}); })) {
+      continue;
+    }
+    const std::string near = nearest(glob, names);
+    throw UsageError(fmt::format("--metrics: no metric '{}'{}; see `list metrics`", glob,
+                                 near.empty() ? "" : ", did you mean '" + near + "'?"));
+  }
+}
+
+std::string to_table(const Study& study, const StudyResult& result, std::size_t width,
+                     const MetricGlobs& more) {
   std::string out = fmt::format("{}\n", result.study);
   for (const std::string& set : result.overrides) out += fmt::format("set: {}\n", set);
   if (!result.overrides.empty() && !result.expectations.empty()) {
@@ -481,8 +525,10 @@ std::string to_table(const Study& study, const StudyResult& result, std::size_t 
     for (const PointResult& point : result.points) {
       if (trace_of(point) == trace) points.push_back(&point);
     }
-    out += fmt::format("\n{}\n", trace.empty() ? "results" : trace);
+    const bool replayed = !trace.empty() && trace != WorkloadSettings::kNoTrace;
+    out += fmt::format("\n{}\n", replayed ? trace : "results");
     out += main_block(study, result, points, width);
+    if (!more.empty()) out += metric_block(points, more, width);
     out += phase_block(study, result, points, width);
   }
   out += verdict_block(result);

@@ -22,6 +22,20 @@ const ACTIVITIES = [
   ['idle', '#e4e6e9', '#3a414c', 'nothing to run'],
 ];
 
+// What a request waits for, in the order of a write; the colours are those of the activities.
+const WAITS = [
+  ['submitter', '#cc6677', '#e08c9a', 'its submitter, which is busy or asleep'],
+  ['dm', '#44aa99', '#66cbb9', 'dm-crypt: mapping, pages, work queues'],
+  ['cipher', '#332288', '#8f83e0', 'the cipher of the processor'],
+  ['crypto_queue', '#aa4499', '#d07ac2', 'the accelerator’s first operation'],
+  ['engine', '#ddcc77', '#e6d88f', 'the accelerator’s operations'],
+  ['interrupt', '#ee9955', '#f3ae77', 'the interrupt after the last'],
+  ['callback', '#882255', '#c2587f', 'the callback after the interrupt'],
+  ['disk_queue', '#88ccee', '#a8dcf5', 'the block layer’s queue'],
+  ['disk', '#2266aa', '#5a9bd8', 'the disk'],
+  ['end', '#bbbb44', '#cfcf6a', 'the end of the bio after the last of these'],
+];
+
 const probe = el('span', {hidden: true});
 document.body.append(probe);
 

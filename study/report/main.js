@@ -9,6 +9,7 @@ const SECTIONS = [
   ['comparison', 'Comparison', 'Comparison', comparison_section],
   ['sweep', 'Sweep', 'Sweep', sweep_section],
   ['time', 'Where the time went', 'Time', time_section],
+  ['wait', 'Where a request waits', 'Waits', wait_section],
   ['use', 'Use of processor, engine and disk', 'Use', use_section],
   ['latency', 'Latency', 'Latency', latency_section],
   ['closely', points.length > 1 ? 'Two points closely' : 'The run closely', 'Closely', closely_section],

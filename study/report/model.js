@@ -75,6 +75,7 @@ const state = {
   panels: [],            // axes with a panel for each combination of their values; empty: one panel
   all_panels: false,
   time: 'seconds',
+  wait: '',              // direction of the requests whose waits are shown
   first: null, second: null,  // the points looked at closely
   wanted: [],            // those that the reader chose, whether or not the filter leaves them
   sweep: {},

@@ -573,6 +573,41 @@ function time_section() {
 const USES = [['cpu.utilization', 'CPU', 'use-cpu', 'circle'], ['engine.utilization', 'engine', 'use-engine', 'triangle'],
   ['disk.utilization', 'disk', 'use-disk', 'rect']];
 
+function wait_section() {
+  const names = [['', 'all requests'], ['read.', 'reads'], ['write.', 'writes']]
+      .filter(([direction]) => points.some((p) => is_number(value_of(p, `stage_us.${direction}disk`, -1))));
+  const direction = (names.find(([d]) => d === state.wait) ?? names[0] ?? [''])[0];
+  const value = (point, wait) => value_of(point, `stage_us.${direction}${wait[0]}`, -1) ?? 0;
+  const present = WAITS.filter((wait) => points.some((p) => value(p, wait) > 0));
+  if (present.length === 0) return [];
+  const whole = (point) => WAITS.reduce((sum, wait) => sum + value(point, wait), 0);
+  const longest = (point) => present.map((wait) => [value(point, wait), wait[0]]).sort((a, b) => b[0] - a[0])
+      .slice(0, 3).map(([us, name]) => `${name} ${number_text(us)} us`).join(', ');
+  const chart = (group, group_points) => row_chart(
+      group_points.map((p) => ({label: label_of(p, group.skip), text: p.status === 'failed' ? 'failed' : `${number_text(whole(p))} us`})), {
+        stacked: true,
+        datasets: () => present.map((wait) => ({
+          label: wait[0], data: group_points.map((p) => value(p, wait)),
+          backgroundColor: activity_colour(wait), ink: ink_on(activity_colour(wait)), minBarLength: 0,
+          borderColor: theme_colour('card'), borderWidth: {right: 1}, borderSkipped: false,
+        })),
+        x: () => axis_options('us, mean of a request', {stacked: true, min: 0, max: Math.max(...group_points.map(whole)),
+          ticks: {callback: tick_text, maxTicksLimit: 6}}),
+        plugins: [() => segment_names],
+        summary: `Where a request waits: ${group_points.map((p) => `${label_of(p, group.skip)}: ${longest(p)}`).join('; ')}`,
+        tooltip: {callbacks: {label: (item) => `${item.dataset.label}: ${number_text(item.parsed.x)} us`},
+          filter: (item) => item.parsed.x > 0},
+      });
+  return [
+    names.length < 2 ? null : el('div', {class: 'controls'}, chooser('Of', names, direction, (wait) => change({wait}, ['wait']))),
+    el('h3', {}, 'Mean time of a request, by what it waits for'),
+    el('p', {class: 'muted small'}, 'whole run; the parts of a bar add up to the mean latency'
+        + (state.panels.length > 0 ? '; each panel has its own scale' : '')),
+    legend(present.map((wait) => ({colour: activity_colour(wait), text: wait[0], title: wait[3]}))),
+    panels(chart),
+  ].filter(Boolean);
+}
+
 function use_section() {
   const uses = USES.filter(([name]) => points.some((p) => is_number(value_of(p, name, -1))));
   if (uses.length === 0) return [];

@@ -10,7 +10,7 @@ namespace {
 constexpr double kClock = 1.6e9;  // of the preset armada-385
 
 PointResult bench(const std::string& settings, const std::string& rest = "") {
-  return test::run(test::scenario("soc: armada-385\ndisk: flash\nkernel: linux-6.1\n" + rest +
+  return test::run(test::scenario("soc: armada-385\nkernel: linux-6.1\n" + rest +
                                   "workload.bench: {" + settings + "}\n"));
 }
 double metric(const PointResult& p, const char* name) {

@@ -212,7 +212,7 @@ void check_rows(const Combination& c, const PointResult& p, const std::string& f
     latencies += t("ended") - t("submitted");
     longest = std::max(longest, t("ended") - t("submitted"));
     ordered({"arrived", "submitted", "mapped"});
-    ordered({"submitted", "disk_submitted", "on_disk", "ended"});
+    ordered({"submitted", "disk_submitted", "disk_started", "on_disk", "ended"});
     const bool write = row.at("op") == "write";
     ordered({write ? "submitted" : "on_disk", "cipher_done", write ? "disk_submitted" : "ended"});
     if (framework) {

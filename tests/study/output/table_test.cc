@@ -241,6 +241,41 @@ TEST(Table, ARowOffItsAimIsShownAsSuch) {
   EXPECT_NE(text.find("  2 expectations: 1 ok, 1 off their aim"), std::string::npos) << text;
 }
 
+/// Metrics on request: those of the globs, in the order of their own table; none that no point has.
+TEST(Table, MetricsOnRequest) {
+  StudyResult r{"bare", "1", {}, {}, {}};
+  for (const double us : {1.5, 20.0}) {
+    PointResult p;
+    p.axes = {{"driver", us < 2 ? "a" : "b"}};
+    p.metrics = {{"stage_us.disk", us}, {"stage_us.engine", 7}, {"latency_us.p50", 3}};
+    r.points.push_back(p);
+  }
+  const Study study = parse_study("name: bare\nscenario: {}\n", "t.yaml");
+  EXPECT_THAT(to_table(study, r), Not(HasSubstr("stage_us")));
+  const std::string text = to_table(study, r, 0, {"stage_us.*", "latency_us.p5?"});
+  EXPECT_THAT(text, HasSubstr("point     latency_us.p50 us  stage_us.engine us  stage_us.disk us\n"
+                              "  driver=a              3.000               7.000             1.500\n"
+                              "  driver=b              3.000               7.000             20.00\n"));
+  EXPECT_NO_THROW(check_metric_globs({"cpu.thread.*", "sim_seconds"}));
+  try {
+    check_metric_globs({"stage_us.disc"});
+    FAIL();
+  } catch (const UsageError& error) {
+    EXPECT_STREQ(error.what(),
+                 "--metrics: no metric 'stage_us.disc', did you mean 'stage_us.disk'?; see `list "
+                 "metrics`");
+  }
+}
+
+/// A benchmark replays nothing: no trace stands over its table.
+TEST(Table, ABenchmarkHasNoTraceHeading) {
+  StudyResult r{"bare", "1", {PointResult()}, {}, {}};
+  r.points[0].config = {{"workload", {{"trace", "none"}}}};
+  const std::string text = to_table(parse_study("name: bare\nscenario: {}\n", "t.yaml"), r);
+  EXPECT_THAT(text, Not(HasSubstr("none")));
+  EXPECT_THAT(text, HasSubstr("\nresults\n"));
+}
+
 TEST(Table, OnePointWithoutAnything) {
   const Study study = parse_study("name: bare\nscenario: {}\n", "t.yaml");
   StudyResult r{"bare", "1", {PointResult()}, {}, {}};
