@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <csignal>
 #include <functional>
@@ -286,7 +288,7 @@ struct GenerateArguments {
   OutputArguments output;
 };
 
-/// `prepare` reads what is given as text; may be empty.
+/// `prepare` checks what is given as text; may be empty.
 template <class Params>
 void when_chosen(CLI::App* command, std::shared_ptr<GenerateArguments<Params>> given,
                  void (*generate)(const Params&, const traces::Emit&), Action& chosen,
@@ -391,71 +393,169 @@ void add_bonnie(CLI::App& generate, Action& chosen) {
   when_chosen(command, given, &traces::generate_bonnie, chosen);
 }
 
-/// "4k:70,64k:30" or "4k".
+/// The whole of `text` as a number.
+template <class Number>
+bool parse_number(std::string_view text, Number& value) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+/// "4k" and the like, in powers of 1024.
+bool parse_size(std::string text, std::uint64_t& bytes) {
+  try {
+    return CLI::AsSizeValue(false)(text).empty() && parse_number(text, bytes);
+  } catch (const CLI::ValidationError&) {  // an unknown unit
+    return false;
+  }
+}
+
+std::vector<std::string> split(const std::string& text, char at) {
+  std::vector<std::string> parts;
+  std::size_t from = 0;
+  for (std::size_t to; (to = text.find(at, from)) != std::string::npos; from = to + 1) {
+    parts.push_back(text.substr(from, to - from));
+  }
+  parts.push_back(text.substr(from));
+  return parts;
+}
+
+/// "4k:70", "64k:30" or "4k".
 std::vector<traces::FioParams::Size> parse_sizes(const std::vector<std::string>& texts) {
   std::vector<traces::FioParams::Size> sizes;
   for (const std::string& text : texts) {
     const std::size_t colon = text.find(':');
-    std::string bytes = text.substr(0, colon);
     const std::string weight = colon == std::string::npos ? "1" : text.substr(colon + 1);
     traces::FioParams::Size size{};
-    bool good = false;
-    try {
-      good = CLI::AsSizeValue(false)(bytes).empty() &&
-             CLI::detail::lexical_cast(bytes, size.bytes) &&
-             CLI::detail::lexical_cast(weight, size.weight);
-    } catch (const CLI::ValidationError&) {  // an unknown unit
+    if (!parse_size(text.substr(0, colon), size.bytes) || !parse_number(weight, size.weight)) {
+      throw UsageError(fmt::format("--bs '{}' is not SIZE or SIZE:WEIGHT", text));
     }
-    if (!good) throw UsageError(fmt::format("--bs '{}' is not SIZE or SIZE:WEIGHT", text));
     sizes.push_back(size);
   }
   return sizes;
 }
 
+void parse_pattern(const std::string& text, traces::FioParams& p) {
+  constexpr std::string_view kZipf = "zipf:";
+  if (text == "seq") {
+    p.pattern = traces::FioPattern::sequential;
+  } else if (text == "random") {
+    p.pattern = traces::FioPattern::random;
+  } else if (text.starts_with(kZipf) && parse_number(text.substr(kZipf.size()), p.zipf_theta)) {
+    p.pattern = traces::FioPattern::zipf;
+  } else {
+    throw UsageError(fmt::format("unknown pattern '{}'; valid: seq, random, zipf:THETA", text));
+  }
+}
+
+/// "NAME,KEY=VALUE,...": `p` with what the phase has of its own.
+traces::FioParams parse_phase(const std::string& text, traces::FioParams p) {
+  const std::vector<std::string> parts = split(text, ',');
+  p.phase = parts[0];
+  const auto is_name = [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '-'; };
+  if (p.phase.empty() || !std::all_of(p.phase.begin(), p.phase.end(), is_name)) {
+    throw UsageError(fmt::format(
+        "--phase '{}': a name of letters, digits, _ and - comes first, then KEY=VALUE", text));
+  }
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    const std::size_t equals = std::min(parts[i].find('='), parts[i].size());
+    const std::string key = parts[i].substr(0, equals);
+    const std::string value = equals == parts[i].size() ? "" : parts[i].substr(equals + 1);
+    bool good = true;
+    if (key == "pattern") {
+      parse_pattern(value, p);
+    } else if (key == "bs") {
+      p.sizes = parse_sizes(split(value, '/'));
+    } else if (key == "read-percent") {
+      good = parse_number(value, p.read_percent);
+    } else if (key == "count") {
+      good = parse_number(value, p.count) && p.count > 0;
+    } else if (key == "depth") {
+      good = parse_number(value, p.depth);
+    } else if (key == "jobs") {
+      good = parse_number(value, p.jobs);
+    } else if (key == "fsync") {
+      good = parse_number(value, p.fsync_every);
+    } else {
+      throw UsageError(fmt::format(
+          "--phase '{}': no key '{}'; valid: pattern, read-percent, bs (as 4k:70/64k:30), count, "
+          "depth, jobs, fsync",
+          text, key));
+    }
+    if (!good) throw UsageError(fmt::format("--phase '{}': {}: not '{}'", text, key, value));
+  }
+  return p;
+}
+
+struct FioArguments {
+  traces::FioParams common;
+  std::vector<std::string> sizes;
+  std::string pattern = "random";
+  std::vector<std::string> phases;
+
+  std::vector<traces::FioParams> all() const {
+    traces::FioParams p = common;
+    if (!sizes.empty()) p.sizes = parse_sizes(sizes);
+    parse_pattern(pattern, p);
+    std::vector<traces::FioParams> out;
+    for (const std::string& phase : phases) out.push_back(parse_phase(phase, p));
+    if (out.empty()) out.push_back(p);
+    return out;
+  }
+};
+
+void generate_fio(const FioArguments& arguments, const traces::Emit& emit) {
+  traces::generate_fio(arguments.all(), emit);
+}
+
 void add_fio(CLI::App& generate, Action& chosen) {
-  CLI::App* command = generate.add_subcommand("fio", "A mix of reads and writes, as of a fio job");
-  const auto given = std::make_shared<GenerateArguments<traces::FioParams>>();
-  const auto sizes = std::make_shared<std::vector<std::string>>();
-  const auto pattern = std::make_shared<std::string>("random");
-  traces::FioParams& p = given->params;
-  command->add_option("--pattern", *pattern, "seq, random or zipf:THETA")->capture_default_str();
+  CLI::App* command = generate.add_subcommand("fio", "Mixes of reads and writes, as of fio jobs");
+  const auto given = std::make_shared<GenerateArguments<FioArguments>>();
+  traces::FioParams& p = given->params.common;
+  command->add_option("--pattern", given->params.pattern, "seq, random or zipf:THETA")
+      ->capture_default_str();
   command->add_option("--read-percent", p.read_percent, "share of reads")->capture_default_str();
-  command->add_option("--bs", *sizes, "block sizes with weights: 4k:70,64k:30")->delimiter(',');
+  command->add_option("--bs", given->params.sizes, "block sizes with weights: 4k:70,64k:30")
+      ->delimiter(',');
   add_size(command, "--offset", p.offset_bytes, "start of the region");
   add_size(command, "--region", p.region_bytes, "size of the region");
-  command->add_option("--count", p.count, "reads and writes")
+  command
+      ->add_option("--jobs", p.jobs,
+                   "processes that do this beside each other, each under a pid of its own: each is "
+                   "a submitter of its own in a replay")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command->add_option("--depth", p.depth, "requests in flight")
+  add_size(command, "--offset-increment", p.offset_increment_bytes,
+           "from the region of a job to that of the next; 0: all use one");
+  command->add_option("--count", p.count, "reads and writes of each job")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command
+      ->add_option("--phase", given->params.phases,
+                   "NAME,KEY=VALUE,...: a phase with these in place of the common options "
+                   "(pattern, read-percent, bs as 4k:70/64k:30, count, depth, jobs, fsync); "
+                   "repeatable, one begins when the one before has ended")
+      ->take_all()
+      ->expected(1)
+      ->allow_extra_args(false);
+  command
+      ->add_option("--depth", p.depth,
+                   "requests of a job in flight, by the time stamps: they count in an open replay "
+                   "only; in a closed one workload.depth does")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command
       ->add_option("--service-us", p.service_us,
-                   "time of a request, from which time stamps and completions are made")
+                   "time of a request, from which time stamps and completions are made (open "
+                   "replay only)")
       ->capture_default_str();
-  command->add_option("--fsync", p.fsync_every, "a flush after so many writes; 0: none")
+  command->add_option("--fsync", p.fsync_every, "a flush after so many writes of a job; 0: none")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command->add_option("--seed", p.seed, "of the random numbers")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  when_chosen<traces::FioParams>(
-      command, given, &traces::generate_fio, chosen, [given, sizes, pattern] {
-        traces::FioParams& p = given->params;
-        if (!sizes->empty()) p.sizes = parse_sizes(*sizes);
-        const std::string zipf = "zipf:";
-        if (*pattern == "seq") {
-          p.pattern = traces::FioPattern::sequential;
-        } else if (*pattern == "random") {
-          p.pattern = traces::FioPattern::random;
-        } else if (pattern->starts_with(zipf) &&
-                   CLI::detail::lexical_cast(pattern->substr(zipf.size()), p.zipf_theta)) {
-          p.pattern = traces::FioPattern::zipf;
-        } else {
-          throw UsageError(
-              fmt::format("unknown pattern '{}'; valid: seq, random, zipf:THETA", *pattern));
-        }
-      });
+  when_chosen<FioArguments>(command, given, &generate_fio, chosen,
+                            [given] { (void)given->params.all(); });
 }
 
 std::string formats_text() {

@@ -71,20 +71,27 @@ struct FioParams {
     std::uint64_t bytes;
     std::uint32_t weight;
   };
+  std::string phase = "fio";
+  std::uint32_t jobs = 1;  ///< processes (pids) that do the same beside each other
   FioPattern pattern = FioPattern::random;
   double zipf_theta = 1.2;  ///< above 0, not 1
   std::uint32_t read_percent = 70;
   std::vector<Size> sizes = {{4096, 1}};
   std::uint64_t offset_bytes = 0;
   std::uint64_t region_bytes = 1ull << 30;
-  std::uint64_t count = 10000;     ///< reads and writes
-  std::uint32_t depth = 1;         ///< requests in flight, as far as the times tell
+  std::uint64_t offset_increment_bytes = 0;  ///< from the region of a job to that of the next
+  std::uint64_t count = 10000;               ///< reads and writes of each job
+  std::uint32_t depth = 1;         ///< requests of a job in flight, as far as the times tell
   std::uint32_t service_us = 100;  ///< of each request: what times and completions are made from
   std::uint32_t fsync_every = 0;   ///< a flush after so many writes; 0: none
   std::uint64_t seed = 1;
 };
 
-/// One phase, "fio". Throws GeneratorError before it emits anything.
-void generate_fio(const FioParams& params, const Emit& emit);
+/// One phase after the other, each when all jobs of the one before have ended (fio's stonewall).
+/// Throws GeneratorError before it emits anything.
+void generate_fio(const std::vector<FioParams>& phases, const Emit& emit);
+inline void generate_fio(const FioParams& params, const Emit& emit) {
+  generate_fio(std::vector<FioParams>{params}, emit);
+}
 
 }  // namespace cesasim::traces

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
+#include <string>
 #include <string_view>
 
 #include "tests/traces/files.h"
@@ -194,6 +196,69 @@ TEST(GenerateFio, MixSizesAndDepth) {
   EXPECT_GT(info_of(&generate_fio, params).all.sequential_fraction(), 0.99);
 }
 
+/// Each job is a process with its own pid, random numbers, depth and region; the rows stand in the
+/// order of their times.
+TEST(GenerateFio, JobsBesideEachOther) {
+  FioParams params;
+  params.jobs = 3;
+  params.count = 500;
+  params.depth = 2;
+  params.region_bytes = 1 << 20;
+  params.offset_increment_bytes = 2 << 20;
+  std::map<std::uint32_t, std::vector<TraceRecord>> of;
+  std::uint64_t last = 0;
+  generate_fio(params, [&](const TraceRecord& r, std::string_view phase) {
+    EXPECT_EQ(phase, "fio");
+    EXPECT_GE(r.time_ns, last);
+    last = r.time_ns;
+    of[r.pid].push_back(r);
+  });
+  ASSERT_EQ(of.size(), 3u);
+  std::uint64_t from = 0;
+  std::set<std::vector<std::uint64_t>> orders;
+  for (const auto& [pid, records] : of) {
+    EXPECT_EQ(records.size(), 500u);
+    std::vector<std::uint64_t> order;
+    for (std::size_t i = 0; i < records.size(); ++i) {
+      EXPECT_GE(records[i].sector, from / 512);
+      EXPECT_LE(records[i].end_sector(), (from + params.region_bytes) / 512);
+      if (i >= 2) {
+        EXPECT_GE(records[i].time_ns, records[i - 2].done_ns) << "depth 2";
+      }
+      order.push_back(records[i].sector - from / 512);
+    }
+    orders.insert(order);
+    from += params.offset_increment_bytes;
+  }
+  EXPECT_EQ(orders.size(), 3u) << "jobs do not repeat each other";
+}
+
+/// A phase begins when all jobs of the one before have ended.
+TEST(GenerateFio, PhasesOneAfterTheOther) {
+  FioParams fill;
+  fill.phase = "fill";
+  fill.read_percent = 0;
+  fill.count = 100;
+  fill.depth = 4;
+  FioParams mix;
+  mix.phase = "mix";
+  mix.jobs = 2;
+  mix.count = 50;
+  std::uint64_t fill_ends = 0, mix_begins = ~0ull;
+  std::map<std::string, int> rows;
+  generate_fio({fill, mix}, [&](const TraceRecord& r, std::string_view phase) {
+    ++rows[std::string(phase)];
+    if (phase == "fill") {
+      EXPECT_EQ(r.op, Op::write);
+      fill_ends = std::max(fill_ends, r.done_ns);
+    } else {
+      mix_begins = std::min(mix_begins, r.time_ns);
+    }
+  });
+  EXPECT_EQ(rows, (std::map<std::string, int>{{"fill", 100}, {"mix", 100}}));
+  EXPECT_EQ(mix_begins, fill_ends);
+}
+
 TEST(GenerateFio, ZipfFollowsItsLaw) {
   FioParams params;
   params.pattern = FioPattern::zipf;
@@ -223,6 +288,13 @@ TEST(GenerateFio, RefusesNonsense) {
   refused([](FioParams& p) { p.region_bytes = 512; });
   refused([](FioParams& p) { p.read_percent = 101; });
   refused([](FioParams& p) { p.depth = 0; });
+  refused([](FioParams& p) { p.jobs = 0; });
+  refused([](FioParams& p) { p.jobs = 1025; });
+  refused([](FioParams& p) { p.offset_increment_bytes = 100; });
+  refused([](FioParams& p) {
+    p.jobs = 3;
+    p.offset_increment_bytes = 1ull << 63;
+  });
   refused([](FioParams& p) { p.offset_bytes = ~0ull - 511; });
   refused([](FioParams& p) {
     p.pattern = FioPattern::zipf;
