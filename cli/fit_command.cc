@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <fstream>
 #include <memory>
-#include <sstream>
+#include <system_error>
 
 #include "base/file/atomic_file.h"
+#include "base/file/files.h"
 #include "base/file/outputs.h"
 #include "cli/command.h"
 #include "scenario/library.h"
@@ -73,13 +73,11 @@ int validation(const ValidationArguments& arguments) {
   std::string file = arguments.results;
   if (!file.ends_with(".json")) file += "/results.json";
   check_outputs({{"--output", arguments.output}}, {file});
-  std::ifstream in(file);
-  if (!in) throw UsageError(fmt::format("{}: cannot be read; valid: a folder of results", file));
-  std::stringstream text;
-  text << in.rdbuf();
   std::string table;
   try {
-    table = study::validation_markdown(study::study_result_from_json(Json::parse(text.str())));
+    table = study::validation_markdown(study::study_result_from_json(Json::parse(read_file(file))));
+  } catch (const std::system_error& error) {
+    throw UsageError(fmt::format("{}; valid: a folder of results", error.what()));
   } catch (const std::exception& error) {
     throw UsageError(fmt::format("{}: {}", file, error.what()));
   }

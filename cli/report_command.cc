@@ -2,14 +2,12 @@
 // cesasim report.
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <memory>
-#include <sstream>
+#include <system_error>
 
 #include "base/file/atomic_file.h"
+#include "base/file/files.h"
 #include "base/file/outputs.h"
 #include "cli/command.h"
 #include "scenario/parameters.h"
@@ -27,16 +25,11 @@ struct ReportArguments {
 };
 
 Json read_results(const std::filesystem::path& file) {
-  std::ifstream in(file);
-  std::stringstream text;
-  if (in) text << in.rdbuf();
-  if (!in || std::filesystem::is_directory(file)) {
-    throw UsageError(fmt::format("{}: {}; valid: a folder with the results of a run, as out/STUDY",
-                                 file.string(),
-                                 errno != 0 ? std::strerror(errno) : "cannot be read"));
-  }
   try {
-    return Json::parse(text.str());
+    return Json::parse(read_file(file));
+  } catch (const std::system_error& error) {
+    throw UsageError(
+        fmt::format("{}; valid: a folder with the results of a run, as out/STUDY", error.what()));
   } catch (const nlohmann::json::parse_error& error) {
     throw UsageError(
         fmt::format("{}: not JSON (byte {}); valid: a folder with the results of a "

@@ -17,6 +17,7 @@
 #include "base/text/junit.h"
 #include "base/text/version.h"
 #include "cli/command.h"
+#include "machine/observe/log_category.h"
 #include "study/output/junit.h"
 #include "study/output/table.h"
 #include "study/run/folder_lock.h"
@@ -73,9 +74,13 @@ TimeWindow time_window(const char* option, const std::string& given) {
 
 /// The files that options ask for, with the option that does.
 std::vector<OutputFile> point_files(const RunArguments& arguments) {
-  return {{"--vcd", arguments.vcd},           {"--export-image", arguments.export_image},
-          {"--requests", arguments.requests}, {"--timeline", arguments.timeline},
-          {"--record", arguments.record},     {"--record-disk", arguments.record_disk}};
+  return {{"--vcd", arguments.vcd},
+          {"--export-image", arguments.export_image},
+          {"--requests", arguments.requests},
+          {"--timeline", arguments.timeline},
+          {"--log-file", arguments.log_file},
+          {"--record", arguments.record},
+          {"--record-disk", arguments.record_disk}};
 }
 
 /// A window's option needs the option that it narrows. Throws UsageError.
@@ -86,7 +91,8 @@ void check_windows(const RunArguments& arguments) {
     const std::string& window;
   } windows[] = {{"--vcd", arguments.vcd, arguments.vcd_window},
                  {"--requests", arguments.requests, arguments.requests_window},
-                 {"--timeline", arguments.timeline, arguments.timeline_window}};
+                 {"--timeline", arguments.timeline, arguments.timeline_window},
+                 {"--log", arguments.log_file, arguments.log_window}};
   for (const auto& w : windows) {
     if (w.file.empty() && !w.window.empty()) {
       throw UsageError(fmt::format("{0}-window: only with {0} FILE", w.option));
@@ -122,8 +128,9 @@ bool check_recording(const RunArguments& arguments,
   }
   if (any && arguments.resume) {
     throw UsageError(
-        "--resume: not with --vcd, --export-image, --requests, --timeline or --record, which need "
-        "the point to run");
+        "--resume: not with --vcd, --export-image, --requests, --timeline, --log or --record, "
+        "which "
+        "need the point to run");
   }
   return any;
 }
@@ -152,6 +159,13 @@ study::RunnerOptions runner_options(const RunArguments& arguments) {
   out.observe.requests_window = time_window("--requests-window", arguments.requests_window);
   out.observe.timeline = arguments.timeline;
   out.observe.timeline_window = time_window("--timeline-window", arguments.timeline_window);
+  if (arguments.log.empty() != arguments.log_file.empty()) {
+    throw UsageError(arguments.log.empty() ? "--log-file: only with --log CATEGORIES"
+                                           : "--log: --log-file FILE says where to");
+  }
+  out.observe.log = arguments.log_file;
+  out.observe.log_window = time_window("--log-window", arguments.log_window);
+  out.observe.log_categories = parse_log_categories(arguments.log);
   out.observe.record = arguments.record;
   out.observe.record_disk = arguments.record_disk;
   return out;
@@ -206,6 +220,7 @@ void warn_of_empty_windows(const ObserveOptions& observe, const PointResult& poi
   };
   warn("--requests-window", observe.requests, observe.requests_window);
   warn("--timeline-window", observe.timeline, observe.timeline_window);
+  warn("--log-window", observe.log, observe.log_window);
 }
 
 /// What a run says of its results, and its exit code.
@@ -354,6 +369,21 @@ void add_recording_options(CLI::App& command, RunArguments& arguments) {
                      ".gz compress); for a study of one point");
   command.add_option("--timeline-window", arguments.timeline_window,
                      "part of the run for --timeline, FROM:TO in simulated seconds");
+  std::vector<std::string> categories;
+  for (const LogCategoryInfo& info : log_categories()) categories.emplace_back(info.name);
+  command
+      .add_option(
+          "--log", arguments.log,
+          fmt::format("write what happens to --log-file, line by line, of these categories: "
+                      "all, {}; for a study of one point",
+                      fmt::join(categories, ", ")))
+      ->delimiter(',')
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->take_all();
+  command.add_option("--log-file", arguments.log_file, "file of --log (.zst and .gz compress)");
+  command.add_option("--log-window", arguments.log_window,
+                     "part of the run for --log, FROM:TO in simulated seconds");
   command.add_option("--record", arguments.record,
                      "write the requests that came to the dm device as a trace (format by name, "
                      "else normalized CSV); for a study of one point");

@@ -29,6 +29,9 @@ struct RunArguments {
   std::string requests_window;
   std::string timeline;
   std::string timeline_window;
+  std::vector<std::string> log;
+  std::string log_file;
+  std::string log_window;
   std::string record;
   std::string record_disk;
 };

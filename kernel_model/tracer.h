@@ -42,6 +42,9 @@ class Tracer {
                      hw::Ps at) = 0;
   /// ... and the innermost ends.
   virtual void leave(unsigned cpu, hw::Ps at) = 0;
+  /// A driver reads or writes a device's register.
+  virtual void mmio(bool /*write*/, hw::PhysAddr /*addr*/, std::uint32_t /*value*/,
+                    unsigned /*cpu*/, hw::Ps /*at*/) {}
 };
 
 }  // namespace cesasim::kernel

@@ -31,6 +31,10 @@ void read_threads(const kernel::Kernel& kernel, Counters& c) {
   c.thread[static_cast<std::size_t>(ThreadGroup::other)] = rest;
 }
 
+void emit_count(MetricList& m, const char* name, std::uint64_t value) {
+  emit(m, name, static_cast<double>(value));
+}
+
 }  // namespace
 
 Counters read_counters(Assembly& at) {
@@ -114,59 +118,56 @@ void add_machine_metrics(MetricList& m, Assembly& at, const Counters& c, std::ui
   const Ps busy = ring ? *std::max_element(c.ring_busy.begin(), c.ring_busy.end()) : c.engine_busy;
   const unsigned engines = ring ? at.soc.ring().core().engines() : at.soc.cesa().engines();
   emit(m, "engine.utilization", elapsed > 0 ? static_cast<double>(busy) / (elapsed * engines) : 0);
-  emit(m, "engine.operations", static_cast<double>(c.engine_operations));
-  emit(m, "engine.bytes", static_cast<double>(c.engine_bytes));
+  emit_count(m, "engine.operations", c.engine_operations);
+  emit_count(m, "engine.bytes", c.engine_bytes);
   emit(m, "disk.utilization", elapsed > 0 ? static_cast<double>(c.disk_busy) / elapsed : 0);
   emit(m, "disk.queue_depth_mean", elapsed > 0 ? c.disk_depth_ps / elapsed : 0);
-  emit(m, "bytes_copied", static_cast<double>(c.bytes_copied));
-  emit(m, "interrupts", static_cast<double>(c.interrupts));
-  emit(m, "context_switches", static_cast<double>(c.context_switches));
-  emit(m, "dram.bytes", static_cast<double>(c.dram_bytes));
-  emit(m, "crypto_requests", static_cast<double>(c.crypto_requests));
-  emit(m, "crypto_restarts", static_cast<double>(c.crypto_restarts));
+  emit_count(m, "bytes_copied", c.bytes_copied);
+  emit_count(m, "interrupts", c.interrupts);
+  emit_count(m, "context_switches", c.context_switches);
+  emit_count(m, "dram.bytes", c.dram_bytes);
+  emit_count(m, "crypto_requests", c.crypto_requests);
+  emit_count(m, "crypto_restarts", c.crypto_restarts);
 }
 
 void add_driver_metrics(MetricList& m, Assembly& at) {
-  const auto add = [&m](const char* name, std::uint64_t value) {
-    emit(m, name, static_cast<double>(value));
-  };
   const driver::DriverStats d = at.driver ? at.driver->driver_stats() : driver::DriverStats{};
-  add("driver.requests", d.requests);
-  add("driver.failed", d.failed);
-  add("driver.restarts", d.restarts);
-  add("driver.launches", d.launches);
-  add("driver.interrupts", d.interrupts);
-  add("driver.polls", d.polls);
-  add("driver.max_queue", d.max_queue);
-  add("driver.watchdog_recoveries", d.watchdog_recoveries);
+  emit_count(m, "driver.requests", d.requests);
+  emit_count(m, "driver.failed", d.failed);
+  emit_count(m, "driver.restarts", d.restarts);
+  emit_count(m, "driver.launches", d.launches);
+  emit_count(m, "driver.interrupts", d.interrupts);
+  emit_count(m, "driver.polls", d.polls);
+  emit_count(m, "driver.max_queue", d.max_queue);
+  emit_count(m, "driver.watchdog_recoveries", d.watchdog_recoveries);
   const driver::CryptoStats o = at.ocf ? at.ocf->stats() : driver::CryptoStats{};
-  add("ocf.cs_ops", o.cs_ops);
-  add("ocf.cs_errs", o.cs_errs);
-  add("ocf.cs_intrs", o.cs_intrs);
-  add("ocf.cs_rets", o.cs_rets);
-  add("ocf.cs_blocks", o.cs_blocks);
-  add("ocf.cs_drops", o.cs_drops);
-  add("ocf.lost", o.lost);
-  add("ocf.migrated", o.migrated);
-  add("ocf.self_deadlocks", o.self_deadlocks);
+  emit_count(m, "ocf.cs_ops", o.cs_ops);
+  emit_count(m, "ocf.cs_errs", o.cs_errs);
+  emit_count(m, "ocf.cs_intrs", o.cs_intrs);
+  emit_count(m, "ocf.cs_rets", o.cs_rets);
+  emit_count(m, "ocf.cs_blocks", o.cs_blocks);
+  emit_count(m, "ocf.cs_drops", o.cs_drops);
+  emit_count(m, "ocf.lost", o.lost);
+  emit_count(m, "ocf.migrated", o.migrated);
+  emit_count(m, "ocf.self_deadlocks", o.self_deadlocks);
   const driver::SkcipherStats k = at.api ? at.api->stats() : driver::SkcipherStats{};
-  add("skcipher.requests", k.requests);
-  add("skcipher.synchronous", k.synchronous);
-  add("skcipher.backlogged", k.backlogged);
-  add("skcipher.errors", k.errors);
+  emit_count(m, "skcipher.requests", k.requests);
+  emit_count(m, "skcipher.synchronous", k.synchronous);
+  emit_count(m, "skcipher.backlogged", k.backlogged);
+  emit_count(m, "skcipher.errors", k.errors);
   const dmcrypt::DmCryptStats t = at.target ? at.target->stats() : dmcrypt::DmCryptStats{};
-  add("dmcrypt.clones", t.clones);
-  add("dmcrypt.partial_clones", t.partial_clones);
-  add("dmcrypt.max_parallel_writes", t.max_parallel_writes);
-  add("dmcrypt.max_in_flight", t.max_in_flight);
-  add("dmcrypt.retries", t.retries);
-  add("dmcrypt.waits", t.waits);
-  add("dmcrypt.migrations", t.migrations);
-  add("dmcrypt.convert_errors", t.convert_errors);
-  add("dmcrypt.failed_sectors", t.failed_sectors);
-  add("dmcrypt.leaked_requests", t.leaked_requests);
-  add("dmcrypt.freed_in_use", t.freed_in_use);
-  add("dmcrypt.self_deadlocks", t.self_deadlocks);
+  emit_count(m, "dmcrypt.clones", t.clones);
+  emit_count(m, "dmcrypt.partial_clones", t.partial_clones);
+  emit_count(m, "dmcrypt.max_parallel_writes", t.max_parallel_writes);
+  emit_count(m, "dmcrypt.max_in_flight", t.max_in_flight);
+  emit_count(m, "dmcrypt.retries", t.retries);
+  emit_count(m, "dmcrypt.waits", t.waits);
+  emit_count(m, "dmcrypt.migrations", t.migrations);
+  emit_count(m, "dmcrypt.convert_errors", t.convert_errors);
+  emit_count(m, "dmcrypt.failed_sectors", t.failed_sectors);
+  emit_count(m, "dmcrypt.leaked_requests", t.leaked_requests);
+  emit_count(m, "dmcrypt.freed_in_use", t.freed_in_use);
+  emit_count(m, "dmcrypt.self_deadlocks", t.self_deadlocks);
 }
 
 }  // namespace cesasim

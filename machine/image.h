@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A real file sent through the simulated dm-crypt: encrypted onto the disk, or read back from it.
+// No replay of a trace: a replay's content is made up and need only be recognised again, here every
+// byte comes from a file and goes to one, through a window of the disk that is emptied behind it.
 #pragma once
 
 #include <cstdint>

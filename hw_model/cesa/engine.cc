@@ -729,6 +729,7 @@ void CesaEngine::stop_with_error(std::uint32_t cause) {
 
 void CesaEngine::guest_error(std::string report) {
   ++stats_.guest_errors;
+  if (tracer_ != nullptr) tracer_->guest_error(CryptoUnit::cesa, report);
   stats_.last_report = std::move(report);
 }
 

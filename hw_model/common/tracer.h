@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "hw_model/common/units.h"
 
@@ -50,6 +51,8 @@ class HwTracer {
   virtual void disk_taken(const DiskCommand& command, std::uint64_t order, Ps at) = 0;
   /// It has ended one; the processor learns of it later. `error`: 0 or -errno.
   virtual void disk_ended(const DiskCommand& command, std::uint64_t order, int error, Ps at) = 0;
+  /// A unit has found a mistake of its driver's.
+  virtual void guest_error(CryptoUnit /*unit*/, const std::string& /*report*/) {}
 };
 
 }  // namespace cesasim::hw

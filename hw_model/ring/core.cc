@@ -712,6 +712,7 @@ void RingCore::update_irq(Ring& r) {
 
 void RingCore::guest_error(std::string report) {
   ++stats_.guest_errors;
+  if (tracer_ != nullptr) tracer_->guest_error(CryptoUnit::ring, report);
   stats_.last_report = std::move(report);
 }
 

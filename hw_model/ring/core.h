@@ -76,6 +76,7 @@ class RingCore {
   std::uint64_t faults() const { return faults_.happened; }
   /// Notifies `tracer` of what the engines do from here on; not owned, nullptr = none.
   void set_tracer(HwTracer* tracer) {
+    tracer_ = tracer;
     for (RingEngine& engine : engines_) engine.set_tracer(tracer);
   }
 
@@ -196,6 +197,7 @@ class RingCore {
   RingParams params_;
   RingTiming timing_;
   RingFaults faults_;
+  HwTracer* tracer_ = nullptr;
   RingPort fetch_port_;
   RingPort write_port_;
   RegisterFile unit_;

@@ -19,6 +19,7 @@ std::uint32_t Mmio::readl(PhysAddr addr, Activity activity) {
   const sc_core::sc_time ahead = local_time();
   sc_core::sc_time delay = ahead;
   const std::uint32_t value = scheduler_.this_cpu().core->read32(addr, delay);
+  trace(false, addr, value);
   // The core stalls until the data is there.
   scheduler_.charge_ps(activity, hw::to_ps(delay - ahead));
   return value;
@@ -30,12 +31,14 @@ void Mmio::writel(std::uint32_t value, PhysAddr addr, Activity activity) {
   // Posted: the write buffer hides the path from the core, so what is added to delay is not
   // charged.
   sc_core::sc_time delay = local_time();
+  trace(true, addr, value);
   scheduler_.this_cpu().core->write32(addr, value, delay);
 }
 
 void Mmio::writel_relaxed(std::uint32_t value, PhysAddr addr, Activity activity) {
   scheduler_.charge(activity, scheduler_.costs_.mmio_write);
   sc_core::sc_time delay;
+  trace(true, addr, value);
   scheduler_.this_cpu().core->write32(addr, value, delay);
 }
 

@@ -32,6 +32,10 @@ class Mmio {
 
  private:
   sc_core::sc_time local_time() const;
+  void trace(bool write, PhysAddr addr, std::uint32_t value) const {
+    if (scheduler_.tracer_ == nullptr) return;
+    scheduler_.tracer_->mmio(write, addr, value, scheduler_.smp_processor_id(), scheduler_.now());
+  }
 
   Scheduler& scheduler_;
   Memory& memory_;

@@ -4,22 +4,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <iterator>
 #include <systemc>
 #include <utility>
 
 #include "hw_model/tlm/sc_time.h"
+#include "machine/observe/time_window.h"
 
 namespace cesasim {
 namespace {
 
 using kernel::TraceEvent;
 using Flow = Timeline::Flow;
-
-Ps ps_of(double seconds) {
-  return std::isinf(seconds) ? ~Ps{0} : static_cast<Ps>(std::llround(seconds * 1e12));
-}
 
 traces::Op op_of(kernel::BioOp op) {
   return op == kernel::BioOp::read    ? traces::Op::read
@@ -53,6 +49,7 @@ RunTracer::RunTracer(Assembly& at, const ObserveOptions& options, bool open_loop
     timeline_ =
         std::make_unique<Timeline>(options.timeline, options.timeline_window, at.soc.cores());
   }
+  if (!options.log.empty()) log_ = std::make_unique<EventLog>(options, at.soc);
   if (!options.record.empty()) record_ = std::make_unique<Recorder>(options.record);
   if (!options.record_disk.empty()) record_disk_ = std::make_unique<Recorder>(options.record_disk);
   at_.kernel.set_tracer(this);
@@ -139,6 +136,7 @@ void RunTracer::write_row(const RequestTrace& r) {
 void RunTracer::flush() {
   if (rows_) rows_->flush();
   if (timeline_) timeline_->flush();
+  if (log_) log_->flush();
   if (record_) record_->flush();
   if (record_disk_) record_disk_->flush();
 }
@@ -150,6 +148,7 @@ void RunTracer::close() {
   for (const std::uint64_t id : ids) finish(id);
   if (timeline_) timeline_->close(hw::now_ps());
   if (rows_) rows_->commit();
+  if (log_) log_->commit();
   if (record_) record_->close();
   if (record_disk_) record_disk_->close();
 }
@@ -158,6 +157,7 @@ void RunTracer::close() {
 
 void RunTracer::event(TraceEvent event, std::uint64_t id, std::uint64_t value, unsigned cpu,
                       Ps at) {
+  if (log_) log_->event(event, id, value, cpu, at);
   if (event == TraceEvent::crypto_work) operations_[value] = id;
   const auto found = requests_.find(id);
   if (found == requests_.end()) return;
@@ -218,6 +218,7 @@ void RunTracer::part_done(RequestTrace& request) {
 
 void RunTracer::thread(unsigned cpu, const std::string& name, Ps at) {
   if (timeline_) timeline_->thread(cpu, name, at);
+  if (log_) log_->thread(cpu, name, at);
 }
 
 void RunTracer::idle(unsigned cpu, bool waits, Ps at) {
@@ -226,17 +227,28 @@ void RunTracer::idle(unsigned cpu, bool waits, Ps at) {
 
 void RunTracer::enter(unsigned cpu, kernel::TraceContext context, int irq, const std::string& name,
                       Ps at) {
+  if (log_) log_->enter(cpu, context, irq, name, at);
   const Ps drawn = timeline_ ? timeline_->enter(cpu, context, name, at) : at;
   if (context == kernel::TraceContext::hardirq && irq >= 0) interrupts_[irq] = {at, cpu, drawn};
 }
 
 void RunTracer::leave(unsigned cpu, Ps at) {
   if (timeline_) timeline_->leave(cpu, at);
+  if (log_) log_->leave(cpu, at);
+}
+
+void RunTracer::mmio(bool write, hw::PhysAddr addr, std::uint32_t value, unsigned cpu, Ps at) {
+  if (log_) log_->mmio(write, addr, value, cpu, at);
 }
 
 // --- the hardware's side ----------------------------------------------------------------------
 
+void RunTracer::guest_error(hw::CryptoUnit unit, const std::string& report) {
+  if (log_) log_->guest_error(unit, report, hw::now_ps());
+}
+
 void RunTracer::engine_step(const hw::EngineStep& step) {
+  if (log_) log_->engine_step(step);
   std::uint64_t id = 0;
   if (step.work == hw::EngineWork::cipher) {
     const auto operation = operations_.find(step.operation);
@@ -265,6 +277,7 @@ void RunTracer::engine_step(const hw::EngineStep& step) {
 
 void RunTracer::disk_taken(const hw::DiskCommand& command, std::uint64_t order, Ps at) {
   commands_[command.tag].from = at;
+  if (log_) log_->disk_taken(command, at);
   if (!record_disk_) return;
   traces::TraceRecord record;
   record.time_ns = at / hw::kPsPerNs;
@@ -277,6 +290,7 @@ void RunTracer::disk_taken(const hw::DiskCommand& command, std::uint64_t order, 
 void RunTracer::disk_ended(const hw::DiskCommand& command, std::uint64_t order, int error, Ps at) {
   Command& mine = commands_[command.tag];
   mine.to = at;
+  if (log_) log_->disk_ended(command, error, at);
   if (record_disk_) record_disk_->ended(order, at / hw::kPsPerNs);
   if (timeline_) timeline_->disk_command(command, error, mine.from, at);
 }

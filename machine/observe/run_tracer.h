@@ -13,6 +13,7 @@
 #include "hw_model/common/tracer.h"
 #include "kernel_model/tracer.h"
 #include "machine/assembly.h"
+#include "machine/observe/event_log.h"
 #include "machine/observe/options.h"
 #include "machine/observe/recorder.h"
 #include "machine/observe/request_trace.h"
@@ -53,9 +54,11 @@ class RunTracer : public kernel::Tracer, public hw::HwTracer {
   void enter(unsigned cpu, kernel::TraceContext context, int irq, const std::string& name,
              Ps at) override;
   void leave(unsigned cpu, Ps at) override;
+  void mmio(bool write, hw::PhysAddr addr, std::uint32_t value, unsigned cpu, Ps at) override;
   void engine_step(const hw::EngineStep& step) override;
   void disk_taken(const hw::DiskCommand& command, std::uint64_t order, Ps at) override;
   void disk_ended(const hw::DiskCommand& command, std::uint64_t order, int error, Ps at) override;
+  void guest_error(hw::CryptoUnit unit, const std::string& report) override;
 
  private:
   struct Interrupt {
@@ -78,6 +81,7 @@ class RunTracer : public kernel::Tracer, public hw::HwTracer {
   Ps rows_from_ = 0;
   Ps rows_to_ = 0;
   std::unique_ptr<Timeline> timeline_;
+  std::unique_ptr<EventLog> log_;
   std::unique_ptr<Recorder> record_;
   std::unique_ptr<Recorder> record_disk_;
   std::uint32_t phase_ = 0;

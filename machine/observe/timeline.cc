@@ -4,9 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <iterator>
 
+#include "machine/observe/time_window.h"
 #include "scenario/tree.h"
 
 namespace cesasim {
@@ -30,10 +30,6 @@ std::string us(Ps ps) { return fmt::format("{}.{:06}", ps / hw::kPsPerUs, ps % h
 
 std::string quoted(const std::string& text) {
   return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-Ps ps_of(double seconds) {
-  return std::isinf(seconds) ? ~Ps{0} : static_cast<Ps>(std::llround(seconds * 1e12));
 }
 
 unsigned engine_pid(hw::CryptoUnit unit, unsigned engine) {

@@ -13,9 +13,11 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <system_error>
 #include <utility>
 
 #include "base/file/atomic_file.h"
+#include "base/file/files.h"
 #include "base/text/json.h"
 
 namespace cesasim::study {
@@ -52,10 +54,11 @@ struct Holder {
 
 Holder read_holder(const std::string& file) {
   Holder out;
-  std::ifstream in(file);
-  std::stringstream text;
-  text << in.rdbuf();
-  out.text = text.str();
+  try {
+    out.text = read_file(file);
+  } catch (const std::system_error&) {
+    return out;  // gone meanwhile: nothing is known of it
+  }
   const Json json = Json::parse(out.text, nullptr, false);
   if (!json.is_object()) return out;
   try {

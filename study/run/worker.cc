@@ -56,7 +56,9 @@ TimeWindow window_from(const Json& json) {
 Json observe_json(const ObserveOptions& o) {
   return {{"requests", o.requests}, {"requests_window", window_json(o.requests_window)},
           {"timeline", o.timeline}, {"timeline_window", window_json(o.timeline_window)},
-          {"record", o.record},     {"record_disk", o.record_disk}};
+          {"log", o.log},           {"log_window", window_json(o.log_window)},
+          {"record", o.record},     {"record_disk", o.record_disk},
+          {"log_categories", o.log_categories}};
 }
 
 ObserveOptions observe_from(const Json& json) {
@@ -65,6 +67,9 @@ ObserveOptions observe_from(const Json& json) {
   o.requests_window = window_from(json.at("requests_window"));
   o.timeline = json.at("timeline").get<std::string>();
   o.timeline_window = window_from(json.at("timeline_window"));
+  o.log = json.at("log").get<std::string>();
+  o.log_window = window_from(json.at("log_window"));
+  o.log_categories = json.at("log_categories").get<std::uint32_t>();
   o.record = json.at("record").get<std::string>();
   o.record_disk = json.at("record_disk").get<std::string>();
   return o;

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
+#include <sstream>
 #include <string>
 
 #include "scenario/tree.h"
@@ -84,6 +86,51 @@ TEST_F(ObserveCli, WritesWhatIsAskedFor) {
   EXPECT_EQ(again.code, 0) << again.err;
 }
 
+/// Lines of the categories asked for and no others, in the window; the registers by their names.
+/// And the results are those of a run without a log.
+TEST_F(ObserveCli, LogsByCategory) {
+  const Outcome o = run("one.yaml --log cesa,irq,dm --log-file log.txt --out logged");
+  EXPECT_EQ(o.code, 0) << o.err;
+  std::istringstream log(read_file(work_ / "log.txt"));
+  std::map<std::string, int> of;
+  std::string line, whole;
+  while (std::getline(log, line)) {
+    std::istringstream words(line);
+    double at = -1;
+    std::string category;
+    words >> at >> category;
+    EXPECT_GE(at, 0) << line;
+    ++of[category];
+    whole += line + "\n";
+  }
+  ASSERT_EQ(of.size(), 3u) << whole;
+  EXPECT_EQ(of.at("dm"), 80) << "40 bios, in and out";
+  EXPECT_THAT(whole, HasSubstr("write engine 0 CMD 0x1"));
+  EXPECT_THAT(whole, HasSubstr("engine 0 cipher: 512 bytes, "));
+  const auto count = [&whole](const char* what) {
+    int n = 0;
+    for (std::size_t at = 0; (at = whole.find(what, at)) != std::string::npos; ++at) ++n;
+    return n;
+  };
+  EXPECT_GT(count("enters interrupt"), 0);
+  EXPECT_EQ(count("enters "), count("leaves "));
+
+  EXPECT_EQ(run("one.yaml --log all --log-file all.txt.zst --out all").code, 0);
+  EXPECT_EQ(run("one.yaml --out plain").code, 0);
+  const auto results = [&](const char* out) {
+    Json json = Json::parse(read_file(work_ / out / "results.json"));
+    json["points"][0]["metrics"].erase("host_seconds");
+    return json["points"];
+  };
+  EXPECT_EQ(results("logged"), results("plain"));
+  EXPECT_EQ(results("all"), results("plain"));
+
+  EXPECT_EQ(run("one.yaml --log dm --log-file part.txt --log-window 0:0.001 --out part").code, 0);
+  const std::string part = read_file(work_ / "part.txt");
+  EXPECT_GT(part.size(), 0u);
+  EXPECT_LT(std::count(part.begin(), part.end(), '\n'), 80);
+}
+
 TEST_F(ObserveCli, RefusesBeforeItRuns) {
   const auto refused = [&](const std::string& arguments, const char* says) {
     const Outcome o = run(arguments);
@@ -103,6 +150,12 @@ TEST_F(ObserveCli, RefusesBeforeItRuns) {
   refused("one.yaml --requests one.yaml", "is also an input");
   refused("one.yaml --record t.csv", "t.csv: is also an input");
   refused("one.yaml --vcd f --export-image f", "twice");
+  refused("one.yaml --log cesa", "--log-file FILE says where to");
+  refused("one.yaml --log-file f", "only with --log");
+  refused("one.yaml --log cessa --log-file f",
+          "no category 'cessa', did you mean 'cesa'?; valid: all");
+  refused("two.yaml --log cesa --log-file f", "2 points");
+  refused("one.yaml --log-window 0:1", "--log FILE");
   refused("one.yaml --requests-window 0:1", "--requests FILE");
   refused("one.yaml --timeline-window 0:1", "--timeline FILE");
   refused("one.yaml --timeline f --timeline-window 2:1", "before it begins");

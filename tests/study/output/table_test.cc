@@ -8,6 +8,7 @@
 #include <set>
 #include <sstream>
 
+#include "base/text/errors.h"
 #include "tests/support/fixture.h"
 
 namespace cesasim::study::test {
