@@ -57,16 +57,16 @@ int write_baselines(RunArguments arguments, bool all) {
 
 }  // namespace
 
-void add_baseline_command(CLI::App& app, Action& chosen) {
+void add_baseline_command(Command& app, Action& chosen) {
   const auto given = std::make_shared<RunArguments>();
   const auto all = std::make_shared<bool>(false);
-  CLI::App* command = app.add_subcommand("baseline",
-                                         "Run studies and keep their results in studies/baselines, "
-                                         "for `cesasim diff` to compare with");
+  Command* command = app.add_subcommand("baseline",
+                                        "Run studies and keep their results in studies/baselines, "
+                                        "for `cesasim diff` to compare with");
   command->add_option("STUDY", given->studies, "a study's name, or the path of its file");
   command->add_flag("--all", *all, "all studies that have a baseline");
   command->add_option("--jobs", given->jobs, "points at a time (default: one per processor)")
-      ->check(CLI::Range(1u, 4096u));
+      ->check(Range{1u, 4096u});
   command->add_flag("--progress", given->progress, "as in run");
   command->add_flag("--resume", given->resume, "as in run");
   command->callback(

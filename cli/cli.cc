@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 
@@ -51,16 +52,17 @@ int dispatch(int argc, char** argv) {
   app.require_subcommand(1);
 
   Action chosen;
-  add_run_command(app, chosen);
-  add_list_command(app, chosen);
-  add_trace_command(app, chosen);
-  add_image_command(app, chosen);
-  add_cosim_command(app, chosen);
-  add_report_command(app, chosen);
-  add_diff_command(app, chosen);
-  add_fit_command(app, chosen);
-  add_validation_command(app, chosen);
-  add_baseline_command(app, chosen);
+  Command commands(app);
+  add_run_command(commands, chosen);
+  add_list_command(commands, chosen);
+  add_trace_command(commands, chosen);
+  add_image_command(commands, chosen);
+  add_cosim_command(commands, chosen);
+  add_report_command(commands, chosen);
+  add_diff_command(commands, chosen);
+  add_fit_command(commands, chosen);
+  add_validation_command(commands, chosen);
+  add_baseline_command(commands, chosen);
   CLI::App* completion = app.add_subcommand(
       "completion", "A script that has bash complete commands, options and studies");
   completion->footer("In ~/.bashrc:\n  source <(cesasim completion)");

@@ -115,25 +115,25 @@ int cosim_guarded(int (*what)(const CosimArguments&), const CosimArguments& argu
 
 }  // namespace
 
-void add_cosim_command(CLI::App& app, Action& chosen) {
+void add_cosim_command(Command& app, Action& chosen) {
   const auto given = std::make_shared<CosimArguments>();
   CosimArguments& cosim = *given;
-  CLI::App* cosim_command =
+  Command* cosim_command =
       app.add_subcommand("cosim", "The crypto unit under a real Linux kernel with its own driver");
   cosim_command->require_subcommand(1);
-  CLI::App* selftest_command = cosim_command->add_subcommand(
+  Command* selftest_command = cosim_command->add_subcommand(
       "selftest", "The kernel's self tests and dm-crypt on every SoC, or on one");
-  CLI::App* boot_command =
+  Command* boot_command =
       cosim_command->add_subcommand("run", "Boot the kernel and run a command in it");
-  CLI::App* mutants_command = cosim_command->add_subcommand(
+  Command* mutants_command = cosim_command->add_subcommand(
       "mutants", "Whether selftest's load catches known bugs that are built into the driver again");
-  for (CLI::App* command : {selftest_command, boot_command}) {
+  for (Command* command : {selftest_command, boot_command}) {
     command->add_option("--soc", cosim.soc,
                         "soc preset (default: selftest all kinds, run armada-370)");
     command->add_option("--module-dir", cosim.module_dir,
                         "sources of a driver to load instead of the kernel's");
   }
-  for (CLI::App* command : {selftest_command, boot_command, mutants_command}) {
+  for (Command* command : {selftest_command, boot_command, mutants_command}) {
     command->add_option("--kernel", cosim.kernel,
                         "kernel source tree, or a folder with a built User-mode Linux "
                         "(default: the distribution's linux-source)");
@@ -141,17 +141,17 @@ void add_cosim_command(CLI::App& app, Action& chosen) {
         ->add_option("--wall-limit", cosim.wall_limit,
                      "seconds of host time that one boot may take (default: none; a boot that does "
                      "not get on ends anyway)")
-        ->check(CLI::Range(1u, 86400u));
+        ->check(Range{1u, 86400u});
   }
   selftest_command->add_flag("--quick", cosim.quick, "self tests and dm-crypt only");
   selftest_command
       ->add_option("--fuzz", cosim.fuzz,
                    "iterations of the kernel's randomized tests (100; 0: none)")
-      ->check(CLI::Range(0u, 1000000u));
+      ->check(Range{0u, 1000000u});
   selftest_command
       ->add_option("--seconds", cosim.seconds, "simulated seconds of concurrent load (60)")
-      ->check(CLI::Range(1u, 3000u));
-  for (CLI::App* command : {selftest_command, mutants_command}) {
+      ->check(Range{1u, 3000u});
+  for (Command* command : {selftest_command, mutants_command}) {
     command->add_option("--junit", cosim.junit, "write the results as JUnit XML");
   }
   mutants_command->add_option("--only", cosim.only, "one of cosim/kernel/mutants (all)");
@@ -162,7 +162,7 @@ void add_cosim_command(CLI::App& app, Action& chosen) {
   boot_command
       ->add_option("--simulated-limit", cosim.simulated_limit,
                    "simulated seconds that the guest may take (3600)")
-      ->check(CLI::Range(1u, 10000000u));
+      ->check(Range{1u, 10000000u});
   boot_command->add_flag("--console", cosim.console, "show the kernel's log at the end");
   boot_command->add_option("COMMAND", cosim.command, "after --: a command for the guest")
       ->required();

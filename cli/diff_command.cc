@@ -46,9 +46,9 @@ int diff(const DiffArguments& arguments) {
 
 }  // namespace
 
-void add_diff_command(CLI::App& app, Action& chosen) {
+void add_diff_command(Command& app, Action& chosen) {
   const auto given = std::make_shared<DiffArguments>();
-  CLI::App* command = app.add_subcommand(
+  Command* command = app.add_subcommand(
       "diff", "What changed from one run of a study to another; exit code 1 if anything did");
   command
       ->add_option(

@@ -91,20 +91,20 @@ int validation(const ValidationArguments& arguments) {
 
 }  // namespace
 
-void add_fit_command(CLI::App& app, Action& chosen) {
+void add_fit_command(Command& app, Action& chosen) {
   const auto given = std::make_shared<FitArguments>();
-  CLI::App* command = app.add_subcommand(
+  Command* command = app.add_subcommand(
       "fit", "Choose preset values so that a study meets the published figures it names");
   command->add_option("STUDY", given->study, "a study with a key 'fit', as published")->required();
   command->add_option("--jobs", given->jobs, "points at a time (default: one per processor)")
-      ->check(CLI::Range(1u, 4096u));
+      ->check(Range{1u, 4096u});
   command->add_flag("--write", given->write, "put the values into the preset files");
   command->callback([given, &chosen] { chosen = [given] { return run_fit(*given); }; });
 }
 
-void add_validation_command(CLI::App& app, Action& chosen) {
+void add_validation_command(Command& app, Action& chosen) {
   const auto given = std::make_shared<ValidationArguments>();
-  CLI::App* command = app.add_subcommand(
+  Command* command = app.add_subcommand(
       "validation",
       "The table of published and simulated figures, from a run's results (Markdown)");
   command->add_option("RESULTS", given->results, "a folder of results, or results.json")

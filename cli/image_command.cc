@@ -114,17 +114,17 @@ void image_command(bool encrypt, const ImageArguments& arguments) {
 
 }  // namespace
 
-void add_image_command(CLI::App& app, Action& chosen) {
+void add_image_command(Command& app, Action& chosen) {
   const auto given = std::make_shared<ImageArguments>();
   ImageArguments& image = *given;
-  CLI::App* image_app =
+  Command* image_app =
       app.add_subcommand("image", "Encrypt or decrypt a file through the simulated dm-crypt");
   image_app->require_subcommand(1);
-  CLI::App* encrypt_command = image_app->add_subcommand(
+  Command* encrypt_command = image_app->add_subcommand(
       "encrypt", "Write IN to the mapping; OUT is the disk up to the mapping's end");
-  CLI::App* decrypt_command =
+  Command* decrypt_command =
       image_app->add_subcommand("decrypt", "Read the mapping of the disk IN; OUT is its plaintext");
-  for (CLI::App* command : {encrypt_command, decrypt_command}) {
+  for (Command* command : {encrypt_command, decrypt_command}) {
     command
         ->add_option("--table", image.table,
                      "the mapping as dmsetup takes it (the device's name does not matter)")

@@ -81,17 +81,17 @@ void list(const std::string& what) {
 
 }  // namespace
 
-void add_list_command(CLI::App& app, Action& chosen) {
+void add_list_command(Command& app, Action& chosen) {
   const auto what = std::make_shared<std::string>();
-  CLI::App* command =
+  Command* command =
       app.add_subcommand("list", "List paths, drivers, presets, studies, metrics and parameters");
   command
       ->add_option("WHAT", *what,
                    "paths, drivers, faults, presets, studies, metrics, parameters; guide: all of "
                    "them and the form of a study, as Markdown; study-schema, results-schema: the "
                    "form of a study and of results.json as JSON Schema")
-      ->check(CLI::IsMember({"paths", "drivers", "faults", "presets", "studies", "metrics",
-                             "parameters", "guide", "study-schema", "results-schema"}));
+      ->check(IsMember{{"paths", "drivers", "faults", "presets", "studies", "metrics", "parameters",
+                        "guide", "study-schema", "results-schema"}});
   command->callback([what, &chosen] {
     chosen = [what] {
       list(*what);

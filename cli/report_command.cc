@@ -72,10 +72,10 @@ int report(const ReportArguments& arguments) {
 
 }  // namespace
 
-void add_report_command(CLI::App& app, Action& chosen) {
+void add_report_command(Command& app, Action& chosen) {
   const auto given = std::make_shared<ReportArguments>();
   ReportArguments& arguments = *given;
-  CLI::App* command =
+  Command* command =
       app.add_subcommand("report", "Show the results of a run as a page: tables and charts");
   command
       ->add_option("OUT", arguments.results,

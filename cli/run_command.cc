@@ -129,8 +129,7 @@ bool check_recording(const RunArguments& arguments,
   if (any && arguments.resume) {
     throw UsageError(
         "--resume: not with --vcd, --export-image, --requests, --timeline, --log or --record, "
-        "which "
-        "need the point to run");
+        "which need the point to run");
   }
   return any;
 }
@@ -334,13 +333,13 @@ int run(const RunArguments& arguments) {
 
 namespace {
 
-void add_sensitivity_options(CLI::App& command, RunArguments& arguments) {
+void add_sensitivity_options(Command& command, RunArguments& arguments) {
   command
       .add_flag("--sensitivity{assumed}", arguments.sensitivity.wanted,
                 "in place of the results: which conclusions depend on values that presets only "
                 "assume; --sensitivity=all varies derived and measured ones too. Writes "
                 "sensitivity.md and sensitivity.json")
-      ->check(CLI::IsMember({"assumed", "all"}));
+      ->check(IsMember{{"assumed", "all"}});
   command
       .add_option("--sensitivity-parameters", arguments.sensitivity.globs,
                   "only parameters with such a name, as 'soc.costs.kernel.*'; repeatable")
@@ -350,7 +349,7 @@ void add_sensitivity_options(CLI::App& command, RunArguments& arguments) {
 }
 
 /// Options that write down what happens in a point.
-void add_recording_options(CLI::App& command, RunArguments& arguments) {
+void add_recording_options(Command& command, RunArguments& arguments) {
   command.add_option("--vcd", arguments.vcd,
                      "write the crypto unit's signals to this file (VCD, for GTKWave); for a "
                      "study of one point");
@@ -393,10 +392,10 @@ void add_recording_options(CLI::App& command, RunArguments& arguments) {
 
 }  // namespace
 
-void add_run_command(CLI::App& app, Action& chosen) {
+void add_run_command(Command& app, Action& chosen) {
   const auto given = std::make_shared<RunArguments>();
   RunArguments& arguments = *given;
-  CLI::App* command = app.add_subcommand("run", "Run every point of one or more studies");
+  Command* command = app.add_subcommand("run", "Run every point of one or more studies");
   command->add_option("STUDY", arguments.studies, "a study's name, or the path of its file")
       ->required();
   command
@@ -406,7 +405,7 @@ void add_run_command(CLI::App& app, Action& chosen) {
       ->expected(1)
       ->allow_extra_args(false);
   command->add_option("--jobs", arguments.jobs, "points at a time (default: one per processor)")
-      ->check(CLI::Range(1u, 4096u));
+      ->check(Range{1u, 4096u});
   command->add_option("--out", arguments.out,
                       "folder for the results (default: out/STUDY, with the overrides added); one "
                       "run at a time");

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
 #include <charconv>
@@ -568,8 +569,9 @@ std::string formats_text() {
 
 }  // namespace
 
-void add_trace_command(CLI::App& app, Action& chosen) {
-  CLI::App* trace = app.add_subcommand("trace", "Look at traces, convert, cut and make them");
+void add_trace_command(Command& app, Action& chosen) {
+  CLI::App* trace =
+      app.library().add_subcommand("trace", "Look at traces, convert, cut and make them");
   trace->require_subcommand(1);
   trace->footer(formats_text());
   add_info(*trace, chosen);

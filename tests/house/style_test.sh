@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# style_test.sh shellcheck|format|links: every shell script passes ShellCheck; every C++ file is as
-# clang-format leaves it; every file that a page names is there. Where a program is missing, its case
-# is skipped with a message.
+# style_test.sh shellcheck|format|links|plain_only: every shell script passes ShellCheck; every C++ file
+# is as clang-format leaves it; every file that a page names is there; CONTRIBUTING.md lists what does
+# not run under the sanitizers. Where a program is missing, its case is skipped with a message.
 # It looks at the tree itself, not at a list of files that somebody must keep (so BUILD tags it
 # "external": Bazel does not know when its answer changes).
 set -euo pipefail
@@ -89,8 +89,17 @@ case $what in
     ((missing == 0)) || exit 1
     echo "$named names in $pages pages"
     ;;
+  plain_only)
+    tagged=$(files -name BUILD | xargs -0 grep -l '"plain-only"' | sed 's#^\./##; s#/BUILD$##' | sort)
+    listed=$(sed -n '/"plain-only"/,/plain_only_test/p' CONTRIBUTING.md | sed -n 's/^- `\(tests[^`:]*\).*/\1/p' | sort -u)
+    [[ $(wc -l <<<"$listed") -gt 2 ]] || { echo "CONTRIBUTING.md has no list of them" >&2; exit 1; }
+    diff <(echo "$tagged") <(echo "$listed") || {
+      echo "<: folders with the tag \"plain-only\" in BUILD; >: what CONTRIBUTING.md says" >&2
+      exit 1
+    }
+    ;;
   *)
-    echo "style_test.sh: '$what'; valid: shellcheck, format, links" >&2
+    echo "style_test.sh: '$what'; valid: shellcheck, format, links, plain_only" >&2
     exit 2
     ;;
 esac
