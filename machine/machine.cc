@@ -129,6 +129,7 @@ class Machine : private traces::ReplayListener {
   void add_integrity(PointResult& p, const traces::ReplayReport& r);
   void add_fault_results(PointResult& p) const;
   void add_notes(PointResult& p) const;
+  void add_driver_notes(PointResult& p) const;
   void add_trace_notes(PointResult& p, const traces::ReplayReport& r) const;
   void judge(PointResult& p, const Counters& c, const traces::ReplayReport& r);
 
@@ -207,12 +208,16 @@ bool has_neon(const std::string& soc) { return soc == "armada-375" || soc == "ar
 
 /// What of a point no stock kernel does, or does otherwise than one would think.
 void Machine::add_notes(PointResult& p) const {
+  add_driver_notes(p);
   if (at_.api && at_.api->stats().synchronous != 0 && has_neon(at_.scenario.soc.preset)) {
     p.notes.push_back(
         "software AES is the scalar code: kernels of this core may use bit-sliced NEON code for "
         "XTS "
         "and CBC decryption, which is faster and not modelled");
   }
+}
+
+void Machine::add_driver_notes(PointResult& p) const {
   if (!at_.api || !at_.driver || !at_.driver->allocates_memory()) return;
   const char* const name = at_.driver->name();
   const driver::DriverInfo* const info = driver::find_driver(name);

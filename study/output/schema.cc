@@ -224,6 +224,24 @@ Json judged_schema() {
                 {"name", "ok", "value", "bound", "metric", "relative"});
 }
 
+Json trust_schema() {
+  const Json count = {{"type", "integer"}, {"minimum", 0}};
+  return object(
+      {{"board", type("string")},
+       {"driver", type("string")},
+       {"paths", list_of(type("string"))},
+       {"basis", described(Json{{"enum", {"direct", "engine", "none"}}},
+                           "direct: this way was measured; engine: the driver or the cipher was, "
+                           "the path was not; none")},
+       {"fitted", described(count, "published rows that chose parameters")},
+       {"predicted", described(count, "published rows that did not")},
+       {"largest_error_percent", type("number")},
+       {"assumed", described(count, "most values of a point that presets only assume")},
+       {"default_bounds", described(count, "of them without bounds of their own")},
+       {"text", type("string")}},
+      {"board", "driver", "paths", "basis", "text"});
+}
+
 }  // namespace
 
 Json study_schema() {
@@ -261,6 +279,7 @@ Json results_schema() {
                      {"build", described(type("string"), "git description of the program")},
                      {"overrides", list_of(type("string"))},
                      {"baseline", map_of(scalar())},
+                     {"trust", list_of(trust_schema())},
                      {"points", list_of(point_schema())},
                      {"expectations", list_of(judged_schema())}},
                     {"schema", "study", "version", "points", "expectations"}));

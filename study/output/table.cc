@@ -546,6 +546,12 @@ std::string to_table(const Study& study, const StudyResult& result, std::size_t 
         "code\n" +
         reported;
   }
+  if (!result.trust.empty()) {
+    out += "\nwhat the figures are worth: published rows (`cesasim validation`), assumed values\n";
+    for (const Json& trust : result.trust) {
+      out += "  " + trust.at("text").get<std::string>() + "\n";
+    }
+  }
   if (!result.expectations.empty()) {
     out += "\nexpectations\n";
     for (const ExpectationResult& e : result.expectations) out += expectation_line(e);

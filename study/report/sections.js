@@ -112,11 +112,21 @@ function summary_section() {
     out.push(el('details', {open: bad > 0}, el('summary', {},
         `${plural(troubled.length, 'point')} that failed or broke a guarantee`), list));
   }
-  out.push(...fastest_table(), ...notes());
+  out.push(...fastest_table(), ...worth(), ...notes());
   if (report.expectations.length > 0) {
     out.push(el('h3', {}, 'Expectations'), expectation_table());
   }
   return out;
+}
+
+/** The published measurements that bear on the boards and drivers of the run, and what is assumed. */
+function worth() {
+  const lines = (report.worth ?? []).filter(Boolean);
+  if (lines.length === 0) return [];
+  return [el('h3', {}, 'What the figures are worth'),
+    el('p', {class: 'muted small'}, 'rows of published figures that were measured on the same board with the same driver, and values that '
+        + 'presets only assume'),
+    el('ul', {class: 'small'}, lines.map((line) => el('li', {}, line)))];
 }
 
 /** What one should know of some points: each note once, with the points that it is about. */

@@ -31,6 +31,7 @@ Json to_json(const StudyResult& result) {
   if (!result.doc.empty()) out["doc"] = result.doc;
   if (!result.date.empty()) out["date"] = result.date;
   if (!result.command.empty()) out["command"] = result.command;
+  if (!result.trust.empty()) out["trust"] = result.trust;
   Json& points = out["points"] = Json::array();
   for (const PointResult& point : result.points) points.push_back(to_json(point));
   Json& expectations = out["expectations"] = Json::array();
@@ -79,6 +80,7 @@ StudyResult study_result_from_json(const Json& json) {
     out.doc = json.value("doc", "");
     out.date = json.value("date", "");
     out.command = json.value("command", "");
+    out.trust = json.value("trust", Json::array());
     for (const char* list : {"points", "expectations"}) {
       if (!json.at(list).is_array()) {
         throw std::runtime_error(fmt::format("not a results file: {} is no list", list));

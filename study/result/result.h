@@ -24,6 +24,8 @@ struct StudyResult {
   std::string doc = {};                ///< what the study asks
   std::string date = {};               ///< when it ran, as 2026-11-30 21:40 UTC; of the host
   std::string command = {};            ///< the command line that made it
+  /// What the figures are worth (study/published/trust.h): a list of objects, each with `text`.
+  Json trust = Json::array();
 };
 
 Json to_json(const StudyResult& result);

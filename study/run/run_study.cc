@@ -21,6 +21,7 @@
 #include "hw_model/common/units.h"
 #include "scenario/crypt_table.h"
 #include "study/output/csv.h"
+#include "study/published/trust.h"
 #include "study/result/expectations.h"
 #include "study/run/partial.h"
 #include "study/run/progress_line.h"
@@ -290,6 +291,7 @@ StudyResult run_study(const PreparedStudy& prepared, const RunStudyOptions& opti
     throw;
   }
   result.expectations = check_expectations(prepared.study, result.points);
+  result.trust = to_json(trust_of(prepared.points, published_rows(Library::locate())));
   try {
     write_file_atomic(prepared.out + "/results.json",
                       to_json(result).dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
