@@ -206,17 +206,17 @@ void Machine::add_fault_results(PointResult& p) const {
 /// here these are the Cortex-A9 ones.
 bool has_neon(const std::string& soc) { return soc == "armada-375" || soc == "armada-385"; }
 
-/// What of a point no stock kernel does, or does otherwise than one would think.
+/// What of a point is otherwise than one would think.
 void Machine::add_notes(PointResult& p) const {
   add_driver_notes(p);
   if (at_.api && at_.api->stats().synchronous != 0 && has_neon(at_.scenario.soc.preset)) {
     p.notes.push_back(
         "software AES is the scalar code: kernels of this core may use bit-sliced NEON code for "
-        "XTS "
-        "and CBC decryption, which is faster and not modelled");
+        "XTS and CBC decryption, which is faster and not modelled");
   }
 }
 
+/// What no stock kernel does.
 void Machine::add_driver_notes(PointResult& p) const {
   if (!at_.api || !at_.driver || !at_.driver->allocates_memory()) return;
   const char* const name = at_.driver->name();
