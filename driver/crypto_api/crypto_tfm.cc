@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "hw_model/crypto/xts.h"
+#include "hw_model/common/xts.h"
 
 namespace cesasim::driver {
 

@@ -10,7 +10,7 @@
 #include "driver/crypto_api/crypto_tfm.h"
 #include "driver/crypto_api/skcipher.h"
 #include "hw_model/common/object_pool.h"
-#include "hw_model/crypto/xts.h"
+#include "hw_model/common/xts.h"
 #include "kernel_model/kernel.h"
 
 namespace cesasim::driver {

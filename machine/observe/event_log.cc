@@ -90,7 +90,7 @@ void EventLog::thread(unsigned cpu, const std::string& name, Ps at) {
 void EventLog::enter(unsigned cpu, kernel::TraceContext context, int irq, const std::string& name,
                      Ps at) {
   const bool hard = context == kernel::TraceContext::hardirq;
-  std::string what = !hard     ? "softirq " + name
+  std::string what = !hard     ? name
                      : irq < 0 ? "timer interrupt"
                                : fmt::format("interrupt {} {}", irq, name);
   line(LogCategory::irq, at, "cpu {} enters {}", cpu, what);

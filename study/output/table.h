@@ -18,8 +18,8 @@ void check_metric_globs(const MetricGlobs& globs);
 
 /// Tables of a study's results: one block per trace, a line per point; a block of phases for
 /// traces that have several; then the expectations and what went wrong. Columns that no point has a
-/// value for are left out. `width`: of the screen, in columns; 0 is no limit. `more`: metrics that a
-/// further table shows, in the order of the metrics' own table.
+/// value for are left out. `width`: of the screen, in columns; 0 is no limit. `more`: metrics that
+/// a further table shows, in the order of the metrics' own table.
 std::string to_table(const Study& study, const StudyResult& result, std::size_t width = 0,
                      const MetricGlobs& more = {});
 

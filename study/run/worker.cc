@@ -54,10 +54,14 @@ TimeWindow window_from(const Json& json) {
 }
 
 Json observe_json(const ObserveOptions& o) {
-  return {{"requests", o.requests}, {"requests_window", window_json(o.requests_window)},
-          {"timeline", o.timeline}, {"timeline_window", window_json(o.timeline_window)},
-          {"log", o.log},           {"log_window", window_json(o.log_window)},
-          {"record", o.record},     {"record_disk", o.record_disk},
+  return {{"requests", o.requests},
+          {"requests_window", window_json(o.requests_window)},
+          {"timeline", o.timeline},
+          {"timeline_window", window_json(o.timeline_window)},
+          {"log", o.log},
+          {"log_window", window_json(o.log_window)},
+          {"record", o.record},
+          {"record_disk", o.record_disk},
           {"log_categories", o.log_categories}};
 }
 

@@ -105,7 +105,7 @@ TEST_F(ObserveCli, LogsByCategory) {
   }
   ASSERT_EQ(of.size(), 3u) << whole;
   EXPECT_EQ(of.at("dm"), 80) << "40 bios, in and out";
-  EXPECT_THAT(whole, HasSubstr("write engine 0 CMD 0x1"));
+  EXPECT_THAT(whole, HasSubstr("write engine 0 cmd 0x1"));
   EXPECT_THAT(whole, HasSubstr("engine 0 cipher: 512 bytes, "));
   const auto count = [&whole](const char* what) {
     int n = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hw_model/crypto/xts.h"
+#include "hw_model/common/xts.h"
 
 #include <cstring>
 
