@@ -13,7 +13,7 @@
 
 namespace cesasim::cli {
 
-int run_sensitivity(const SensitivityRun &run, const SensitivityArguments &arguments) {
+int run_sensitivity(const SensitivityRun& run, const SensitivityArguments& arguments) {
   study::SensitivityOptions options;
   if (arguments.wanted == "all") options.marks = {"assumed", "derived", "measured"};
   options.globs = arguments.globs;
@@ -35,7 +35,7 @@ int run_sensitivity(const SensitivityRun &run, const SensitivityArguments &argum
   std::unique_ptr<study::ProgressLine> line;
   std::string shown;
   if (style != study::ProgressLine::Style::none) {
-    options.on_status = [&](const std::string &stage, const study::RunnerOptions::Status &status) {
+    options.on_status = [&](const std::string& stage, const study::RunnerOptions::Status& status) {
       if (shown != stage) {
         line = std::make_unique<study::ProgressLine>(run.study.name + ", " + stage, style, 0,
                                                      "simulations");
@@ -47,7 +47,7 @@ int run_sensitivity(const SensitivityRun &run, const SensitivityArguments &argum
   study::SensitivityResult result;
   try {
     result = study::analyse_sensitivity(run.study, run.points, options, partial);
-  } catch (const Interrupted &) {
+  } catch (const Interrupted&) {
     line.reset();
     complain(partial.exists()
                  ? fmt::format("interrupted; what was simulated is kept in {}; "

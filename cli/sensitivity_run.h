@@ -15,9 +15,9 @@ struct SensitivityArguments {
 };
 
 struct SensitivityRun {
-  const study::Study &study;
-  const std::vector<study::Point> &points;
-  const std::vector<double> &work;  ///< of each point
+  const study::Study& study;
+  const std::vector<study::Point>& points;
+  const std::vector<double>& work;  ///< of each point
   std::string out;                  ///< folder of the results
   std::vector<std::string> overrides;
   unsigned jobs = 0;
@@ -27,6 +27,6 @@ struct SensitivityRun {
 /// Analyses the study and writes sensitivity.json and sensitivity.md beside its
 /// results. Returns the exit code: that a conclusion flips is a finding and no
 /// failure. Errors: ResumeError.
-int run_sensitivity(const SensitivityRun &run, const SensitivityArguments &arguments);
+int run_sensitivity(const SensitivityRun& run, const SensitivityArguments& arguments);
 
 }  // namespace cesasim::cli

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cerrno>
 #include <limits>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -228,11 +229,11 @@ void ModernPath::map_piece(Whole& whole, std::uint32_t offset, std::uint32_t byt
 
 void ModernPath::submit(Io& io) {
   io.clone.sector = table_.start + io.at;
-  const bool unplug = !io.in_map;
+  const bool run_queue = !io.in_map;
   lower_.submit_bio(io.clone);
   // A submitter unplugs when it has no more; threads of our own submit without a plug, which in
   // 2.6.12's block layer takes an unplug at once.
-  if (unplug) lower_.unplug();
+  if (run_queue) lower_.blk_run_queue();
 }
 
 // --- reads: the device first --------------------------------------------------------------------
@@ -326,6 +327,8 @@ void ModernPath::kcryptd_crypt_write_convert(Io& io) {
 /// The submitter's share of the count goes; if nothing is in flight any more, it is its turn.
 void ModernPath::finish_convert(Io& io, Convert result, bool read) {
   if (result == Convert::later) {
+    // Only a softirq cannot wait, and only reads are converted in one.
+    if (!read) throw std::logic_error("modern: a write's conversion cannot be continued later");
     crypt_queue_.queue_work([this, &io] { kcryptd_crypt_read_continue(io); });
     return;
   }

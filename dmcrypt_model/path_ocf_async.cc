@@ -202,7 +202,7 @@ void OcfAsyncPath::drop(Conversion& c, bool posting) {
   --writes_;
   if (may_sleep()) {
     end_write(c);
-    if (!posting) lower_.unplug();  // the submitter, who will unplug, is long gone
+    if (!posting) lower_.blk_run_queue();  // the submitter, who will unplug, is long gone
     return;
   }
   bool queue = false;
@@ -222,7 +222,7 @@ void OcfAsyncPath::submit_finished() {
     list.swap(finished_);
   }
   for (Conversion* c : list) end_write(*c);
-  lower_.unplug();
+  lower_.blk_run_queue();
 }
 
 /// Of a conversion that failed nothing reaches the disk.

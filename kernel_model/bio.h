@@ -49,6 +49,9 @@ class BlockDevice {
   /// Starts a plugged queue (2.6.12: blk_run_queue, bdi unplug), or ends the calling thread's plug
   /// and sends what it holds (6.1: blk_finish_plug).
   virtual void unplug() = 0;
+  /// Kicks a queue that may be plugged as a device (2.6.12), for who has submitted without a plug
+  /// of its own, in whatever context: a plug of the thread below it (6.1) stays open.
+  virtual void blk_run_queue() { unplug(); }
   /// Sleeps until a write request is freed, at most `timeout` (writeback throttling). A device
   /// that is never congested returns at once.
   virtual void blk_congestion_wait(hw::Ps timeout) { (void)timeout; }

@@ -50,6 +50,7 @@ class BlkMq : public DiskQueue {
 
   void blk_start_plug() override;
   void unplug() override;
+  void blk_run_queue() override {}
 
   /// Requests in use: plugged, queued or in the disk; flushes that wait included.
   std::uint32_t allocated() const { return allocated_; }

@@ -426,9 +426,19 @@ PointResult run_point(const Scenario& scenario, const PointOptions& options) {
   Machine machine(scenario, options);
   if (options.on_built) machine.add(options.on_built);
   machine.run(options.progress, rows, options.vcd);
-  if (!options.export_image.empty()) machine.export_image(options.export_image);
   const std::chrono::duration<double> host = std::chrono::steady_clock::now() - start;
-  return machine.result(host.count());
+  PointResult result = machine.result(host.count());
+  if (options.export_image.empty()) return result;
+  try {
+    machine.export_image(options.export_image);
+  } catch (const OutputError& error) {
+    // What was measured stays, and that data are wrong outranks it.
+    if (result.status == Status::ok) {
+      result.status = Status::failed;
+      result.error = error.what();
+    }
+  }
+  return result;
 }
 
 }  // namespace cesasim

@@ -2,6 +2,7 @@
 #include "cosim/host/guest_report.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <sstream>
 
 namespace cesasim::cosim {

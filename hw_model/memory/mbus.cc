@@ -68,7 +68,11 @@ unsigned Mbus::transport_dbg(int, tlm::tlm_generic_payload& trans) {
 bool Mbus::get_direct_mem_ptr(int, tlm::tlm_generic_payload& trans, tlm::tlm_dmi& dmi) {
   const PhysAddr addr = trans.get_address();
   const MbusWindow* w = decode(addr, 1);
-  if (w == nullptr) return false;
+  if (w == nullptr) {  // what is denied is this address and no more
+    dmi.set_start_address(addr);
+    dmi.set_end_address(addr);
+    return false;
+  }
   trans.set_address(addr - w->base);
   const bool granted = out[w->target]->get_direct_mem_ptr(trans, dmi);
   trans.set_address(addr);

@@ -58,8 +58,7 @@ unsigned register_debug(tlm::tlm_generic_payload& trans, std::uint64_t window_by
       poke(offset, value);
     }
   }
-  trans.set_response_status(done > 0 ? tlm::TLM_OK_RESPONSE : tlm::TLM_ADDRESS_ERROR_RESPONSE);
-  return 4 * done;
+  return 4 * done;  // debug transport answers by the count alone
 }
 
 }  // namespace cesasim::hw

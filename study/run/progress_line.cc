@@ -34,7 +34,7 @@ ProgressLine::ProgressLine(std::string name, Style style, std::size_t already, s
       next_line_(kSecondsBetweenLines),
       start_(std::chrono::steady_clock::now()) {}
 
-void ProgressLine::show(const RunnerOptions::Status &status) {
+void ProgressLine::show(const RunnerOptions::Status& status) {
   const double elapsed =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
   const std::optional<double> left = time_left_.update(elapsed, status.fraction);

@@ -24,7 +24,7 @@ class ProgressLine {
   ~ProgressLine() { clear(); }
 
   bool active() const { return style_ != Style::none; }
-  void show(const RunnerOptions::Status &status);
+  void show(const RunnerOptions::Status& status);
   void clear();
 
  private:

@@ -21,18 +21,18 @@ struct Conclusion {
       max;  ///< of a comparison: 1, on the side where it lies
   std::optional<bool> holds;
 
-  bool operator==(const Conclusion &) const = default;
+  bool operator==(const Conclusion&) const = default;
 };
 
 /// Indices of the points that the expectations need, or, without any, all.
-std::vector<std::size_t> needed_points(const Study &study, const std::vector<Point> &points);
+std::vector<std::size_t> needed_points(const Study& study, const std::vector<Point>& points);
 
 /// The study's expectations, then for every point that has a baseline the ratio
 /// of sim_seconds to it; if the study names neither, sim_seconds of every
 /// point.
-std::vector<Conclusion> conclusions(const Study &study, const std::vector<PointResult> &results);
+std::vector<Conclusion> conclusions(const Study& study, const std::vector<PointResult>& results);
 
 /// `now` judged by the bounds of the comparisons in `base`.
-void judge_by(const std::vector<Conclusion> &base, std::vector<Conclusion> &now);
+void judge_by(const std::vector<Conclusion>& base, std::vector<Conclusion>& now);
 
 }  // namespace cesasim::study

@@ -21,25 +21,25 @@ struct Range {
   bool stated = false;
 };
 
-std::optional<double> number_of(const Tree &tree) {
+std::optional<double> number_of(const Tree& tree) {
   if (!tree.is_scalar() || tree.quoted) return std::nullopt;
   double value = 0;
-  const char *end = tree.text.data() + tree.text.size();
+  const char* end = tree.text.data() + tree.text.size();
   const auto [stop, error] = std::from_chars(tree.text.data(), end, value);
   if (error != std::errc() || stop != end || !std::isfinite(value)) return std::nullopt;
   return value;
 }
 
-const ParameterInfo *info_of(const std::string &path) {
+const ParameterInfo* info_of(const std::string& path) {
   static const std::vector<ParameterInfo> all = list_parameters();
-  for (const ParameterInfo &info : all) {
+  for (const ParameterInfo& info : all) {
     if (info.path == path) return &info;
   }
   return nullptr;
 }
 
 /// nullopt, with the reason, if the value cannot be varied.
-std::optional<Range> range_of(const Tree &value, const std::string &path, std::string &why) {
+std::optional<Range> range_of(const Tree& value, const std::string& path, std::string& why) {
   const std::optional<double> base = number_of(value);
   if (!base) {
     why = "not a decimal number";
@@ -56,7 +56,7 @@ std::optional<Range> range_of(const Tree &value, const std::string &path, std::s
     out.low = std::min(*base * factors.low, *base * factors.high);
     out.high = std::max(*base * factors.low, *base * factors.high);
   }
-  if (const ParameterInfo *info = info_of(path)) {
+  if (const ParameterInfo* info = info_of(path)) {
     out.low = std::clamp(out.low, info->min, info->max);
     out.high = std::clamp(out.high, info->min, info->max);
     if (info->type == "count") {
@@ -71,10 +71,10 @@ std::optional<Range> range_of(const Tree &value, const std::string &path, std::s
   return out;
 }
 
-void walk(const Tree &tree, const std::string &path,
-          const std::function<void(const std::string &, const Tree &)> &visit) {
+void walk(const Tree& tree, const std::string& path,
+          const std::function<void(const std::string&, const Tree&)>& visit) {
   if (tree.is_map()) {
-    for (const auto &[key, member] : tree.members) {
+    for (const auto& [key, member] : tree.members) {
       walk(member, path.empty() ? key : path + "." + key, visit);
     }
   } else if (tree.is_scalar() && tree.layer == Layer::preset && !tree.mark.empty()) {
@@ -84,24 +84,24 @@ void walk(const Tree &tree, const std::string &path,
 
 }  // namespace
 
-DefaultBounds default_bounds(const std::string &mark) {
+DefaultBounds default_bounds(const std::string& mark) {
   if (mark == "assumed") return {0.5, 2};
   if (mark == "derived") return {0.8, 1.2};
   if (mark == "measured") return {0.9, 1.1};
   return {};
 }
 
-std::vector<VariedParameter> find_parameters(const std::vector<Point> &points,
-                                             const std::set<std::string> &marks,
-                                             const std::vector<std::string> &globs,
-                                             std::vector<LeftOut> &left_out) {
+std::vector<VariedParameter> find_parameters(const std::vector<Point>& points,
+                                             const std::set<std::string>& marks,
+                                             const std::vector<std::string>& globs,
+                                             std::vector<LeftOut>& left_out) {
   std::vector<VariedParameter> out;
   std::map<std::string, std::size_t> known;
   std::map<std::string, std::string> reasons;
-  for (const Point &point : points) {
-    walk(point.tree, "", [&](const std::string &path, const Tree &value) {
+  for (const Point& point : points) {
+    walk(point.tree, "", [&](const std::string& path, const Tree& value) {
       if (marks.count(value.mark) == 0) return;
-      if (!globs.empty() && std::none_of(globs.begin(), globs.end(), [&](const std::string &glob) {
+      if (!globs.empty() && std::none_of(globs.begin(), globs.end(), [&](const std::string& glob) {
             return ::fnmatch(glob.c_str(), path.c_str(), 0) == 0;
           })) {
         return;
@@ -122,23 +122,23 @@ std::vector<VariedParameter> find_parameters(const std::vector<Point> &points,
       }
     });
   }
-  for (const auto &[path, why] : reasons) {
+  for (const auto& [path, why] : reasons) {
     if (known.count(path) == 0) left_out.push_back({path, why});
   }
   return out;
 }
 
-bool has_parameter(const Point &point, const std::string &path) {
-  const Tree *value = point.tree.find_path(path);
+bool has_parameter(const Point& point, const std::string& path) {
+  const Tree* value = point.tree.find_path(path);
   std::string why;
   return value != nullptr && value->is_scalar() && value->layer == Layer::preset &&
          range_of(*value, path, why).has_value();
 }
 
-Point varied(const Point &point, const std::vector<std::string> &paths, End end) {
+Point varied(const Point& point, const std::vector<std::string>& paths, End end) {
   const auto make = [&](bool whole) {
     Point out = point;
-    for (const std::string &path : paths) {
+    for (const std::string& path : paths) {
       if (!has_parameter(point, path)) continue;
       std::string why;
       const Range range = *range_of(*point.tree.find_path(path), path, why);
@@ -156,7 +156,7 @@ Point varied(const Point &point, const std::vector<std::string> &paths, End end)
   };
   try {
     return make(false);
-  } catch (const ConfigError &error) {
+  } catch (const ConfigError& error) {
     // Keys of free groups are not in the list of parameters: the whole numbers
     // among them say so.
     if (error.problem().find("not a whole number") == std::string::npos) throw;
@@ -164,7 +164,7 @@ Point varied(const Point &point, const std::vector<std::string> &paths, End end)
   }
 }
 
-std::string family_of(const std::string &path) {
+std::string family_of(const std::string& path) {
   const std::size_t dot = path.rfind('.');
   const std::size_t name = dot == std::string::npos ? 0 : dot + 1;
   const std::size_t underscore = path.find('_', name);

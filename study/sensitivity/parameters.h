@@ -35,28 +35,28 @@ struct LeftOut {
 struct DefaultBounds {
   double low = 1, high = 1;
 };
-DefaultBounds default_bounds(const std::string &mark);
+DefaultBounds default_bounds(const std::string& mark);
 
 /// All values that presets mark with one of `marks` and whose path is like one
 /// of `globs` (none: all), in the order of the configuration.
-std::vector<VariedParameter> find_parameters(const std::vector<Point> &points,
-                                             const std::set<std::string> &marks,
-                                             const std::vector<std::string> &globs,
-                                             std::vector<LeftOut> &left_out);
+std::vector<VariedParameter> find_parameters(const std::vector<Point>& points,
+                                             const std::set<std::string>& marks,
+                                             const std::vector<std::string>& globs,
+                                             std::vector<LeftOut>& left_out);
 
 enum class End { low, high };
 
 /// The point with the named parameters at that end of their bounds; those it
 /// does not have are passed over. Errors: ConfigError if the scenario does not
 /// take such a value.
-Point varied(const Point &point, const std::vector<std::string> &paths, End end);
+Point varied(const Point& point, const std::vector<std::string>& paths, End end);
 
 /// Whether the point has a value of that name that would change.
-bool has_parameter(const Point &point, const std::string &path);
+bool has_parameter(const Point& point, const std::string& path);
 
 /// Parameters that tend to matter together: one after the other they are likely
 /// to have no effect all at once (soc.costs.driver.hal_*), so that one run
 /// tells for all.
-std::string family_of(const std::string &path);
+std::string family_of(const std::string& path);
 
 }  // namespace cesasim::study

@@ -12,9 +12,9 @@ namespace cesasim::study {
 namespace {
 
 /// Host times say nothing about the simulated machine.
-MetricList simulated(const MetricList &list) {
+MetricList simulated(const MetricList& list) {
   MetricList out;
-  for (const auto &[name, value] : list) {
+  for (const auto& [name, value] : list) {
     if (!name.starts_with("host")) out.emplace_back(name, value);
   }
   return out;
@@ -28,21 +28,21 @@ PointResult reduced(PointResult result) {
   out.status = result.status;
   out.error = std::move(result.error);
   out.metrics = simulated(result.metrics);
-  for (const PhaseResult &phase : result.phases) {
+  for (const PhaseResult& phase : result.phases) {
     out.phases.push_back({phase.name, simulated(phase.metrics)});
   }
   out.integrity = std::move(result.integrity);
   return out;
 }
 
-bool same_outcome(const PointResult &a, const PointResult &b) {
+bool same_outcome(const PointResult& a, const PointResult& b) {
   return to_json(a).dump() == to_json(b).dump();
 }
 
 class Analysis {
  public:
-  Analysis(const Study &study, const std::vector<Point> &points, const SensitivityOptions &options,
-           PartialResults &partial)
+  Analysis(const Study& study, const std::vector<Point>& points, const SensitivityOptions& options,
+           PartialResults& partial)
       : study_(study), options_(options), partial_(partial) {
     for (std::size_t i : needed_points(study, points)) {
       points_.push_back(points[i]);
@@ -53,10 +53,10 @@ class Analysis {
 
   SensitivityResult run() {
     run_base();
-    std::vector<LeftOut> &left_out = out_.left_out;
+    std::vector<LeftOut>& left_out = out_.left_out;
     const std::vector<VariedParameter> parameters =
         find_parameters(points_, options_.marks, options_.globs, left_out);
-    for (const VariedParameter &p : parameters) out_.parameters.push_back({p, true, {}, {}});
+    for (const VariedParameter& p : parameters) out_.parameters.push_back({p, true, {}, {}});
     out_.without = points_.size() * (1 + 2 * parameters.size());
     screen();
     run_ends();
@@ -73,7 +73,7 @@ class Analysis {
 
   /// Results in the order of the jobs; those that do not resolve are failed
   /// ones.
-  std::vector<PointResult> run_jobs(const std::string &stage, const std::vector<Job> &jobs) {
+  std::vector<PointResult> run_jobs(const std::string& stage, const std::vector<Job>& jobs) {
     std::vector<PointResult> results(jobs.size());
     std::vector<std::size_t> to_run;
     std::map<std::size_t, PointIdentity> identities;
@@ -91,7 +91,7 @@ class Analysis {
         identities.emplace(i, identity);
         to_run.push_back(i);
         runner.weights.push_back(work_[jobs[i].point]);
-      } catch (const ConfigError &error) {
+      } catch (const ConfigError& error) {
         results[i].axes = points_[jobs[i].point].axes;
         results[i].status = Status::failed;
         results[i].error = error.what();
@@ -99,9 +99,9 @@ class Analysis {
     }
     out_.runs += jobs.size();
     if (options_.on_status) {
-      runner.on_status = [&](const RunnerOptions::Status &s) { options_.on_status(stage, s); };
+      runner.on_status = [&](const RunnerOptions::Status& s) { options_.on_status(stage, s); };
     }
-    runner.on_result = [&](std::size_t index, PointResult &&result) {
+    runner.on_result = [&](std::size_t index, PointResult&& result) {
       const std::size_t job = to_run[index];
       results[job] = reduced(std::move(result));
       if (results[job].status != Status::failed) {
@@ -113,7 +113,7 @@ class Analysis {
     return results;
   }
 
-  Point make(const Job &job) const {
+  Point make(const Job& job) const {
     return job.paths.empty() ? points_[job.point] : varied(points_[job.point], job.paths, job.end);
   }
 
@@ -124,7 +124,7 @@ class Analysis {
       jobs.push_back({p, {}, End::low});
     }
     base_ = run_jobs("the study as it is", jobs);
-    for (const PointResult &point : base_) {
+    for (const PointResult& point : base_) {
       if (point.status == Status::failed) {
         throw std::runtime_error(
             fmt::format("point '{}' failed: {}", point_name(point.axes), point.error));
@@ -141,13 +141,13 @@ class Analysis {
       families[family_of(out_.parameters[i].parameter.path)].push_back(i);
     }
     std::vector<Job> jobs;
-    std::vector<const std::vector<std::size_t> *> of_job;
+    std::vector<const std::vector<std::size_t>*> of_job;
     touched_.assign(out_.parameters.size(), std::vector<bool>(points_.size(), false));
-    for (const auto &[name, members] : families) {
+    for (const auto& [name, members] : families) {
       for (std::size_t p = 0; p < points_.size(); ++p) {
         std::vector<std::string> paths;
         for (std::size_t i : members) {
-          const VariedParameter &v = out_.parameters[i].parameter;
+          const VariedParameter& v = out_.parameters[i].parameter;
           if (!has_parameter(points_[p], v.path)) continue;
           if (is_cost(v)) {
             paths.push_back(v.path);
@@ -174,11 +174,11 @@ class Analysis {
 
   /// More of it always takes longer, if it matters at all. A limit (a depth, a
   /// size, a rate) may bind when it is lowered and not when it is raised.
-  static bool is_cost(const VariedParameter &v) {
+  static bool is_cost(const VariedParameter& v) {
     return v.unit.find("cycle") != std::string::npos;
   }
 
-  void touch(const std::vector<std::size_t> &parameters, std::size_t point) {
+  void touch(const std::vector<std::size_t>& parameters, std::size_t point) {
     for (std::size_t i : parameters) {
       if (has_parameter(points_[point], out_.parameters[i].parameter.path)) {
         touched_[i][point] = true;
@@ -207,17 +207,17 @@ class Analysis {
         const bool same = same_outcome(results[j], base_[p]);
         // At its range's end already, it cannot be raised: then the lower end
         // has to tell.
-        const VariedParameter &v = out_.parameters[of_job[j]].parameter;
+        const VariedParameter& v = out_.parameters[of_job[j]].parameter;
         if (end == End::high && same && v.high != v.base && is_cost(v))
           touched_[of_job[j]][p] = false;
         if (!same) out_.parameters[of_job[j]].no_effect = false;
         outcome[of_job[j]][p] = results[j];
       }
       for (std::size_t i = 0; i < out_.parameters.size(); ++i) {
-        ParameterResult &r = out_.parameters[i];
-        EndResult &result = end == End::high ? r.high : r.low;
+        ParameterResult& r = out_.parameters[i];
+        EndResult& result = end == End::high ? r.high : r.low;
         result.value = end == End::high ? r.parameter.high : r.parameter.low;
-        for (const PointResult &point : outcome[i]) {
+        for (const PointResult& point : outcome[i]) {
           if (point.status == Status::failed && result.failure.empty()) {
             result.failure = point.error;
           }
@@ -229,9 +229,9 @@ class Analysis {
     }
   }
 
-  const Study &study_;
-  const SensitivityOptions &options_;
-  PartialResults &partial_;
+  const Study& study_;
+  const SensitivityOptions& options_;
+  PartialResults& partial_;
   Identifier identifier_;
   std::vector<Point> points_;
   std::vector<double> work_;
@@ -243,10 +243,10 @@ class Analysis {
 /// Parameter value where the straight line between the two ends crosses the
 /// bound that the far one breaks (or, for a conclusion that fails at the base,
 /// that the base breaks).
-std::optional<double> crossing(const Conclusion &base, double base_at, const Conclusion &far,
+std::optional<double> crossing(const Conclusion& base, double base_at, const Conclusion& far,
                                double far_at) {
   if (!base.value || !far.value || *base.value == *far.value) return std::nullopt;
-  for (const std::optional<double> &bound : {base.min, base.max}) {
+  for (const std::optional<double>& bound : {base.min, base.max}) {
     if (!bound) continue;
     const double share = (*bound - *base.value) / (*far.value - *base.value);
     if (share >= 0 && share <= 1) return base_at + share * (far_at - base_at);
@@ -256,16 +256,16 @@ std::optional<double> crossing(const Conclusion &base, double base_at, const Con
 
 }  // namespace
 
-SensitivityResult analyse_sensitivity(const Study &study, const std::vector<Point> &points,
-                                      const SensitivityOptions &options, PartialResults &partial) {
+SensitivityResult analyse_sensitivity(const Study& study, const std::vector<Point>& points,
+                                      const SensitivityOptions& options, PartialResults& partial) {
   return Analysis(study, points, options, partial).run();
 }
 
-Effect effect_of(const ParameterResult &parameter, const Conclusion &base, std::size_t index) {
+Effect effect_of(const ParameterResult& parameter, const Conclusion& base, std::size_t index) {
   Effect out;
-  const auto consider = [&](const EndResult &end, std::optional<double> &value, bool &flips) {
+  const auto consider = [&](const EndResult& end, std::optional<double>& value, bool& flips) {
     if (index >= end.conclusions.size()) return;
-    const Conclusion &now = end.conclusions[index];
+    const Conclusion& now = end.conclusions[index];
     value = now.value;
     flips = base.holds.has_value() && now.holds.has_value() && *base.holds != *now.holds;
     if (flips && !out.flips_at) {

@@ -23,7 +23,7 @@ struct SensitivityOptions {
   RunnerOptions runner;            ///< worker and jobs; the call-backs are the analysis's own
   std::vector<double> work;        ///< of each point of the study, for the time left
   /// Called as the runner's on_status, with what is being done.
-  std::function<void(const std::string &stage, const RunnerOptions::Status &)> on_status;
+  std::function<void(const std::string& stage, const RunnerOptions::Status&)> on_status;
 };
 
 /// One end of one parameter.
@@ -49,7 +49,7 @@ struct Effect {
   bool flips_low = false, flips_high = false;
   std::optional<double> flips_at;  ///< value of the parameter, interpolated
 };
-Effect effect_of(const ParameterResult &parameter, const Conclusion &base, std::size_t conclusion);
+Effect effect_of(const ParameterResult& parameter, const Conclusion& base, std::size_t conclusion);
 
 struct SensitivityResult {
   std::string study, version;
@@ -66,12 +66,12 @@ struct SensitivityResult {
 /// Runs the analysis. `partial` keeps every simulation that has ended; with
 /// what was loaded into it none is repeated. Errors: Interrupted;
 /// std::runtime_error if a point fails with the values as they are.
-SensitivityResult analyse_sensitivity(const Study &study, const std::vector<Point> &points,
-                                      const SensitivityOptions &options, PartialResults &partial);
+SensitivityResult analyse_sensitivity(const Study& study, const std::vector<Point>& points,
+                                      const SensitivityOptions& options, PartialResults& partial);
 
 /// Markdown, for people; `command` is named in it.
-std::string to_markdown(const SensitivityResult &result, const std::string &command);
+std::string to_markdown(const SensitivityResult& result, const std::string& command);
 /// Schema cesasim-sensitivity-1.
-Json to_json(const SensitivityResult &result);
+Json to_json(const SensitivityResult& result);
 
 }  // namespace cesasim::study

@@ -15,13 +15,13 @@ constexpr double kSmallest = 0.0005;
 constexpr std::size_t kRowsPerConclusion = 12;
 constexpr std::size_t kRowsOfRanking = 30;
 
-std::string number(const std::optional<double> &value) {
+std::string number(const std::optional<double>& value) {
   return value && std::isfinite(*value) ? fmt::format("{:.5g}", *value) : "-";
 }
 
 std::string percent(double share) { return fmt::format("{:.2f} %", share * 100); }
 
-std::string escaped(const std::string &text) {
+std::string escaped(const std::string& text) {
   std::string out;
   for (char c : text) {
     if (c == '|') out += '\\';
@@ -31,9 +31,9 @@ std::string escaped(const std::string &text) {
 }
 
 /// A table whose columns also line up as plain text.
-std::string table(const std::vector<std::vector<std::string>> &rows) {
+std::string table(const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> width(rows[0].size(), 3);
-  for (const auto &row : rows) {
+  for (const auto& row : rows) {
     for (std::size_t i = 0; i < row.size(); ++i) width[i] = std::max(width[i], row[i].size());
   }
   std::string out;
@@ -51,19 +51,19 @@ std::string table(const std::vector<std::vector<std::string>> &rows) {
   return out;
 }
 
-std::string bounds_text(const Conclusion &c) {
+std::string bounds_text(const Conclusion& c) {
   if (c.min && c.max) return fmt::format("{:.5g} to {:.5g}", *c.min, *c.max);
   if (c.min) return fmt::format("at least {:.5g}", *c.min);
   if (c.max) return fmt::format("at most {:.5g}", *c.max);
   return "";
 }
 
-std::string values_text(const VariedParameter &p) {
+std::string values_text(const VariedParameter& p) {
   const std::string out = fmt::format("{:.6g} / {:.6g} / {:.6g} {}", p.low, p.base, p.high, p.unit);
   return p.uniform ? out : out + " (first preset's)";
 }
 
-std::string flip_text(const ParameterResult &r, const Effect &e) {
+std::string flip_text(const ParameterResult& r, const Effect& e) {
   if (!e.flips_low && !e.flips_high) return "";
   std::string out = e.flips_low && e.flips_high ? "FLIPS at both ends"
                     : e.flips_low               ? fmt::format("FLIPS at {:.6g}", r.low.value)
@@ -76,12 +76,12 @@ std::string flip_text(const ParameterResult &r, const Effect &e) {
 }
 
 /// Parameters by their effect on conclusion `c`, largest first.
-std::vector<std::pair<std::size_t, Effect>> ranked(const SensitivityResult &result, std::size_t c) {
+std::vector<std::pair<std::size_t, Effect>> ranked(const SensitivityResult& result, std::size_t c) {
   std::vector<std::pair<std::size_t, Effect>> out;
   for (std::size_t i = 0; i < result.parameters.size(); ++i) {
     out.emplace_back(i, effect_of(result.parameters[i], result.base[c], c));
   }
-  std::stable_sort(out.begin(), out.end(), [](const auto &a, const auto &b) {
+  std::stable_sort(out.begin(), out.end(), [](const auto& a, const auto& b) {
     const bool fa = a.second.flips_low || a.second.flips_high;
     const bool fb = b.second.flips_low || b.second.flips_high;
     if (fa != fb) return fa;
@@ -90,7 +90,7 @@ std::vector<std::pair<std::size_t, Effect>> ranked(const SensitivityResult &resu
   return out;
 }
 
-std::string overview(const SensitivityResult &result) {
+std::string overview(const SensitivityResult& result) {
   struct Row {
     std::size_t parameter;
     double largest = 0;
@@ -111,11 +111,11 @@ std::string overview(const SensitivityResult &result) {
     if (row.largest >= kSmallest || row.flips > 0) rows.push_back(row);
   }
   std::stable_sort(rows.begin(), rows.end(),
-                   [](const Row &a, const Row &b) { return a.largest > b.largest; });
+                   [](const Row& a, const Row& b) { return a.largest > b.largest; });
   std::vector<std::vector<std::string>> cells = {
       {"", "parameter", "low / base / high", "mark", "largest effect", "on", "flips"}};
   for (std::size_t i = 0; i < rows.size() && i < kRowsOfRanking; ++i) {
-    const VariedParameter &p = result.parameters[rows[i].parameter].parameter;
+    const VariedParameter& p = result.parameters[rows[i].parameter].parameter;
     cells.push_back({std::to_string(i + 1), "`" + p.path + "`", values_text(p),
                      p.mark + (p.stated ? "" : ", usual bounds"), percent(rows[i].largest),
                      escaped(rows[i].of), rows[i].flips > 0 ? std::to_string(rows[i].flips) : ""});
@@ -128,29 +128,29 @@ std::string overview(const SensitivityResult &result) {
   return out;
 }
 
-Json optional(const std::optional<double> &value) {
+Json optional(const std::optional<double>& value) {
   return value && std::isfinite(*value) ? Json(*value) : Json(nullptr);
 }
 
-Json truth(const std::optional<bool> &value) { return value ? Json(*value) : Json(nullptr); }
+Json truth(const std::optional<bool>& value) { return value ? Json(*value) : Json(nullptr); }
 
 }  // namespace
 
-std::string to_markdown(const SensitivityResult &result, const std::string &command) {
+std::string to_markdown(const SensitivityResult& result, const std::string& command) {
   std::string out = fmt::format("# Sensitivity of {}\n\n", result.study);
   out += fmt::format("Made by `{}`, cesasim {}.\n\n", command, result.version);
-  for (const std::string &set : result.overrides) out += fmt::format("- `--set {}`\n", set);
+  for (const std::string& set : result.overrides) out += fmt::format("- `--set {}`\n", set);
   std::size_t none = 0, flipping = 0, failed = 0;
-  for (const ParameterResult &r : result.parameters) {
+  for (const ParameterResult& r : result.parameters) {
     if (r.no_effect) ++none;
     if (!r.low.failure.empty() || !r.high.failure.empty()) ++failed;
   }
   std::vector<std::vector<std::string>> verdicts = {
       {"conclusion", "value", "bounds", "as it is", "depends on"}};
   for (std::size_t c = 0; c < result.base.size(); ++c) {
-    const Conclusion &base = result.base[c];
+    const Conclusion& base = result.base[c];
     std::string depends;
-    for (const auto &[i, e] : ranked(result, c)) {
+    for (const auto& [i, e] : ranked(result, c)) {
       if (!e.flips_low && !e.flips_high) break;
       depends += (depends.empty() ? "`" : ", `") + result.parameters[i].parameter.path + "`";
     }
@@ -173,16 +173,16 @@ std::string to_markdown(const SensitivityResult &result, const std::string &comm
   out += "## Parameters by their largest effect\n\n" + overview(result) + "\n";
   out += "## Effect on each conclusion\n";
   for (std::size_t c = 0; c < result.base.size(); ++c) {
-    const Conclusion &base = result.base[c];
+    const Conclusion& base = result.base[c];
     const std::string bounds = bounds_text(base);
     out += fmt::format("\n### {}\n\n{} is {}{}.\n\n", base.name, base.metric, number(base.value),
                        bounds.empty() ? "" : "; bounds: " + bounds);
     std::vector<std::vector<std::string>> cells = {
         {"parameter", "low / base / high", "at low", "at high", "effect", "elasticity", ""}};
-    for (const auto &[i, e] : ranked(result, c)) {
+    for (const auto& [i, e] : ranked(result, c)) {
       const bool flips = e.flips_low || e.flips_high;
       if (!flips && (cells.size() > kRowsPerConclusion || e.relative < kSmallest)) continue;
-      const ParameterResult &r = result.parameters[i];
+      const ParameterResult& r = result.parameters[i];
       cells.push_back({"`" + r.parameter.path + "`", values_text(r.parameter), number(e.low),
                        number(e.high), percent(e.relative),
                        e.elasticity ? fmt::format("{:+.3f}", *e.elasticity) : "-",
@@ -193,8 +193,8 @@ std::string to_markdown(const SensitivityResult &result, const std::string &comm
   }
   if (failed > 0) {
     out += "\n## Values that could not be simulated\n\n";
-    for (const ParameterResult &r : result.parameters) {
-      for (const EndResult *end : {&r.low, &r.high}) {
+    for (const ParameterResult& r : result.parameters) {
+      for (const EndResult* end : {&r.low, &r.high}) {
         if (end->failure.empty()) continue;
         out += fmt::format("- `{}` at {:.6g}: {}\n", r.parameter.path, end->value,
                            escaped(end->failure));
@@ -203,7 +203,7 @@ std::string to_markdown(const SensitivityResult &result, const std::string &comm
   }
   if (!result.left_out.empty()) {
     out += "\n## Left alone\n\n";
-    for (const LeftOut &l : result.left_out) out += fmt::format("- `{}`: {}\n", l.path, l.why);
+    for (const LeftOut& l : result.left_out) out += fmt::format("- `{}`: {}\n", l.path, l.why);
   }
   out +=
       "\n"
@@ -229,7 +229,7 @@ std::string to_markdown(const SensitivityResult &result, const std::string &comm
   return out;
 }
 
-Json to_json(const SensitivityResult &result) {
+Json to_json(const SensitivityResult& result) {
   Json out;
   out["schema"] = "cesasim-sensitivity-1";
   out["study"] = result.study;
@@ -239,8 +239,8 @@ Json to_json(const SensitivityResult &result) {
   out["points"] = result.points;
   out["simulations"] = result.runs;
   out["simulations_without_screening"] = result.without;
-  Json &conclusions = out["conclusions"] = Json::array();
-  for (const Conclusion &c : result.base) {
+  Json& conclusions = out["conclusions"] = Json::array();
+  for (const Conclusion& c : result.base) {
     conclusions.push_back(Json{{"name", c.name},
                                {"kind", c.expectation ? "expectation" : "comparison"},
                                {"metric", c.metric},
@@ -249,9 +249,9 @@ Json to_json(const SensitivityResult &result) {
                                {"max", optional(c.max)},
                                {"holds", truth(c.holds)}});
   }
-  Json &parameters = out["parameters"] = Json::array();
-  for (const ParameterResult &r : result.parameters) {
-    const VariedParameter &p = r.parameter;
+  Json& parameters = out["parameters"] = Json::array();
+  for (const ParameterResult& r : result.parameters) {
+    const VariedParameter& p = r.parameter;
     Json item{{"path", p.path},       {"unit", p.unit},
               {"mark", p.mark},       {"preset", p.preset},
               {"base", p.base},       {"low", p.low},
@@ -259,7 +259,7 @@ Json to_json(const SensitivityResult &result) {
               {"uniform", p.uniform}, {"no_effect", r.no_effect}};
     if (!r.low.failure.empty()) item["low_failure"] = r.low.failure;
     if (!r.high.failure.empty()) item["high_failure"] = r.high.failure;
-    Json &effects = item["effects"] = Json::array();
+    Json& effects = item["effects"] = Json::array();
     for (std::size_t c = 0; c < result.base.size() && !r.no_effect; ++c) {
       const Effect e = effect_of(r, result.base[c], c);
       effects.push_back(Json{{"conclusion", c},
@@ -273,8 +273,8 @@ Json to_json(const SensitivityResult &result) {
     }
     parameters.push_back(std::move(item));
   }
-  Json &left_out = out["left_out"] = Json::array();
-  for (const LeftOut &l : result.left_out)
+  Json& left_out = out["left_out"] = Json::array();
+  for (const LeftOut& l : result.left_out)
     left_out.push_back(Json{{"path", l.path}, {"why", l.why}});
   return out;
 }

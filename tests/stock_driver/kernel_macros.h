@@ -19,7 +19,7 @@
 #define IS_ALIGNED(x, a) (((x) & ((a)-1)) == 0)
 #define min(a, b) ((a) < (b) ? (a) : (b))
 #define min_t(type, a, b) min((type)(a), (type)(b))
-#define container_of(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
+#define container_of(p, type, member) ((type*)((char*)(p)-offsetof(type, member)))
 /* Divides n in place, gives the remainder. */
 #define do_div(n, by)                   \
   ({                                    \
@@ -35,10 +35,10 @@
 #define cpu_to_be32(x) __builtin_bswap32(x)
 #define cpu_to_be64(x) __builtin_bswap64(x)
 
-#define ERR_PTR(error) ((void *)(long)(error))
+#define ERR_PTR(error) ((void*)(long)(error))
 #define PTR_ERR(p) ((long)(p))
 #define IS_ERR(p) ((unsigned long)(p) >= -4095UL)
-#define ERR_CAST(p) ((void *)(p))
+#define ERR_CAST(p) ((void*)(p))
 #define PTR_ERR_OR_ZERO(p) (IS_ERR(p) ? (int)PTR_ERR(p) : 0)
 
 #define WARN_ON(condition)                                  \
@@ -56,7 +56,7 @@
 #define MODULE_DESCRIPTION(x)
 #define MODULE_LICENSE(x)
 #define MODULE_DEVICE_TABLE(type, table)
-#define module_platform_driver(driver) const struct platform_driver *const kernel_module = &driver
+#define module_platform_driver(driver) const struct platform_driver* const kernel_module = &driver
 
 #define list_first_entry_or_null(head, type, member) \
   ((head)->next == (head) ? NULL : container_of((head)->next, type, member))

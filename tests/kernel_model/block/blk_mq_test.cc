@@ -91,6 +91,25 @@ TEST(BlkMq, NoneIssuesAPlugInItsOrder) {
   EXPECT_EQ(b.queue->stats().direct_issues, 3u);
 }
 
+/// Whoever ends something in the middle of somebody's plug (dm-crypt, a driver that polled) and
+/// kicks the queue leaves the plug open: it is not his.
+TEST(BlkMq, KickingTheQueueLeavesAPlugOpen) {
+  Bench b(mq("none"), test::flash_disk());
+  b.thread([&] {
+    Submitter s(b);
+    b.queue->blk_start_plug();
+    s.submit(BioOp::read, 5000);
+    s.submit(BioOp::write, 1000);
+    b.queue->blk_run_queue();
+    s.submit(BioOp::read, 3000);
+    EXPECT_TRUE(b.dispatched.empty());
+    b.queue->unplug();
+    EXPECT_EQ(b.dispatched, (Sectors{5000, 1000, 3000}));
+    b.wait_all(s.bios);
+  });
+  b.go();
+}
+
 TEST(BlkMq, MqDeadlineSortsAPlug) {
   hw::DiskParams disk = test::flash_disk();
   disk.queue_depth = 1;

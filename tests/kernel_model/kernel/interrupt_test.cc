@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Hard interrupts, softirqs, tasklets and timers.
+#include <algorithm>
 #include <stdexcept>
 
 #include "tests/kernel_model/kernel/bench.h"

@@ -22,13 +22,13 @@ class CiTest : public testing::Test {
     write_file(home_.path() / "studies/test.yaml", good_study());
     ASSERT_EQ(shell(program_ + " baseline test >/dev/null"), 0);
   }
-  int shell(const std::string &command) {
+  int shell(const std::string& command) {
     const std::string all = "cd " + home_.path().string() +
                             " && export CESASIM_HOME=$PWD CESASIM=" + program_ + "; " + command;
     const int status = std::system(all.c_str());
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
-  int compare(const std::string &arguments) {
+  int compare(const std::string& arguments) {
     return shell(script_ + " " + arguments + " >log 2>&1");
   }
   Home home_;
@@ -38,7 +38,7 @@ class CiTest : public testing::Test {
 
 TEST_F(CiTest, NothingMoved) {
   EXPECT_EQ(compare("test"), 0) << read_file(home_.path() / "log");
-  for (const char *file : {"results.json", "junit.xml", "diff.txt", "diff.json"}) {
+  for (const char* file : {"results.json", "junit.xml", "diff.txt", "diff.json"}) {
     EXPECT_TRUE(fs::exists(home_.path() / "out/ci/test" / file)) << file;
   }
   EXPECT_EQ(Json::parse(read_file(home_.path() / "out/ci/test/diff.json"))["same"], true);
@@ -72,7 +72,7 @@ TEST_F(CiTest, WhatCannotRunKeepsItsCode) {
 }
 
 TEST(CiFiles, AreYamlAndCallTheScript) {
-  for (const char *name : {"gitlab-ci.yml", "github-workflow.yml"}) {
+  for (const char* name : {"gitlab-ci.yml", "github-workflow.yml"}) {
     const std::string file = std::string("docs/ci/") + name;
     const Tree tree = load_yaml(file, file, Layer::scenario);
     ASSERT_TRUE(tree.is_map()) << file;

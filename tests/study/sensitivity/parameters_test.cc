@@ -16,8 +16,8 @@ using testing::HasSubstr;
 class ParametersTest : public testing::Test {
  protected:
   /// Replaces a line of a preset: `key: {...}` by `key: {new}`.
-  void preset(const std::string &kind, const std::string &name, const std::string &key,
-              const std::string &value) {
+  void preset(const std::string& kind, const std::string& name, const std::string& key,
+              const std::string& value) {
     const auto file = home_.preset(kind, name);
     std::string text = read_file(file);
     const std::size_t at = text.find(" " + key + ": {");
@@ -26,11 +26,11 @@ class ParametersTest : public testing::Test {
     text.replace(open, text.find('}', open) + 1 - open, value);
     write_file(file, text);
   }
-  std::vector<Point> points(const std::string &study = good_study()) {
+  std::vector<Point> points(const std::string& study = good_study()) {
     return expand(parse_study(study, "t.yaml"), {}, home_.library());
   }
-  std::vector<VariedParameter> find(const std::vector<std::string> &globs,
-                                    const std::set<std::string> &marks = {"assumed"}) {
+  std::vector<VariedParameter> find(const std::vector<std::string>& globs,
+                                    const std::set<std::string>& marks = {"assumed"}) {
     left_out_.clear();
     return find_parameters(points(), marks, globs, left_out_);
   }
@@ -78,7 +78,7 @@ TEST_F(ParametersTest, BoundsOfThePresetRule) {
 }
 
 TEST_F(ParametersTest, BoundsThatAreNone) {
-  for (const char *bounds : {"5", "[1]", "[1, 2, 300]", "[a, b]", "[101, 200]", "[1, 99]", "{}"}) {
+  for (const char* bounds : {"5", "[1]", "[1, 2, 300]", "[a, b]", "[101, 200]", "[1, 99]", "{}"}) {
     preset("costs", "test-costs", "irq_entry",
            std::string("{value: 100, unit: cycles, mark: assumed, source: s, bounds: ") + bounds +
                "}");
@@ -99,7 +99,7 @@ TEST_F(ParametersTest, ZeroHasNoShare) {
 TEST_F(ParametersTest, WhatTheUserSetIsNoAssumptionOfThePreset) {
   std::string text = good_study();
   text.replace(text.find("disk: test-disk"), 15, "disk: {preset: test-disk, rpm: 5400}");
-  const auto of_disk = [&](const std::string &study) {
+  const auto of_disk = [&](const std::string& study) {
     std::vector<LeftOut> left_out;
     return find_parameters(points(study), {"assumed"}, {"disk.rpm"}, left_out).size();
   };

@@ -21,13 +21,13 @@ using testing::HasSubstr;
 // OCF, less tdma_irq on the engine.
 class SensitivityTest : public testing::Test {
  protected:
-  static std::string study_text(const std::string &expect) {
+  static std::string study_text(const std::string& expect) {
     std::string text = good_study();
     text.erase(text.find("expect:"));
     text.replace(text.find("  workload:"), 11, "  seed: 18\n  workload:");
     return text + expect;
   }
-  SensitivityResult analyse(const std::string &text) {
+  SensitivityResult analyse(const std::string& text) {
     const Study study = parse_study(text, "t.yaml");
     SensitivityOptions options;
     options.globs = {"soc.costs.kernel.irq_e*", "soc.costs.kernel.context_switch",
@@ -38,10 +38,10 @@ class SensitivityTest : public testing::Test {
     if (partial.exists()) partial.load();
     return analyse_sensitivity(study, expand(study, {}, home_.library()), options, partial);
   }
-  static const ParameterResult &parameter(const SensitivityResult &r, const std::string &path) {
+  static const ParameterResult& parameter(const SensitivityResult& r, const std::string& path) {
     const auto found =
         std::find_if(r.parameters.begin(), r.parameters.end(),
-                     [&path](const ParameterResult &p) { return p.parameter.path == path; });
+                     [&path](const ParameterResult& p) { return p.parameter.path == path; });
     if (found == r.parameters.end()) throw std::runtime_error("no " + path);
     return *found;
   }
@@ -49,7 +49,7 @@ class SensitivityTest : public testing::Test {
   fs::path folder_ = fresh_folder("sensitivity");
 };
 
-const char *kExpect =
+const char* kExpect =
     "expect:\n  - {name: cheap enough, where: "
     "{workload.trace: traces/a.csv, dmcrypt.path: ocf-v1, "
     "ocf.driver: cryptosoft}, metric: sim_seconds, "
@@ -95,7 +95,7 @@ TEST_F(SensitivityTest, WithoutExpectationsThePointsAreComparedWithTheBaseline) 
   const std::string name = "sim_seconds of traces/a.csv ocf-v1 cesa_tdma against its baseline";
   const auto c =
       static_cast<std::size_t>(std::find_if(r.base.begin(), r.base.end(),
-                                            [&](const Conclusion &x) { return x.name == name; }) -
+                                            [&](const Conclusion& x) { return x.name == name; }) -
                                r.base.begin());
   ASSERT_LT(c, r.base.size());
   EXPECT_DOUBLE_EQ(*r.base[c].value, 1.15);
@@ -126,7 +126,7 @@ TEST_F(SensitivityTest, MarkdownAndJson) {
   EXPECT_EQ(json["schema"], "cesasim-sensitivity-1");
   EXPECT_EQ(json["conclusions"][0]["value"], 1.25);
   bool seen = false;
-  for (const Json &p : json["parameters"]) {
+  for (const Json& p : json["parameters"]) {
     if (p["path"] != "soc.costs.kernel.irq_entry") continue;
     seen = true;
     EXPECT_EQ(p["effects"][0]["flips_high"], true);
