@@ -177,6 +177,16 @@ TEST(Mbus, DmiIsTranslatedToBusAddresses) {
   EXPECT_EQ(b.trans.get_address(), 0x10u);
 }
 
+/// TLM-2.0: the range of a denial is what is denied. Where nothing is mapped that is this address.
+TEST(Mbus, DmiOfNoWindowDeniesThatAddressAlone) {
+  Bench b;
+  tlm::tlm_dmi dmi;
+  b.prepare(0x2000, 4);
+  EXPECT_FALSE(b.master.port->get_direct_mem_ptr(b.trans, dmi));
+  EXPECT_EQ(dmi.get_start_address(), 0x2000u);
+  EXPECT_EQ(dmi.get_end_address(), 0x2000u);
+}
+
 TEST(Mbus, DmiEndsWhereTheWindowEnds) {
   Bench b;
   tlm::tlm_dmi dmi;
