@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <system_error>
+#include <vector>
 
 #include "base/file/atomic_file.h"
 #include "base/file/files.h"
@@ -24,6 +25,15 @@ struct FitArguments {
   bool write = false;
 };
 
+/// Before hours of runs: the lines of the values are as they must be, the files can be written.
+void check_preset_files(const study::Study& study, const Library& library) {
+  std::vector<OutputFile> outputs;
+  for (const auto& [file, text] : study::fitted_files(study::fit_start(study, library))) {
+    outputs.push_back({"--write", file});
+  }
+  check_outputs(outputs, {});
+}
+
 int run_fit(const FitArguments& arguments) {
   const Library library = Library::locate();
   const study::Study study = study::load_study(library.find_study(arguments.study).string());
@@ -33,6 +43,7 @@ int run_fit(const FitArguments& arguments) {
                     "key 'fit'",
                     study.name));
   }
+  if (arguments.write) check_preset_files(study, library);
   study::RunnerOptions options;
   options.worker = {"/proc/self/exe", "worker"};
   options.jobs = arguments.jobs;

@@ -12,7 +12,7 @@
 #include "machine/result/metrics.h"
 #include "scenario/library.h"
 #include "scenario/names.h"
-#include "scenario/parameters.h"
+#include "scenario/parameter_list.h"
 #include "scenario/scenario.h"
 #include "study/output/guide.h"
 #include "study/output/schema.h"

@@ -10,7 +10,7 @@
 #include "base/file/files.h"
 #include "base/file/outputs.h"
 #include "cli/command.h"
-#include "scenario/parameters.h"
+#include "scenario/parameter_list.h"
 #include "scenario/scenario.h"
 #include "study/report/page.h"
 #include "study/report/report_data.h"

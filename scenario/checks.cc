@@ -25,6 +25,15 @@ Position where(const Tree& tree, const char* path) {
   return node != nullptr ? node->at : tree.at;
 }
 
+/// Throws the ConfigError of a key, at its place in `tree`.
+struct Refusal {
+  const Tree& tree;
+  [[noreturn]] void operator()(const std::string& key, const std::string& problem,
+                               const std::string& valid) const {
+    throw ConfigError(where(tree, key.c_str()), key, problem, valid);
+  }
+};
+
 Layer layer_of(const Tree& tree, const std::string& path) {
   const Tree* node = tree.find_path(path);
   return node != nullptr ? node->layer : Layer::standard;
@@ -146,7 +155,7 @@ ConfigError no_crypto_unit(const Tree& tree, const Scenario& s) {
 void check_crypto(const Tree& tree, const Scenario& s) {
   const driver::DriverInfo& driver = driver::driver_info(s.ocf.driver);
   const auto refuse_driver = [&](const std::string& problem, const std::string& valid) {
-    throw ConfigError(where(tree, "ocf.driver"), "ocf.driver", problem, valid);
+    Refusal{tree}("ocf.driver", problem, valid);
   };
   if (driver.hardware && s.soc.cesa_preset == "none") throw no_crypto_unit(tree, s);
   const bool none = s.dmcrypt.path == dmcrypt::kNoCrypt;
@@ -186,10 +195,7 @@ void check_crypto(const Tree& tree, const Scenario& s) {
 /// As check_crypto, for a benchmark: it goes through the kernel's cipher API.
 void check_bench(const Tree& tree, const Scenario& s) {
   const BenchSettings& b = s.workload.bench;
-  const auto refuse = [&](const std::string& key, const std::string& problem,
-                          const std::string& valid) {
-    throw ConfigError(where(tree, key.c_str()), key, problem, valid);
-  };
+  const Refusal refuse{tree};
   if (s.workload.trace != WorkloadSettings::kNoTrace) {
     refuse("workload.trace", "given beside workload.bench", "one of the two");
   }
@@ -291,9 +297,7 @@ void check_soc(const Tree& tree, const SocParams& soc) {
 
 /// Settings with which the driver in use would not start, or its last requests would never end.
 void check_driver_settings(const Tree& tree, const Scenario& s) {
-  const auto refuse = [&](const char* key, const std::string& problem, const char* valid) {
-    throw ConfigError(where(tree, key), key, problem, valid);
-  };
+  const Refusal refuse{tree};
   const auto last_ones_wait = [](std::uint32_t count, double us) { return count > 1 && us <= 0; };
   const std::string problem =
       "with a coalesce_count above 1 and no longest wait the last requests would get no interrupt";

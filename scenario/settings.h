@@ -18,7 +18,7 @@
 #include "hw_model/memory/params.h"
 #include "hw_model/ring/params.h"
 #include "kernel_model/params.h"
-#include "scenario/params.h"
+#include "scenario/bench_settings.h"
 #include "traces/replay/phase_cost.h"
 #include "traces/trace_reader.h"
 

@@ -201,6 +201,12 @@ void CesaTdma::mv_cesa_skcipher_dma_req_init(const CesaSram& sram, Request& requ
   mv_cesa_dma_add_desc(request, kTdmaOwn | kOpBytes, sram.bus, request.ops.front());
 }
 
+/// The engine with the least load, which grows when the request is queued. Linux adds to it here.
+CesaTdma::Engine& CesaTdma::mv_cesa_select_engine() {
+  return **std::min_element(engines_.begin(), engines_.end(),
+                            [](auto& a, auto& b) { return a->load < b->load; });
+}
+
 int CesaTdma::process(CryptoRequest* crp, int) {
   kernel_.charge(Activity::driver, costs_.tdma_request);
   const CryptoDesc& crd = crp->crp_desc;
@@ -213,9 +219,7 @@ int CesaTdma::process(CryptoRequest* crp, int) {
   const CesaSession* session = sessions_.of(*crp);
   if (session == nullptr) return end(EINVAL);
   kernel_.sync();  // the queues' state now, not when this context last looked
-  auto least = std::min_element(engines_.begin(), engines_.end(),
-                                [](auto& a, auto& b) { return a->load < b->load; });
-  Engine& engine = **least;
+  Engine& engine = mv_cesa_select_engine();
   if (!probed_ || full(engine)) return restart();
   // There is room: nothing but the timer would unblock.
   if (kernel_.fault(hw::FaultKind::queue_full)) return restart(false);

@@ -86,6 +86,7 @@ class CesaTdma : public KnownDriver {
     kernel::SpinLock lock;
   };
 
+  Engine& mv_cesa_select_engine();
   void mv_cesa_skcipher_dma_req_init(const CesaSram& sram, Request& request,
                                      const CesaSession& session, bool encrypt,
                                      const std::uint8_t* iv);

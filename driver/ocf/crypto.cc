@@ -62,8 +62,8 @@ int Crypto::crypto_unregister_all(std::uint32_t driverid) {
   return 0;
 }
 
-bool Crypto::gone(std::uint32_t hid) const {
-  return hid >= drivers_.size() || drivers_[hid].driver == nullptr;
+const Crypto::Slot* Crypto::crypto_checkdriver(std::uint32_t hid) const {
+  return hid < drivers_.size() && drivers_[hid].driver != nullptr ? &drivers_[hid] : nullptr;
 }
 
 int Crypto::newsession_on(std::size_t hid, std::uint64_t* sid, const CryptoIni& cri) {
@@ -125,7 +125,8 @@ int Crypto::crypto_freesession(std::uint64_t sid) {
 
 std::string Crypto::driver_name(std::uint64_t sid) const {
   const std::uint32_t hid = crypto_sid_hid(sid);
-  return gone(hid) ? "none" : drivers_[hid].driver->name();
+  const Slot* const slot = crypto_checkdriver(hid);
+  return slot == nullptr ? "none" : slot->driver->name();
 }
 
 Cryptop* Crypto::crypto_getreq() {
@@ -156,7 +157,8 @@ bool Crypto::limited() const { return policy_ == OcfPolicy::v2006 || policy_ == 
 std::size_t Crypto::behind_blocked() const {
   return static_cast<std::size_t>(std::count_if(crp_q_.begin(), crp_q_.end(), [this](auto* crp) {
     const std::uint32_t hid = crypto_sid_hid(crp->crp_sid);
-    return !gone(hid) && drivers_[hid].qblocked;
+    const Slot* const slot = crypto_checkdriver(hid);
+    return slot != nullptr && slot->qblocked;
   }));
 }
 
@@ -181,7 +183,7 @@ int Crypto::crypto_dispatch(Cryptop* crp) {
   k.trace(kernel::TraceEvent::crypto_dispatch, crp->crp_id);
   k.charge(Activity::ocf, costs_.dispatch);
   const std::uint32_t hid = crypto_sid_hid(crp->crp_sid);
-  if (!gone(hid) && k.fault(hw::FaultKind::unregister, hid)) unload(hid);
+  if (crypto_checkdriver(hid) != nullptr && k.fault(hw::FaultKind::unregister, hid)) unload(hid);
   std::optional<int> called;
   {
     QLock lock(*this);
@@ -190,7 +192,7 @@ int Crypto::crypto_dispatch(Cryptop* crp) {
       return ENOMEM;
     }
     ++q_cnt_;
-    if (gone(hid)) {  // the thread migrates it
+    if (crypto_checkdriver(hid) == nullptr) {  // the thread migrates it
       enqueue(crp, false);
       return 0;
     }
@@ -220,7 +222,8 @@ int Crypto::crypto_dispatch(Cryptop* crp) {
   if (result == ERESTART && policy_ != OcfPolicy::marvell) {
     ++stats_.cs_blocks;
     // The older cores mark the driver blocked even if it unblocked itself in between.
-    if (!gone(hid) && (policy_ != OcfPolicy::v2010 || !drivers_[hid].unqblocked)) {
+    if (crypto_checkdriver(hid) != nullptr &&
+        (policy_ != OcfPolicy::v2010 || !drivers_[hid].unqblocked)) {
       drivers_[hid].qblocked = true;
     }
     enqueue(crp, policy_ == OcfPolicy::v2010);
@@ -234,7 +237,7 @@ int Crypto::crypto_dispatch(Cryptop* crp) {
 int Crypto::crypto_invoke(Cryptop* crp, int hint) {
   kernel_.charge(Activity::ocf, costs_.invoke);
   const std::uint32_t hid = crypto_sid_hid(crp->crp_sid);
-  if (gone(hid)) return migrate(crp);
+  if (crypto_checkdriver(hid) == nullptr) return migrate(crp);
   return drivers_[hid].driver->process(crp, hint);
 }
 
@@ -321,30 +324,30 @@ Cryptop* Crypto::choose(int* hint) {
   std::uint32_t chosen_hid = 0;
   for (auto it = crp_q_.begin(); it != crp_q_.end(); ++it) {
     const std::uint32_t hid = crypto_sid_hid((*it)->crp_sid);
-    if (!gone(hid) && drivers_[hid].qblocked) continue;
+    if (crypto_checkdriver(hid) != nullptr && drivers_[hid].qblocked) continue;
     if (chosen != crp_q_.end()) {
       if (hid == chosen_hid) *hint = CRYPTO_HINT_MORE;
       break;
     }
     chosen = it;
     chosen_hid = hid;
-    if (gone(hid) || ((*it)->crp_flags & CRYPTO_F_BATCH) == 0) break;
+    if (crypto_checkdriver(hid) == nullptr || ((*it)->crp_flags & CRYPTO_F_BATCH) == 0) break;
   }
   if (chosen == crp_q_.end()) return nullptr;
   Cryptop* crp = *chosen;
   crp_q_.erase(chosen);
   kernel_.charge(Activity::ocf, costs_.dequeue);
-  if (!gone(chosen_hid)) drivers_[chosen_hid].unqblocked = false;
+  if (crypto_checkdriver(chosen_hid) != nullptr) drivers_[chosen_hid].unqblocked = false;
   return crp;
 }
 
-/// What the thread does with a driver's answer; the queue's lock is held.
-void Crypto::answered(Cryptop* crp, int result) {
+/// What the thread does with what crypto_invoke has returned; the queue's lock is held.
+void Crypto::handle_result(Cryptop* crp, int result) {
   if (result == ERESTART) {
     ++stats_.cs_blocks;
     const std::uint32_t hid = crypto_sid_hid(crp->crp_sid);
     const bool old = policy_ == OcfPolicy::v2005 || policy_ == OcfPolicy::v2006;
-    if (!gone(hid) && (old || !drivers_[hid].unqblocked)) {
+    if (crypto_checkdriver(hid) != nullptr && (old || !drivers_[hid].unqblocked)) {
       drivers_[hid].qblocked = true;
     }
     crp_q_.push_front(crp);
@@ -373,7 +376,7 @@ void Crypto::crypto_proc() {
         lock_cpu_ = static_cast<int>(k.smp_processor_id());
         const int result = crypto_invoke(submit, hint);
         lock_cpu_ = -1;
-        answered(submit, result);
+        handle_result(submit, result);
         if (irqs_off_ == IrqsOff::request) break;
         hint = 0;
         submit = choose(&hint);
@@ -389,7 +392,7 @@ void Crypto::crypto_proc() {
     const int result = crypto_invoke(submit, hint);
     if (result != 0) {
       Kernel::IrqLock lock(k, q_lock_, Activity::ocf);
-      answered(submit, result);
+      handle_result(submit, result);
     }
     // 2010: crypto_max_loopcount rounds, then schedule(). 2005: until the queue is empty.
     if (policy_ == OcfPolicy::v2010 && ++rounds >= kMaxLoopcount) {

@@ -134,9 +134,10 @@ class Crypto : public CryptoCore {
   int crypto_invoke(Cryptop* crp, int hint);
   int migrate(Cryptop* crp);
   int newsession_on(std::size_t hid, std::uint64_t* sid, const CryptoIni& cri);
-  bool gone(std::uint32_t hid) const;
+  /// nullptr if the driver has gone.
+  const Slot* crypto_checkdriver(std::uint32_t hid) const;
   Cryptop* choose(int* hint);
-  void answered(Cryptop* crp, int result);
+  void handle_result(Cryptop* crp, int result);
   bool limited() const;
   void unload(std::uint32_t driverid);
   void enqueue(Cryptop* crp, bool front);

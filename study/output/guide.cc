@@ -8,7 +8,7 @@
 
 #include "machine/result/metrics.h"
 #include "scenario/names.h"
-#include "scenario/parameters.h"
+#include "scenario/parameter_list.h"
 #include "scenario/scenario.h"
 
 namespace cesasim::study {

@@ -7,7 +7,7 @@
 
 #include "machine/result/metrics.h"
 #include "scenario/names.h"
-#include "scenario/parameters.h"
+#include "scenario/parameter_list.h"
 #include "study/result/result.h"
 
 namespace cesasim::study {

@@ -11,7 +11,7 @@
 #include "base/text/nearest.h"
 #include "base/text/wrap.h"
 #include "machine/result/metrics.h"
-#include "scenario/params.h"
+#include "scenario/settings.h"
 
 namespace cesasim::study {
 namespace {

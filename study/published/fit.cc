@@ -108,6 +108,10 @@ class Fit {
 
 }  // namespace
 
+FitResult fit_start(const Study& study, const Library& library) {
+  return Fit(study, library, RunnerOptions{}).result;
+}
+
 FitResult fit(const Study& study, const Library& library, const RunnerOptions& options,
               const std::function<void(const FitResult&)>& progress) {
   Fit fit(study, library, options);

@@ -27,10 +27,14 @@ struct FitResult {
   double before = 0, after = 0;  ///< root mean square error, per cent
 };
 
+/// Where fit() starts: the parameters at their places, with the presets' values; nothing has run.
+/// Errors: ConfigError for a parameter that no fitted point takes from its preset.
+FitResult fit_start(const Study& study, const Library& library);
+
 /// Minimises the squared logarithmic errors of the study's fitted figures over the logarithms of
 /// its `fit` parameters, within their bounds (NLopt's BOBYQA). A weak pull to the values in the
-/// presets keeps what the figures do not determine. Errors: ConfigError for a parameter that no
-/// fitted point takes from its preset; std::runtime_error if a point does not run.
+/// presets keeps what the figures do not determine. Errors: as fit_start(); std::runtime_error if a
+/// point does not run.
 FitResult fit(const Study& study, const Library& library, const RunnerOptions& options,
               const std::function<void(const FitResult&)>& progress = {});
 

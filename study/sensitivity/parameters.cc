@@ -11,7 +11,7 @@
 #include <map>
 #include <optional>
 
-#include "scenario/parameters.h"
+#include "scenario/parameter_list.h"
 
 namespace cesasim::study {
 namespace {

@@ -204,6 +204,46 @@ TEST_F(CliTest, BadTracesAreCodeTwoBeforeAnythingRuns) {
   }
 }
 
+// The machine stops at seed 13, with code 1: code 2 comes before it ran.
+TEST_F(CliTest, FitChecksTheFilesThatItIsToWriteBeforeAnythingRuns) {
+  const auto fit_study = [this](const std::string& costs) {
+    write_file(work_ / "f.yaml",
+               "name: f\n"
+               "scenario: {soc: test-soc, soc.costs: " +
+                   costs + ", disk: test-disk, seed: 13, workload.trace: " +
+                   (home_.path() / "traces/a.csv").string() +
+                   "}\n"
+                   "expect:\n"
+                   "  - {name: a, metric: sim_seconds, published: {value: 9, within: 5, basis: "
+                   "fitted, source: x}}\n"
+                   "fit:\n"
+                   "  - {key: soc.costs.kernel.wake_up, preset: " +
+                   costs + ", min: 0.5, max: 2}\n");
+  };
+  fit_study("test-costs");
+  EXPECT_THAT(run("fit f.yaml --write").err, HasSubstr("the machine stopped"));
+
+  const std::string text = read_file(home_.preset("costs", "test-costs"));
+  // A name that has no room for that of the file beside it until it is complete.
+  const std::string name(250, 'x');
+  write_file(home_.preset("costs", name), text);
+  fit_study(name);
+  const Outcome unwritable = run("fit f.yaml --write");
+  EXPECT_EQ(unwritable.code, 2);
+  EXPECT_THAT(unwritable.err, HasSubstr("--write: "));
+  EXPECT_THAT(run("fit f.yaml").err, HasSubstr("the machine stopped"));
+
+  std::string split = text;
+  const std::size_t key = split.find("    wake_up:");
+  split.replace(split.find("value: ", key), 7, "value:\n      ");
+  write_file(home_.preset("costs", "split"), split);
+  fit_study("split");
+  const Outcome no_value = run("fit f.yaml --write");
+  EXPECT_EQ(no_value.code, 2);
+  EXPECT_THAT(no_value.err, HasSubstr("no 'value: ...' on this line"));
+  EXPECT_EQ(read_file(home_.preset("costs", "split")), split);
+}
+
 TEST_F(CliTest, BadUsageIsCodeTwo) {
   for (const char* arguments :
        {"", "frobnicate", "run", "run s.yaml --jobs 0", "run s.yaml --jobs x", "run nowhere.yaml",

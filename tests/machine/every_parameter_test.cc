@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "scenario/names.h"
-#include "scenario/parameters.h"
+#include "scenario/parameter_list.h"
 #include "scenario/scenario.h"
 #include "tests/machine/forked_point.h"
 

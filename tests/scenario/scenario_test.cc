@@ -9,7 +9,7 @@
 
 #include "scenario/crypt_table.h"
 #include "scenario/names.h"
-#include "scenario/parameters.h"
+#include "scenario/parameter_list.h"
 #include "scenario/tree_reader.h"
 #include "tests/support/fixture.h"
 

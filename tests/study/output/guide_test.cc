@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "scenario/names.h"
-#include "scenario/parameters.h"
+#include "scenario/parameter_list.h"
 #include "scenario/scenario.h"
 #include "tests/support/fixture.h"
 

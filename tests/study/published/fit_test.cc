@@ -98,6 +98,23 @@ TEST_F(FitTest, FindsTheParametersBehindTheFittedFigures) {
   EXPECT_EQ(text, read_file(home_.preset("costs", "test-costs")));
 }
 
+/// What is wrong with the files is known before the first run.
+TEST_F(FitTest, StartsWithThePresetsValuesAndPlaces) {
+  const Study s = study(kTwo);
+  const FitResult start = fit_start(s, home_.library());
+  ASSERT_EQ(start.parameters.size(), 2u);
+  EXPECT_EQ(start.evaluations, 0u);
+  const std::string file = home_.preset("costs", "test-costs");
+  for (const FittedParameter& p : start.parameters) {
+    EXPECT_EQ(p.at.file, file);
+    EXPECT_EQ(p.before, 1000);
+    EXPECT_EQ(p.after, 1000);
+  }
+  const auto files = fitted_files(start);
+  ASSERT_EQ(files.size(), 1u);
+  EXPECT_EQ(files.at(file), read_file(file));
+}
+
 TEST_F(FitTest, ABoundHolds) {
   const Study s = study(
       "fit:\n"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "scenario/parameters.h"
+#include "scenario/parameter_list.h"
 
 #include <fmt/format.h>
 
