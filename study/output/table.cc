@@ -16,9 +16,14 @@
 namespace cesasim::study {
 namespace {
 
+/// A star does not go past a dot: "stage_us.*" is without "stage_us.read.disk".
 bool matches_any(const std::string& name, const MetricGlobs& globs) {
-  return std::any_of(globs.begin(), globs.end(), [&name](const std::string& glob) {
-    return ::fnmatch(glob.c_str(), name.c_str(), 0) == 0;
+  const auto as_path = [](std::string text) {
+    std::replace(text.begin(), text.end(), '.', '/');
+    return text;
+  };
+  return std::any_of(globs.begin(), globs.end(), [&](const std::string& glob) {
+    return ::fnmatch(as_path(glob).c_str(), as_path(name).c_str(), FNM_PATHNAME) == 0;
   });
 }
 

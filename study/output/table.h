@@ -11,7 +11,8 @@
 
 namespace cesasim::study {
 
-/// Names of metrics, or globs of them as "stage_us.*".
+/// Names of metrics, or globs of them as "stage_us.*" (which is one level: no
+/// "stage_us.read.disk").
 using MetricGlobs = std::vector<std::string>;
 /// Throws UsageError for a glob that no metric has, with the nearest name.
 void check_metric_globs(const MetricGlobs& globs);

@@ -44,8 +44,11 @@ std::string rows_text(const Trust& t) {
     kinds += fmt::format("{}{} predicted", kinds.empty() ? "" : ", ", t.predicted);
   }
   const std::size_t rows = t.fitted + t.predicted;
-  return fmt::format("{} row{} ({}; {} {:.1f} %)", rows, rows == 1 ? "" : "s", kinds,
-                     rows == 1 ? "off by" : "off by at most", t.largest_error);
+  std::string errors = fmt::format("throughput off by at most {:.1f} %", t.largest_error);
+  if (t.largest_time_error != 0) {
+    errors += fmt::format(", processor time by {:.1f} %", t.largest_time_error);
+  }
+  return fmt::format("{} row{} ({}; {})", rows, rows == 1 ? "" : "s", kinds, errors);
 }
 
 std::string text_of(const Trust& t) {
@@ -90,7 +93,8 @@ std::vector<PublishedRow> published_rows(const Library& library) {
     const double error =
         100 * (e.at("value").get<double>() / e.at("published").at("value").get<double>() - 1);
     rows.push_back({way->second.board, way->second.driver, way->second.path, way->second.in_program,
-                    e.at("published").at("basis").get<std::string>() == "fitted", error});
+                    e.at("published").at("basis").get<std::string>() == "fitted",
+                    e.at("metric").get<std::string>() == "throughput_mb_s", error});
   }
   return rows;
 }
@@ -105,14 +109,12 @@ std::vector<Trust> trust_of(const std::vector<Point>& points,
     const Way way = way_of(point.scenario);
     if (way.path == dmcrypt::kNoCrypt) continue;
     const auto count = [&](auto bears, Trust& t) {
-      double fitted_error = 0;
       for (const PublishedRow& row : rows) {
         if (row.board != way.board || row.driver != way.driver || !bears(row)) continue;
         ++(row.fitted ? t.fitted : t.predicted);
-        double& largest = row.fitted ? fitted_error : t.largest_error;
+        double& largest = row.throughput ? t.largest_error : t.largest_time_error;
         largest = std::max(largest, std::abs(row.error));
       }
-      if (t.predicted == 0) t.largest_error = fitted_error;
       return t.fitted + t.predicted != 0;
     };
     Trust t;
@@ -167,6 +169,7 @@ Json to_json(const std::vector<Trust>& trust) {
                    {"fitted", t.fitted},
                    {"predicted", t.predicted},
                    {"largest_error_percent", t.largest_error},
+                   {"largest_time_error_percent", t.largest_time_error},
                    {"assumed", t.assumed},
                    {"default_bounds", t.default_bounds},
                    {"text", t.text}});

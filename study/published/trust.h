@@ -19,7 +19,8 @@ struct PublishedRow {
   std::string path;         ///< dm-crypt path; empty: a benchmark
   bool in_program = false;  ///< a library's cipher in a program, the kernel is not asked
   bool fitted = false;
-  double error = 0;  ///< per cent of the published figure
+  bool throughput = false;  ///< else processor time
+  double error = 0;         ///< per cent of the published figure
 };
 
 /// The rows of the shipped study `published` with the results of its shipped baseline, so that no
@@ -34,10 +35,11 @@ struct Trust {
   /// direct: this way was measured. engine: the driver (or the cipher) was, the path never. none.
   std::string basis;
   std::size_t fitted = 0, predicted = 0;  ///< rows
-  double largest_error = 0;               ///< per cent, of the predicted rows; else of the fitted
-  std::size_t assumed = 0;                ///< most values of a point that presets only assume
-  std::size_t default_bounds = 0;         ///< of them without bounds of their own
-  std::string text;                       ///< all of it in one line
+  /// Per cent, of throughput and of processor time (0: no such row).
+  double largest_error = 0, largest_time_error = 0;
+  std::size_t assumed = 0;         ///< most values of a point that presets only assume
+  std::size_t default_bounds = 0;  ///< of them without bounds of their own
+  std::string text;                ///< all of it in one line
 };
 
 /// One entry for each board, driver and kind of way among `points`; nothing for points without

@@ -248,7 +248,10 @@ TEST(Table, MetricsOnRequest) {
   for (const double us : {1.5, 20.0}) {
     PointResult p;
     p.axes = {{"driver", us < 2 ? "a" : "b"}};
-    p.metrics = {{"stage_us.disk", us}, {"stage_us.engine", 7}, {"latency_us.p50", 3}};
+    p.metrics = {{"stage_us.disk", us},
+                 {"stage_us.engine", 7},
+                 {"stage_us.read.disk", 9},
+                 {"latency_us.p50", 3}};
     r.points.push_back(p);
   }
   const Study study = parse_study("name: bare\nscenario: {}\n", "t.yaml");
@@ -258,6 +261,7 @@ TEST(Table, MetricsOnRequest) {
               HasSubstr("point  latency_us.p50 us  stage_us.engine us  stage_us.disk us\n"
                         "  a                  3.000               7.000             1.500\n"
                         "  b                  3.000               7.000             20.00\n"));
+  EXPECT_THAT(to_table(study, r, 0, {"stage_us.read.*"}), HasSubstr("stage_us.read.disk us\n"));
   EXPECT_NO_THROW(check_metric_globs({"cpu.thread.*", "sim_seconds"}));
   try {
     check_metric_globs({"stage_us.disc"});

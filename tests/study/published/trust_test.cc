@@ -74,7 +74,7 @@ TEST(Trust, AMeasuredBoard) {
   EXPECT_GT(all[0].assumed, 0u);
   EXPECT_THAT(all[0].text,
               HasSubstr("kirkwood-88f6281 by cesa_tdma: 2 rows (1 fitted, 1 predicted; "
-                        "off by at most 3.6 %); "));
+                        "throughput off by at most 3.6 %); "));
 }
 
 /// The engine was measured; that does not make a dm-crypt figure a measured one.
@@ -84,10 +84,11 @@ TEST(Trust, APartlyMeasuredBoard) {
   ASSERT_EQ(all.size(), 1u) << "one line for both paths";
   EXPECT_EQ(all[0].basis, "engine");
   EXPECT_EQ(all[0].paths, (std::vector<std::string>{"ocf-v1", "ocf-v3"}));
-  EXPECT_THAT(all[0].text,
-              HasSubstr("engine by 2 rows (1 fitted, 1 predicted; off by at most 3.6 %); "
-                        "paths ocf-v1, ocf-v3 never timed (nobody has published times "
-                        "of dm-crypt over OCF)"));
+  EXPECT_THAT(
+      all[0].text,
+      HasSubstr("engine by 2 rows (1 fitted, 1 predicted; throughput off by at most 3.6 %); "
+                "paths ocf-v1, ocf-v3 never timed (nobody has published times "
+                "of dm-crypt over OCF)"));
   const auto modern = trust(machine("armada-385", "modern", "cesa_tdma"));
   EXPECT_EQ(modern[0].basis, "engine");
   EXPECT_THAT(modern[0].text, Not(HasSubstr("over OCF")));
