@@ -77,6 +77,35 @@ INSTANTIATE_TEST_SUITE_P(Shipped, Presets,
                          testing::Values("orion-5x", "kirkwood", "dove", "armada-370", "armada-xp",
                                          "armada-375", "armada-38x"));
 
+// The cycles of an AES block were derived on the Armada 370 alone, the beat on three parts. Any
+// other part takes them over, which is an assumption with bounds and not a derivation.
+TEST(PresetMarks, ValuesOfAnotherPartAreAssumedAndSayFromWhich) {
+  const auto taken_over = [](const std::string& part, const std::string& key,
+                             const std::string& from) {
+    SCOPED_TRACE(part + " " + key);
+    for (const char* kind : {"cesa", "ring"}) {
+      const YAML::Node value = YAML::LoadFile("studies/presets/" + std::string(kind) + "/" + part +
+                                              ".yaml")["values"][key];
+      EXPECT_EQ(value["mark"].as<std::string>(), "assumed") << kind;
+      EXPECT_NE(value["source"].as<std::string>().find("taken over from " + from),
+                std::string::npos)
+          << kind << ": " << value["source"].as<std::string>();
+      EXPECT_TRUE(value["bounds"].IsDefined()) << kind;
+    }
+  };
+  for (const char* part :
+       {"orion-5x", "kirkwood", "dove", "armada-375", "armada-38x", "armada-xp"}) {
+    for (const char* key : {"aes128_block_cycles", "aes192_block_cycles", "aes256_block_cycles"}) {
+      taken_over(part, key, "the Armada 370");
+    }
+  }
+  for (const char* part : {"orion-5x", "dove"}) {
+    taken_over(part, "beat_cycles", "Kirkwood");
+    taken_over(part, "read_burst_cycles", "the Armada 38x");
+    taken_over(part, "write_burst_cycles", "the Armada 38x");
+  }
+}
+
 // 7.97 ns per byte between 64 and 256 bytes, of which the memory's latency is no part; the
 // measured point is AES-256-CBC on an Armada 385 (openwrt pull 2821).
 TEST(PresetCalibration, Armada38xSlopeIsWithinThreePercentOfTheMeasurement) {
