@@ -58,7 +58,7 @@ unsigned register_debug(tlm::tlm_generic_payload& trans, std::uint64_t window_by
       poke(offset, value);
     }
   }
-  return 4 * done;  // debug transport answers by the count alone
+  return 4 * done;  // debug transport has no response status
 }
 
 }  // namespace cesasim::hw

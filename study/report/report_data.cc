@@ -371,8 +371,7 @@ Json report_data(const Json& results, const ReportOptions& options) {
     out["doc"] = study.doc;
     out["date"] = study.date;
     out["command"] = study.command;
-    Json& worth = out["worth"] = Json::array();
-    for (const Json& trust : study.trust) worth.push_back(trust.value("text", ""));
+    for (const Json& trust : study.trust) out["worth"].push_back(trust.value("text", ""));
     out["baseline"] = study.baseline.empty() ? Json(nullptr) : study.baseline;
 
     const std::vector<ReportAxis> axes = find_axes(study.points);

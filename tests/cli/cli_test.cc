@@ -224,16 +224,20 @@ TEST_F(CliTest, FitChecksTheFilesThatItIsToWriteBeforeAnythingRuns) {
   EXPECT_THAT(run("fit f.yaml --write").err, HasSubstr("the machine stopped"));
 
   const std::string text = read_file(home_.preset("costs", "test-costs"));
+  const auto named = [](std::string preset, const std::string& as) {
+    const std::string own = "test-costs";
+    return preset.replace(preset.find(own), own.size(), as);
+  };
   // A name that has no room for that of the file beside it until it is complete.
   const std::string name(250, 'x');
-  write_file(home_.preset("costs", name), text);
+  write_file(home_.preset("costs", name), named(text, name));
   fit_study(name);
   const Outcome unwritable = run("fit f.yaml --write");
   EXPECT_EQ(unwritable.code, 2);
   EXPECT_THAT(unwritable.err, HasSubstr("--write: "));
   EXPECT_THAT(run("fit f.yaml").err, HasSubstr("the machine stopped"));
 
-  std::string split = text;
+  std::string split = named(text, "split");
   const std::size_t key = split.find("    wake_up:");
   split.replace(split.find("value: ", key), 7, "value:\n      ");
   write_file(home_.preset("costs", "split"), split);
