@@ -15,11 +15,10 @@ struct DriverInfo {
   bool out_of_place;  ///< takes requests with two buffers
   /// May ask for memory to serve a request; in Linux's cipher API CRYPTO_ALG_ALLOCATES_MEMORY.
   bool allocates_memory;
-  bool ecb;  ///< registers ECB beside CBC, over which Linux puts its template "xts"
-  bool xts;  ///< registers XTS of its own
+  bool ecb;  ///< registers ECB beside CBC, and so has XTS: its own, or Linux's template over it
   /// Its original registers ciphers with OCF alone, so that no dm-crypt of a stock kernel, which
   /// asks Linux's cipher API, has ever found it.
-  bool ocf_only;
+  bool ocf_only = false;
 };
 
 inline constexpr DriverInfo kDrivers[] = {
@@ -29,9 +28,7 @@ inline constexpr DriverInfo kDrivers[] = {
      .tdma = false,
      .out_of_place = true,
      .allocates_memory = false,
-     .ecb = false,
-     .xts = false,
-     .ocf_only = false},
+     .ecb = false},
     // Descriptors and operations come from DMA pools that grow with the requests. Linux's driver
     // has carried the flag since there is one (5.9).
     {.name = "cesa_tdma",
@@ -40,9 +37,7 @@ inline constexpr DriverInfo kDrivers[] = {
      .tdma = true,
      .out_of_place = true,
      .allocates_memory = true,
-     .ecb = true,
-     .xts = false,
-     .ocf_only = false},
+     .ecb = true},
     // A request needs nothing but its place in the queue. Its original was gone before the flag
     // came; what drives a unit without DMA since then is marvell-cesa, which carries it on every
     // unit.
@@ -52,9 +47,7 @@ inline constexpr DriverInfo kDrivers[] = {
      .tdma = false,
      .out_of_place = true,
      .allocates_memory = false,
-     .ecb = true,
-     .xts = false,
-     .ocf_only = false},
+     .ecb = true},
     // A slab object for each request (Kirkwood), a pool for fragments that grows (both).
     {.name = "cesa_hal",
      .doc = "Marvell's own OCF driver over its HAL, in two generations",
@@ -63,7 +56,6 @@ inline constexpr DriverInfo kDrivers[] = {
      .out_of_place = false,
      .allocates_memory = true,
      .ecb = false,
-     .xts = false,
      .ocf_only = true},
     // The rings are made by the probe. Only the key of a session beyond the unit's slots takes
     // memory, once, with the session's first request.
@@ -73,15 +65,12 @@ inline constexpr DriverInfo kDrivers[] = {
      .tdma = false,
      .out_of_place = true,
      .allocates_memory = false,
-     .ecb = true,
-     .xts = true,
-     .ocf_only = false},
+     .ecb = true},
 };
 
-/// Whether the cipher API finds `mode` ("cbc", "ecb", "xts") with the driver, by itself or under
-/// the template.
+/// Whether the cipher API finds `mode` ("cbc", "ecb", "xts") with the driver.
 constexpr bool has_mode(const DriverInfo& info, std::string_view mode) {
-  return mode == "cbc" || (mode == "ecb" && info.ecb) || (mode == "xts" && (info.xts || info.ecb));
+  return mode == "cbc" || info.ecb;
 }
 
 /// nullptr if there is no such driver, as for one of the user's own.

@@ -226,11 +226,10 @@ Tree Library::load_preset(const std::string& kind, const Tree& name, const std::
   std::error_code error;
   if (!fs::exists(file, error)) {
     const std::vector<std::string> names = preset_names(kind);
-    const std::string guess = nearest(name.text, names);
-    throw ConfigError(name.at, key,
-                      fmt::format("no {} preset '{}'{}", kind, name.text,
-                                  guess.empty() ? "" : ", did you mean '" + guess + "'?"),
-                      preset_choices(kind));
+    throw ConfigError(
+        name.at, key,
+        fmt::format("no {} preset '{}'{}", kind, name.text, did_you_mean(name.text, names)),
+        preset_choices(kind));
   }
   return cached(file, true);
 }
@@ -262,10 +261,7 @@ fs::path Library::find_study(const std::string& name) const {
   if (!fs::exists(file, error)) {
     std::vector<std::string> names;
     for (const Listed& study : studies()) names.push_back(study.name);
-    const std::string guess = nearest(name, names);
-    throw ConfigError({}, "",
-                      fmt::format("no study '{}'{}", name,
-                                  guess.empty() ? "" : ", did you mean '" + guess + "'?"),
+    throw ConfigError({}, "", fmt::format("no study '{}'{}", name, did_you_mean(name, names)),
                       join_names(names) + ", or the path of a study file");
   }
   return file;

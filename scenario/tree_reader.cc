@@ -220,10 +220,8 @@ void TreeReader::choice(const char* name, std::string& value,
     return fail(node->at, path(name), fmt::format("not a name: {}", shown(*node)), valid);
   }
   if (std::find(choices.begin(), choices.end(), node->text) == choices.end()) {
-    const std::string guess = nearest(node->text, choices);
     return fail(node->at, path(name),
-                fmt::format("unknown: '{}'{}", node->text,
-                            guess.empty() ? "" : ", did you mean '" + guess + "'?"),
+                fmt::format("unknown: '{}'{}", node->text, did_you_mean(node->text, choices)),
                 valid);
   }
   value = node->text;

@@ -39,6 +39,11 @@ std::string nearest(const std::string& name, const std::vector<std::string>& can
   return best;
 }
 
+std::string did_you_mean(const std::string& name, const std::vector<std::string>& candidates) {
+  const std::string guess = nearest(name, candidates);
+  return guess.empty() ? "" : ", did you mean '" + guess + "'?";
+}
+
 std::string join_names(const std::vector<std::string>& names, std::size_t limit) {
   std::string out;
   for (std::size_t i = 0; i < names.size(); ++i) {

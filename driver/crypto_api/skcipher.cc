@@ -82,6 +82,8 @@ bool SkcipherApi::bind(CryptoSkcipher& tfm, bool hardware, const CryptoIni& cri,
     }
     if (slot.driver->newsession(&tfm.lid_, cri) != 0) continue;
     tfm.driverid_ = static_cast<std::uint32_t>(id);
+    tfm.alg_ = cri.cri_alg;
+    tfm.software_.reset();
     ++slot.tfms;
     return true;
   }
@@ -111,11 +113,7 @@ std::unique_ptr<CryptoSkcipher> SkcipherApi::crypto_alloc_skcipher(
   cri.cri_alg = algorithm(cipher, mode);
   cri.cri_klen = static_cast<std::uint32_t>(key.size() * 8);
   cri.cri_key = key;
-  if (bind(*tfm, true, cri, mask)) {
-    tfm->alg_ = cri.cri_alg;
-    tfm->software_.reset();
-    return tfm;
-  }
+  if (bind(*tfm, true, cri, mask)) return tfm;
   if (mode == CipherMode::xts) {
     const auto data_key = key.first(key.size() / 2);
     auto child = crypto_alloc_skcipher(cipher, CipherMode::ecb, data_key, mask);
@@ -126,10 +124,7 @@ std::unique_ptr<CryptoSkcipher> SkcipherApi::crypto_alloc_skcipher(
       return tfm;
     }
   }
-  if (bind(*tfm, false, cri, mask)) {
-    tfm->alg_ = cri.cri_alg;
-    tfm->software_.reset();
-  }
+  bind(*tfm, false, cri, mask);
   return tfm;
 }
 

@@ -35,10 +35,8 @@ std::uint32_t parse_log_categories(const std::vector<std::string>& names) {
       if (name == infos[i].name) found = 1u << i;
     }
     if (found == 0) {
-      const std::string near = nearest(name, known);
       throw UsageError(fmt::format("--log: no category '{}'{}; valid: {}", name,
-                                   near.empty() ? "" : ", did you mean '" + near + "'?",
-                                   fmt::join(known, ", ")));
+                                   did_you_mean(name, known), fmt::join(known, ", ")));
     }
     bits |= found;
   }

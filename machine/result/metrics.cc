@@ -37,11 +37,11 @@ void add_latency(std::vector<Metric>& out, const std::string& prefix, const std:
   }
 }
 
-struct ThreadGroupInfo {
+struct Named {
   const char* name;
   const char* doc;
 };
-constexpr std::array<ThreadGroupInfo, kThreadGroups> kThreadGroupInfos = {{
+constexpr std::array<Named, kThreadGroups> kThreadGroupInfos = {{
     {"application", "the processes of the trace or the benchmark, in the kernel too"},
     {"pdflush", "the thread that submits write-back"},
     {"kcryptd", "dm-crypt's work queues"},
@@ -56,11 +56,7 @@ const char* thread_group_doc(ThreadGroup group) {
   return kThreadGroupInfos.at(static_cast<std::size_t>(group)).doc;
 }
 
-struct WaitInfo {
-  const char* name;
-  const char* doc;
-};
-constexpr std::array<WaitInfo, kWaits> kWaitInfos = {{
+constexpr std::array<Named, kWaits> kWaitInfos = {{
     {"submitter", "for its submitter, which is busy or asleep (open replay)"},
     {"dm", "in dm-crypt: mapping, pages, its work queues, handing on"},
     {"crypto_queue", "from the framework to the accelerator's first operation"},
@@ -94,7 +90,7 @@ std::vector<Metric> make_metrics() {
   add_latency(out, "latency_us.read", "latency of reads", replay);
   add_latency(out, "latency_us.write", "latency of writes", replay);
   for (const char* direction : {"", "read.", "write."}) {
-    for (const WaitInfo& wait : kWaitInfos) {
+    for (const Named& wait : kWaitInfos) {
       const std::string of = *direction == 0     ? "mean time of a request "
                              : *direction == 'r' ? "mean time of a read "
                                                  : "mean time of a write ";

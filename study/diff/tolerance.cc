@@ -66,10 +66,9 @@ void Tolerances::check_names(const std::vector<std::string>& metrics) const {
   }
   for (const auto& [name, tolerance] : by_name_) {
     if (std::find(valid.begin(), valid.end(), name) != valid.end()) continue;
-    const std::string guess = nearest(name, valid);
     throw std::invalid_argument(
         fmt::format("unknown metric '{}'{}; valid: default, and what `cesasim list metrics` shows",
-                    name, guess.empty() ? "" : ", did you mean '" + guess + "'?"));
+                    name, did_you_mean(name, valid)));
   }
 }
 

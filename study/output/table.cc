@@ -499,9 +499,8 @@ void check_metric_globs(const MetricGlobs& globs) {
                     [&glob](const std::string& name) { return matches_any(name, {glob}); })) {
       continue;
     }
-    const std::string near = nearest(glob, names);
     throw UsageError(fmt::format("--metrics: no metric '{}'{}; see `list metrics`", glob,
-                                 near.empty() ? "" : ", did you mean '" + near + "'?"));
+                                 did_you_mean(glob, names)));
   }
 }
 

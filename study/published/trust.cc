@@ -5,13 +5,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <map>
-#include <system_error>
+#include <optional>
 #include <tuple>
 
-#include "base/file/files.h"
 #include "base/text/json.h"
 #include "dmcrypt_model/path_info.h"
+#include "study/diff/baseline.h"
 
 namespace cesasim::study {
 namespace {
@@ -72,29 +73,24 @@ std::string text_of(const Trust& t) {
 }  // namespace
 
 std::vector<PublishedRow> published_rows(const Library& library) {
+  const std::filesystem::path kept = library.home() / "studies/baselines/published.json";
+  if (!std::filesystem::exists(kept)) return {};
   std::map<std::string, Way> ways;  // by the row's name
-  Json kept;
   try {
     const Study study = load_study(library.find_study("published").string());
     for (const Point& point : expand(study, {}, library, /*check_files=*/false)) {
       ways[point_name(point.axes)] = way_of(point.scenario);
     }
-    kept = Json::parse(read_file(library.home() / "studies/baselines/published.json"));
   } catch (const ConfigError&) {
     return {};  // a tree of presets without it
-  } catch (const std::system_error&) {
-    return {};
   }
   std::vector<PublishedRow> rows;
-  for (const Json& e : kept.at("expectations")) {
-    if (!e.contains("published") || !e.at("value").is_number()) continue;
-    const auto way = ways.find(e.value("point", ""));
-    if (way == ways.end()) continue;
-    const double error =
-        100 * (e.at("value").get<double>() / e.at("published").at("value").get<double>() - 1);
+  for (const ExpectationResult& e : load_results(kept.string()).result.expectations) {
+    const std::optional<double> error = e.error_percent();
+    const auto way = ways.find(e.point);
+    if (!error || way == ways.end()) continue;
     rows.push_back({way->second.board, way->second.driver, way->second.path, way->second.in_program,
-                    e.at("published").at("basis").get<std::string>() == "fitted",
-                    e.at("metric").get<std::string>() == "throughput_mb_s", error});
+                    e.published->fitted, e.metric == "throughput_mb_s", *error});
   }
   return rows;
 }
